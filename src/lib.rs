@@ -1,0 +1,11 @@
+//! The map of the house: every folder is a room, every room imports only from the floors below it.
+//!
+//! Floors, from the ground: `model graph` · `config logs world` · `diagnosis analytics` ·
+//! `alerts history backends` · `engine` · `server tui` · `cli commands` · `main`.
+//! `tests/architecture.rs` reads the `use crate::` lines and fails on an import that climbs.
+
+pub mod config;
+pub mod graph;
+pub mod logs;
+pub mod model;
+pub mod tui;

@@ -1,0 +1,1 @@
+//! Owns the log store. Must not know backends or the terminal.

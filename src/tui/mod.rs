@@ -1,0 +1,1 @@
+//! Owns the screen. Reads the world, never changes it.
