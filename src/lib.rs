@@ -4,8 +4,11 @@
 //! `alerts history backends` · `engine` · `server tui` · `cli commands` · `main`.
 //! `tests/architecture.rs` reads the `use crate::` lines and fails on an import that climbs.
 
+pub mod analytics;
+pub mod backends;
 pub mod config;
 pub mod graph;
 pub mod logs;
 pub mod model;
 pub mod tui;
+pub mod world;

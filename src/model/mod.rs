@@ -1,1 +1,33 @@
-//! Owns the vocabulary of the house: plain data, no I/O. Must not know any other room.
+//! Owns the vocabulary of the house: backends, pipelines, runs, nodes, states, events, actions.
+//! Plain data, no I/O. Must not know any other room.
+
+mod action;
+mod alert;
+mod backend;
+mod capability;
+mod event;
+mod health;
+mod id;
+mod pipeline;
+mod progress;
+mod run;
+mod state;
+mod system;
+pub mod text;
+
+pub use action::{
+    Action, ActionError, ActionId, ActionOptions, ActionRequest, ActionStatus, Hit, ParamSpec,
+    Plan, Scope, Target, TargetKind,
+};
+pub use alert::{Alert, AlertId, AlertKind, Priority};
+pub use backend::{BackendInfo, BackendStatus, Reach, WireStats};
+pub use capability::{Capabilities, Support};
+pub use event::{Event, Focus, LogChunk, LogUpdate, Stamped};
+pub use health::Health;
+pub use id::{BackendId, LogKey, NodeId, NodeKey, PipelineId, PipelineKey, RunId, RunKey};
+pub use pipeline::{Pipeline, Schedule};
+pub use progress::{Progress, Usage};
+pub use run::{Attempt, Detail, Group, Node, NodeCounts, Run, RunState, Topology};
+pub use state::NodeState;
+pub use system::{Component, Notice, NoticeLevel, Queue};
+pub use text::SafeText;

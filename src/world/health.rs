@@ -1,0 +1,58 @@
+//! Health from nodes.
+
+use crate::model::{Health, NodeState, RunState};
+
+use super::view::RunView;
+
+/// The health of a run. A failed node decides, whatever the backend says of the run: orchestrators
+/// call a run successful when its last node succeeded although others failed.
+/// The run's own state is used only for what nodes can't tell: whether it is over, paused or lost.
+pub fn run_health(view: &RunView) -> Health {
+    let has = |state: NodeState| {
+        view.nodes
+            .values()
+            .any(|n| n.state == state && !n.failure_allowed)
+            || (!view.complete && view.run.counts.is_some_and(|c| c.of(state) > 0))
+    };
+    let failed = has(NodeState::Failed) || has(NodeState::Blocked);
+    match view.run.state {
+        RunState::Lost => Health::Lost,
+        RunState::Cancelled => Health::Cancelled,
+        RunState::Failed => Health::Failed,
+        RunState::Succeeded if failed => Health::Failed,
+        RunState::Succeeded => {
+            let allowed = view.nodes.values().any(|n| n.state == NodeState::Failed);
+            if allowed || has(NodeState::Warned) {
+                Health::Warned
+            } else {
+                Health::Succeeded
+            }
+        }
+        RunState::Paused if failed => Health::Failing,
+        RunState::Paused => Health::Paused,
+        RunState::Queued | RunState::Running if failed => Health::Failing,
+        RunState::Running if has(NodeState::Retrying) => Health::Retrying,
+        RunState::Running => Health::Running,
+        RunState::Queued => Health::Queued,
+        RunState::Unknown => from_nodes(view),
+    }
+}
+
+/// The backend says nothing that we understand about the run itself.
+fn from_nodes(view: &RunView) -> Health {
+    let mut nodes = view.nodes.values().peekable();
+    if nodes.peek().is_none() {
+        return Health::Unknown;
+    }
+    let over = view.complete && view.nodes.values().all(|n| n.state.ended());
+    let any = |state: NodeState| view.nodes.values().any(|n| n.state == state);
+    match (any(NodeState::Failed), over) {
+        (true, true) => Health::Failed,
+        (true, false) => Health::Failing,
+        (false, true) if any(NodeState::Cancelled) => Health::Cancelled,
+        (false, true) => Health::Succeeded,
+        (false, false) if any(NodeState::Retrying) => Health::Retrying,
+        (false, false) if any(NodeState::Running) => Health::Running,
+        (false, false) => Health::Unknown,
+    }
+}

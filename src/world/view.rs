@@ -1,0 +1,181 @@
+//! What the world keeps of each thing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use indexmap::IndexMap;
+
+use crate::model::{
+    ActionRequest, ActionStatus, BackendInfo, BackendStatus, Capabilities, Component, Detail,
+    Health, Node, NodeCounts, NodeId, NodeState, Notice, Pipeline, Queue, Reach, Run, RunKey,
+    SafeText, Topology,
+};
+
+/// One backend and what it says about itself.
+#[derive(Debug)]
+pub struct BackendView {
+    pub info: BackendInfo,
+    pub status: BackendStatus,
+    pub capabilities: Capabilities,
+    pub queues: Vec<Queue>,
+    pub components: Vec<Component>,
+    pub notices: Vec<Notice>,
+    /// When it last told us anything while it was up.
+    pub last_good: Option<DateTime<Utc>>,
+    /// Since when it has not been up.
+    pub down_since: Option<DateTime<Utc>>,
+    /// Whether its pipelines have been listed once: before that, "none" is "not known yet".
+    pub listed: bool,
+    /// Records that could not be read, and the last of them.
+    pub bad_records: u64,
+    pub last_bad: Option<SafeText>,
+}
+
+impl BackendView {
+    pub(super) fn new(info: BackendInfo) -> Self {
+        Self {
+            info,
+            status: BackendStatus::default(),
+            capabilities: Capabilities::default(),
+            queues: Vec::new(),
+            components: Vec::new(),
+            notices: Vec::new(),
+            last_good: None,
+            down_since: None,
+            listed: false,
+            bad_records: 0,
+            last_bad: None,
+        }
+    }
+
+    pub fn up(&self) -> bool {
+        self.status.reach == Reach::Up
+    }
+
+    /// Since when what is shown of it is old: `None` while it answers.
+    pub fn stale_since(&self) -> Option<DateTime<Utc>> {
+        match self.status.reach {
+            Reach::Up | Reach::Connecting => None,
+            Reach::Down { .. } | Reach::Refused { .. } => self.last_good.or(self.down_since),
+        }
+    }
+
+    /// Why it doesn't answer, in one sentence.
+    pub fn trouble(&self) -> Option<&SafeText> {
+        match &self.status.reach {
+            Reach::Up | Reach::Connecting => None,
+            Reach::Down { reason, .. } | Reach::Refused { reason } => Some(reason),
+        }
+    }
+}
+
+/// One pipeline and its runs, newest first.
+#[derive(Debug)]
+pub struct PipelineView {
+    pub pipeline: Pipeline,
+    pub runs: Vec<RunKey>,
+}
+
+/// One run and as many of its nodes as are known.
+#[derive(Debug)]
+pub struct RunView {
+    pub run: Run,
+    pub topology: Option<Arc<Topology>>,
+    /// Grows when the shape changes, for whoever lays it out.
+    pub shape: u64,
+    pub nodes: IndexMap<NodeId, Node>,
+    /// Whether `nodes` are all there are; else only those that were worth telling.
+    pub complete: bool,
+    pub details: HashMap<NodeId, Detail>,
+    pub health: Health,
+    /// When we last heard of it.
+    pub seen: DateTime<Utc>,
+}
+
+impl RunView {
+    pub(super) fn new(run: Run, seen: DateTime<Utc>) -> Self {
+        Self {
+            run,
+            topology: None,
+            shape: 0,
+            nodes: IndexMap::new(),
+            complete: false,
+            details: HashMap::new(),
+            health: Health::Unknown,
+            seen,
+        }
+    }
+
+    /// How many nodes are in each state: from the nodes when all are known, else as the backend counts.
+    pub fn counts(&self) -> Option<NodeCounts> {
+        if !self.complete {
+            return self.run.counts;
+        }
+        let mut counts = NodeCounts::default();
+        for node in self.nodes.values() {
+            counts.add(node.state, 1);
+        }
+        Some(counts)
+    }
+
+    /// The node to look at first: the earliest failure, because later ones often follow from it;
+    /// else the earliest retry; else what runs longest.
+    pub fn worst_node(&self) -> Option<&Node> {
+        let earliest = |wanted: fn(&Node) -> bool| {
+            self.nodes.values().filter(|n| wanted(n)).min_by_key(|n| {
+                (
+                    n.ended_at
+                        .or(n.started_at)
+                        .unwrap_or(DateTime::<Utc>::MAX_UTC),
+                    n.id.clone(),
+                )
+            })
+        };
+        earliest(|n| n.state == NodeState::Failed && !n.failure_allowed)
+            .or_else(|| earliest(|n| n.state == NodeState::Failed))
+            .or_else(|| earliest(|n| n.state == NodeState::Retrying))
+            .or_else(|| earliest(|n| n.state == NodeState::Running))
+    }
+
+    /// Overall progress, 0.0 to 1.0: ended nodes plus what running ones report. `None` if unknown.
+    pub fn fraction(&self) -> Option<f64> {
+        let counts = self.counts()?;
+        let total = counts.total();
+        if total == 0 {
+            return None;
+        }
+        let partial: f64 = self
+            .nodes
+            .values()
+            .filter(|n| n.state == NodeState::Running)
+            .filter_map(|n| n.progress.map(crate::model::Progress::fraction))
+            .sum();
+        Some(((f64::from(counts.ended()) + partial) / f64::from(total)).min(1.0))
+    }
+}
+
+/// A request of a person and what became of it.
+#[derive(Debug)]
+pub struct ActionView {
+    pub request: ActionRequest,
+    pub status: ActionStatus,
+    pub asked_at: DateTime<Utc>,
+    pub changed_at: DateTime<Utc>,
+}
+
+impl ActionView {
+    pub(super) fn new(request: ActionRequest, at: DateTime<Utc>) -> Self {
+        Self {
+            request,
+            status: ActionStatus::Planning,
+            asked_at: at,
+            changed_at: at,
+        }
+    }
+
+    /// Sent and not settled.
+    pub fn under_way(&self) -> bool {
+        matches!(self.status, ActionStatus::Requested { .. })
+    }
+}
