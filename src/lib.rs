@@ -4,10 +4,13 @@
 //! `alerts history backends` · `engine` · `server tui` · `cli commands` · `main`.
 //! `tests/architecture.rs` reads the `use crate::` lines and fails on an import that climbs.
 
+pub mod alerts;
 pub mod analytics;
 pub mod backends;
 pub mod config;
+pub mod engine;
 pub mod graph;
+pub mod history;
 pub mod logs;
 pub mod model;
 pub mod tui;

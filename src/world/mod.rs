@@ -6,6 +6,8 @@
 mod apply;
 mod fleet;
 mod health;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use apply::Changes;

@@ -1,0 +1,20 @@
+//! What may be asked of the engine.
+
+use crate::model::{ActionId, ActionRequest, AlertId, Focus};
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// This is on screen now.
+    Focus(Focus),
+    /// Find out what exactly this would hit. The id comes from [`super::Engine::next_action`]
+    /// or is any that was not used before.
+    Plan(ActionRequest),
+    /// A person said yes to the plan of this request.
+    Execute(ActionId),
+    /// A person said no.
+    Withdraw(ActionId),
+    Ack(AlertId),
+    Unack(AlertId),
+    /// Ask every backend to look again now.
+    Refresh,
+}

@@ -1,0 +1,11 @@
+//! Owns the running whole: starts and supervises backends, owns the world, the logs and the
+//! alerts, carries events in and commands out. One task owns it; nothing in it is shared.
+//! Must not know screens or the terminal.
+
+mod command;
+mod start;
+mod watch;
+
+pub use command::Command;
+pub use start::{Engine, Settings};
+pub use watch::Watch;

@@ -1,0 +1,127 @@
+//! Everything that is known, in one place: what screens read.
+
+use chrono::{DateTime, Duration, Utc};
+
+use crate::alerts::{Alerts, Scene};
+use crate::logs::LogStore;
+use crate::model::{Event, Health, LogChunk, LogKey, LogUpdate, SafeText, Stamped};
+use crate::world::{Changes, FleetRow, World};
+
+/// How many first errors are fetched unasked.
+const TAILS: usize = 6;
+
+/// The world, the logs and the alerts, and the fleet's rows as computed from them.
+#[derive(Debug)]
+pub struct Watch {
+    pub world: World,
+    pub logs: LogStore<LogKey>,
+    pub alerts: Alerts,
+    fleet: Vec<FleetRow>,
+    /// World revision and time of the rows.
+    computed: Option<(u64, DateTime<Utc>)>,
+    /// A log that a row or an alert may quote has changed.
+    quoted: bool,
+    late_after: Duration,
+}
+
+impl Watch {
+    pub fn new(world: World, logs: LogStore<LogKey>, alerts: Alerts, late_after: Duration) -> Self {
+        Self {
+            world,
+            logs,
+            alerts,
+            fleet: Vec::new(),
+            computed: None,
+            quoted: false,
+            late_after,
+        }
+    }
+
+    /// Takes in one observation. Pure but for the memory of logs.
+    pub fn apply(&mut self, stamped: &Stamped) -> Changes {
+        if let Event::Log(chunk) = &stamped.event {
+            if chunk.key.backend() != &stamped.backend {
+                return Changes::default();
+            }
+            self.log(chunk);
+        }
+        self.world.apply(stamped)
+    }
+
+    fn log(&mut self, chunk: &LogChunk) {
+        let key = &chunk.key;
+        match &chunk.update {
+            LogUpdate::Append(bytes) => self.logs.append(key, bytes),
+            LogUpdate::Replace(bytes) => {
+                self.logs.reset(key);
+                self.logs.append(key, bytes);
+            }
+            LogUpdate::End => self.logs.finish(key),
+            LogUpdate::Lost(what) | LogUpdate::Failed(what) => {
+                self.logs.note_lost(key, what.clone());
+            }
+        }
+        self.quoted = true;
+    }
+
+    /// Computes what follows from the world and the time: the fleet's rows and the alerts.
+    /// Does nothing when neither has moved. Says whether anything changed.
+    pub fn refresh(&mut self, now: DateTime<Utc>) -> bool {
+        let revision = self.world.revision();
+        let fresh = self.computed.is_some_and(|(seen, at)| {
+            seen == revision && !self.quoted && now - at < Duration::seconds(1)
+        });
+        if fresh {
+            return false;
+        }
+        self.quoted = false;
+        self.computed = Some((revision, now));
+        let fleet = self.world.fleet(now, self.late_after);
+        let mut changed = fleet != self.fleet;
+        self.fleet = fleet;
+        let (world, logs) = (&self.world, &self.logs);
+        changed |= self.alerts.evaluate(&Scene {
+            world,
+            fleet: &self.fleet,
+            now,
+            error_of: &|row| {
+                let key = first_error(world, row)?;
+                Some(logs.get(&key)?.error_summary()?.text)
+            },
+        });
+        changed
+    }
+
+    /// Every pipeline, worst first, as of the last `refresh`.
+    pub fn fleet(&self) -> &[FleetRow] {
+        &self.fleet
+    }
+
+    /// The log in which a row's failure is explained.
+    pub fn first_error(&self, row: &FleetRow) -> Option<LogKey> {
+        first_error(&self.world, row)
+    }
+
+    /// Logs of the worst failures that have not been read yet.
+    pub fn wanted_tails(&self) -> Vec<LogKey> {
+        self.fleet
+            .iter()
+            .filter(|row| matches!(row.health, Health::Failing | Health::Failed | Health::Lost))
+            .take(TAILS)
+            .filter_map(|row| self.first_error(row))
+            .filter(|key| self.logs.get(key).is_none_or(|log| !log.complete()))
+            .collect()
+    }
+
+    /// The cause line of a log, if it has one.
+    pub fn error_line(&self, key: &LogKey) -> Option<SafeText> {
+        Some(self.logs.get(key)?.error_summary()?.text)
+    }
+}
+
+fn first_error(world: &World, row: &FleetRow) -> Option<LogKey> {
+    let view = world.run(row.run.as_ref()?)?;
+    let node = view.nodes.get(row.node.as_ref()?)?;
+    (node.state.problem() && node.attempt > 0)
+        .then(|| view.run.key.node(&node.id).log(node.attempt))
+}
