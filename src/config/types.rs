@@ -1,0 +1,292 @@
+//! The configuration as plain data. `config.example.toml` says what each key means to a user.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::secret::Secret;
+use super::source::At;
+
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    pub ui: Ui,
+    pub alerts: Alerts,
+    pub logs: Logs,
+    /// Names are unique.
+    pub backends: Vec<Backend>,
+}
+
+/// `[ui]`
+#[derive(Clone, Debug)]
+pub struct Ui {
+    /// Name of a theme; the screen knows which exist.
+    pub theme: Option<At<String>>,
+    pub color: ColorDepth,
+    pub ascii: Switch,
+    /// Frames a second at most, from 1 to 120.
+    pub max_fps: u32,
+    pub mouse: bool,
+    /// Times in UTC rather than in local time.
+    pub utc: bool,
+    pub sync_output: Switch,
+    pub bell: bool,
+    pub view: RunView,
+    /// Command name and its keys, as written; the screen knows which exist.
+    pub keys: Vec<(At<String>, Vec<At<String>>)>,
+}
+
+impl Default for Ui {
+    fn default() -> Self {
+        Self {
+            theme: None,
+            color: ColorDepth::Auto,
+            ascii: Switch::Auto,
+            max_fps: 30,
+            mouse: false,
+            utc: true,
+            sync_output: Switch::Auto,
+            bell: true,
+            view: RunView::Graph,
+            keys: Vec::new(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColorDepth {
+    Auto,
+    Never,
+    Ansi16,
+    Ansi256,
+    Rgb,
+}
+
+impl ColorDepth {
+    pub const CHOICES: &[(&str, Self)] = &[
+        ("auto", Self::Auto),
+        ("never", Self::Never),
+        ("16", Self::Ansi16),
+        ("256", Self::Ansi256),
+        ("rgb", Self::Rgb),
+    ];
+}
+
+/// Something that is on, off, or found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    Auto,
+    On,
+    Off,
+}
+
+impl Switch {
+    pub const CHOICES: &[(&str, Self)] =
+        &[("auto", Self::Auto), ("on", Self::On), ("off", Self::Off)];
+}
+
+/// How a run is first shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunView {
+    Graph,
+    List,
+    Timeline,
+    Grid,
+}
+
+impl RunView {
+    pub const CHOICES: &[(&str, Self)] = &[
+        ("graph", Self::Graph),
+        ("list", Self::List),
+        ("timeline", Self::Timeline),
+        ("grid", Self::Grid),
+    ];
+}
+
+/// `[alerts]`: which of the built-in alerts are raised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alerts {
+    pub failing: bool,
+    pub blocked: bool,
+    pub late: bool,
+    pub backend: bool,
+    pub import_error: bool,
+    /// How long after its due time a run that has not started counts as late.
+    pub late_after: Duration,
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        let late_after = Duration::from_secs(300);
+        Self {
+            failing: true,
+            blocked: true,
+            late: true,
+            backend: true,
+            import_error: true,
+            late_after,
+        }
+    }
+}
+
+/// `[logs]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logs {
+    /// Bytes of log text kept in memory, at least 1 MB.
+    pub memory: u64,
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        Self { memory: 16_000_000 }
+    }
+}
+
+/// One `[[backend]]`
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// 1 to 64 of `A-Z a-z 0-9 . _ -`
+    pub name: String,
+    pub enabled: bool,
+    /// No action may change anything there.
+    pub read_only: bool,
+    /// An action asks for the pipeline's name to be typed.
+    pub protect: bool,
+    pub accent: Option<Colour>,
+    pub tags: Vec<String>,
+    /// Time between two looks at what is on screen, at least 200 ms.
+    pub refresh: Duration,
+    pub connect_timeout: Duration,
+    /// Longest silence of a server in the middle of an answer.
+    pub read_timeout: Duration,
+    pub kind: BackendKind,
+}
+
+#[derive(Clone, Debug)]
+pub enum BackendKind {
+    Airflow(Airflow),
+    Local(Local),
+}
+
+impl BackendKind {
+    /// The word that stands in the file.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Airflow(_) => "airflow",
+            Self::Local(_) => "local",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Airflow {
+    /// `http` or `https`, without user, query or fragment; a path is kept (`https://host/airflow`).
+    pub url: reqwest::Url,
+    pub login: Login,
+    pub api: AirflowApi,
+    pub tls: Tls,
+    /// May hold a user and a password, so it is never shown.
+    pub proxy: Option<Secret>,
+    pub headers: Vec<(String, Secret)>,
+    pub dags: DagFilter,
+}
+
+#[derive(Clone, Debug)]
+pub enum Login {
+    None,
+    /// Token login on Airflow 3, Basic on Airflow 2.
+    Password {
+        user: String,
+        password: Secret,
+    },
+    /// A bearer token; a `cmd:` secret is run again when it no longer works.
+    Token(Secret),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AirflowApi {
+    Auto,
+    V1,
+    V2,
+}
+
+impl AirflowApi {
+    pub const CHOICES: &[(&str, Self)] =
+        &[("auto", Self::Auto), ("v1", Self::V1), ("v2", Self::V2)];
+}
+
+/// Paths are absolute.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// PEM with the certificates to trust beside those of the system.
+    pub ca: Option<PathBuf>,
+    /// Client certificate and its key, both or none.
+    pub identity: Option<ClientIdentity>,
+    /// Trust any certificate.
+    pub insecure: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientIdentity {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Which DAGs are watched. Patterns are globs over the DAG id: `*` is any text, `?` any character.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DagFilter {
+    /// Empty means all.
+    pub include: Vec<String>,
+    pub exclude: Vec<String>,
+    /// Only DAGs with at least one of these tags; empty means all.
+    pub tags: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Local {
+    /// Absolute paths of files or directories; the last part may hold `*`.
+    pub pipelines: Vec<At<PathBuf>>,
+    /// Nodes that run at once, at least 1.
+    pub parallelism: u32,
+    /// Time between TERM and KILL.
+    pub grace: Duration,
+}
+
+/// A colour as written: one of the terminal's 16 or an exact one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// 0 to 15, in the order of [`Colour::NAMES`].
+    Ansi(u8),
+    Rgb(u8, u8, u8),
+}
+
+impl Colour {
+    pub const NAMES: [&str; 16] = [
+        "black",
+        "red",
+        "green",
+        "yellow",
+        "blue",
+        "magenta",
+        "cyan",
+        "white",
+        "bright-black",
+        "bright-red",
+        "bright-green",
+        "bright-yellow",
+        "bright-blue",
+        "bright-magenta",
+        "bright-cyan",
+        "bright-white",
+    ];
+
+    /// A name or `#rrggbb`.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Some(index) = (0u8..).zip(Self::NAMES).find(|(_, name)| *name == text) {
+            return Some(Self::Ansi(index.0));
+        }
+        let hex = text
+            .strip_prefix('#')
+            .filter(|hex| hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        let [_, r, g, b] = u32::from_str_radix(hex, 16).ok()?.to_be_bytes();
+        Some(Self::Rgb(r, g, b))
+    }
+}

@@ -1,0 +1,285 @@
+//! The configuration file, good and bad, and the documented example.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dagtop::config::{self, BackendKind, Config, LoadError, Loaded, Login};
+
+fn fixtures(kind: &str) -> Vec<PathBuf> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/config")
+        .join(kind);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.retain(|file| file.extension().is_some_and(|ext| ext == "toml"));
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+fn parse(name: &str, text: &str) -> Result<Loaded, config::Problems> {
+    config::load::parse(&Path::new("/etc/dagtop").join(name), text)
+}
+
+#[test]
+fn good_files_load_without_a_word() {
+    for file in fixtures("good") {
+        let loaded =
+            config::load(&file).unwrap_or_else(|error| panic!("{}\n{error}", file.display()));
+        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    }
+}
+
+#[test]
+fn values_arrive_as_written() {
+    let text = include_str!("fixtures/config/good/two_backends.toml");
+    let Config {
+        ui,
+        alerts,
+        backends,
+        ..
+    } = parse("config.toml", text).unwrap().config;
+    assert_eq!(ui.theme.unwrap().value, "dark");
+    assert_eq!(ui.color, config::ColorDepth::Ansi256);
+    assert_eq!(
+        (ui.ascii, ui.sync_output),
+        (config::Switch::On, config::Switch::Off)
+    );
+    assert_eq!(
+        ui.keys[0]
+            .1
+            .iter()
+            .map(|key| key.value.as_str())
+            .collect::<Vec<_>>(),
+        ["q", "ctrl-c"]
+    );
+    assert_eq!(
+        (alerts.late, alerts.failing, alerts.late_after),
+        (false, true, Duration::from_secs(90))
+    );
+    let [airflow, local] = &backends[..] else {
+        panic!("{backends:?}")
+    };
+    assert_eq!(
+        (airflow.name.as_str(), airflow.protect, airflow.enabled),
+        ("prod-airflow", true, true)
+    );
+    assert_eq!(airflow.accent, Some(config::Colour::Rgb(0xff, 0x88, 0)));
+    let BackendKind::Airflow(airflow) = &airflow.kind else {
+        panic!()
+    };
+    assert_eq!(
+        airflow.url.as_str(),
+        "https://airflow.example.com/base/path/"
+    );
+    assert!(
+        matches!(&airflow.login, Login::Password { user, password: config::Secret::Env(name) }
+        if user == "oncall" && name == "AIRFLOW_PASSWORD")
+    );
+    assert_eq!(
+        airflow.tls.ca.as_deref(),
+        Some(Path::new("/etc/dagtop/certs/ca.pem"))
+    );
+    let key = &airflow.tls.identity.as_ref().unwrap().key;
+    assert!(key.is_absolute() && key.ends_with("c.key") && !key.starts_with("~"));
+    assert_eq!(airflow.dags.exclude, ["example_*"]);
+    assert!(!local.enabled);
+    let BackendKind::Local(local) = &local.kind else {
+        panic!()
+    };
+    assert_eq!(
+        local.pipelines[0].value,
+        Path::new("/etc/dagtop/pipes/*.toml")
+    );
+    assert_eq!(
+        (local.parallelism, local.grace),
+        (2, Duration::from_millis(500))
+    );
+}
+
+#[test]
+fn bad_files_tell_everything_at_once() {
+    for file in fixtures("bad") {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let problems = parse("config.toml", &text).map(|_| ()).unwrap_err();
+        let shown = problems.to_string();
+        assert!(
+            !shown.contains("hunter2") && !shown.contains("42424242"),
+            "{name} gives a secret away:\n{shown}"
+        );
+        assert!(!format!("{problems:?}").contains("hunter2"));
+        insta::with_settings!({ snapshot_path => "fixtures/config/bad", prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(name, shown);
+        });
+    }
+}
+
+#[test]
+fn a_literal_secret_is_a_warning_that_does_not_show_it() {
+    let text =
+        "[[backend]]\nname = \"a\"\nkind = \"airflow\"\nurl = \"http://h\"\ntoken = \"hunter2\"\n";
+    let loaded = parse("config.toml", text).unwrap();
+    let [warning] = &loaded.warnings[..] else {
+        panic!("{:?}", loaded.warnings)
+    };
+    assert_eq!((warning.line, warning.column), (5, 9));
+    let shown = format!("{warning} {:?} {:?}", loaded.config, loaded);
+    assert!(
+        shown.contains("env:, file: or cmd:") && !shown.contains("hunter2"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_secret_in_a_file_that_others_may_read_is_a_warning() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config.toml");
+    std::fs::write(
+        &file,
+        "[[backend]]\nname = \"a\"\nkind = \"airflow\"\nurl = \"http://h\"\ntoken = \"x\"\n",
+    )
+    .unwrap();
+    let warnings = |mode| {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        config::load(&file).unwrap().warnings.len()
+    };
+    assert_eq!((warnings(0o600), warnings(0o644)), (1, 2));
+}
+
+#[test]
+fn files_that_are_none_are_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let load = |name: &str| config::load(&dir.path().join(name)).unwrap_err();
+    std::fs::write(dir.path().join("binary"), b"[ui]\n\xff\xfe").unwrap();
+    std::fs::write(dir.path().join("huge"), vec![b'#'; 1024 * 1024 + 1]).unwrap();
+    assert!(matches!(load("absent"), LoadError::NotFound(_)));
+    assert!(matches!(
+        config::load(dir.path()).unwrap_err(),
+        LoadError::Directory(_)
+    ));
+    assert!(matches!(load("binary"), LoadError::NotUtf8 { line: 2, .. }));
+    assert!(matches!(load("huge"), LoadError::TooLarge(_)));
+    assert!(matches!(
+        config::load(Path::new("/dev/null")).unwrap_err(),
+        LoadError::NotAFile(_)
+    ));
+    assert!(matches!(load("binary/below"), LoadError::Unreadable { .. }));
+}
+
+/// The example with every switched-off setting switched on.
+fn example_switched_on() -> String {
+    let on = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '[') => {
+            format!("{rest}\n")
+        }
+        _ => format!("{line}\n"),
+    };
+    config::EXAMPLE.lines().map(on).collect()
+}
+
+#[test]
+fn the_example_holds_the_defaults() {
+    let loaded = parse("config.toml", config::EXAMPLE).unwrap_or_else(|error| panic!("{error}"));
+    let mut config = loaded.config;
+    assert_eq!(config.ui.theme.take().unwrap().value, "default");
+    assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+}
+
+#[test]
+fn the_example_switched_on_documents_every_key() {
+    let text = example_switched_on();
+    let loaded = parse("config.toml", &text).unwrap_or_else(|error| panic!("{error}"));
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    assert_eq!(loaded.config.backends.len(), 3);
+    let document: toml::Table = text.parse().unwrap();
+    let mut written = BTreeSet::new();
+    gather("", &toml::Value::Table(document), &mut written);
+    let missing: Vec<&String> = loaded
+        .known_keys
+        .iter()
+        .filter(|key| !written.contains(*key))
+        .collect();
+    assert!(missing.is_empty(), "not documented: {missing:?}");
+    assert!(loaded.known_keys.len() > 40, "{:?}", loaded.known_keys);
+}
+
+fn gather(path: &str, value: &toml::Value, out: &mut BTreeSet<String>) {
+    match value {
+        toml::Value::Table(table) => {
+            for (key, value) in table {
+                let path = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
+                gather(&path, value, out);
+                out.insert(path);
+            }
+        }
+        toml::Value::Array(items) => items.iter().for_each(|item| gather(path, item, out)),
+        _ => {}
+    }
+}
+
+/// The defaults of a backend stand in the example too, and an absent key must mean the same.
+#[test]
+fn the_example_backends_hold_the_defaults() {
+    let shown = parse("config.toml", &example_switched_on())
+        .unwrap()
+        .config
+        .backends;
+    let text = "[[backend]]\nname=\"a\"\nkind=\"airflow\"\nurl=\"http://h\"\n[[backend]]\nname=\"l\"\nkind=\"local\"\n";
+    let bare = parse("config.toml", text).unwrap().config.backends;
+    let common = |b: &config::Backend| {
+        (
+            b.enabled,
+            b.read_only,
+            b.protect,
+            b.refresh,
+            b.connect_timeout,
+            b.read_timeout,
+        )
+    };
+    assert_eq!(common(&shown[0]), common(&bare[0]));
+    let (BackendKind::Airflow(shown_airflow), BackendKind::Airflow(bare_airflow)) =
+        (&shown[0].kind, &bare[0].kind)
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (shown_airflow.api, shown_airflow.tls.insecure),
+        (bare_airflow.api, bare_airflow.tls.insecure)
+    );
+    let (BackendKind::Local(shown_local), BackendKind::Local(bare_local)) =
+        (&shown[2].kind, &bare[1].kind)
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (shown_local.parallelism, shown_local.grace),
+        (bare_local.parallelism, bare_local.grace)
+    );
+}
+
+/// The reader must survive anything, and say at least one thing about what is not TOML.
+mod any_text {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn never_panics(text in "(\\[\\[?|\\]\\]?|backend|name|kind|password|=|\"|\"\"\"|'|,|\\{|\\}|#|\n|\r\n|é|\u{202e}|[a-z0-9. ]){0,40}") {
+            if let Err(problems) = parse("config.toml", &text) {
+                prop_assert!(!problems.0.is_empty());
+                let shown = problems.to_string();
+                prop_assert!(!shown.contains('\u{202e}'), "bidi override shown");
+            }
+        }
+    }
+}
