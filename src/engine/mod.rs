@@ -4,6 +4,8 @@
 
 mod command;
 mod start;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub use command::Command;

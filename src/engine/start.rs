@@ -175,8 +175,12 @@ impl Engine {
             Command::Withdraw(id) => self.watch.world.withdraw(id),
             Command::Ack(id) => {
                 self.watch.alerts.ack(&id, Utc::now());
+                self.watch.touch();
             }
-            Command::Unack(id) => self.watch.alerts.unack(&id),
+            Command::Unack(id) => {
+                self.watch.alerts.unack(&id);
+                self.watch.touch();
+            }
             Command::Refresh => {
                 for peer in self.peers.values() {
                     // a full inbox means that it will look anyway

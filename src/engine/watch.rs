@@ -92,6 +92,11 @@ impl Watch {
         changed
     }
 
+    /// Makes the next `refresh` compute everything: something that it reads was changed by hand.
+    pub fn touch(&mut self) {
+        self.computed = None;
+    }
+
     /// Every pipeline, worst first, as of the last `refresh`.
     pub fn fleet(&self) -> &[FleetRow] {
         &self.fleet
