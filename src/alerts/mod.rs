@@ -2,6 +2,8 @@
 //! Must not know backends, screens or how anybody is told.
 
 mod rules;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 

@@ -1,13 +1,13 @@
 //! The audit: one JSON line for every step of every action, appended to a private file.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::config::paths::{append_private_file, create_private_dir};
 use crate::model::{ActionRequest, ActionStatus, SafeText};
 
 /// Where actions are written down.
@@ -63,13 +63,8 @@ impl Audit {
             path: path.clone(),
             source,
         };
-        std::fs::create_dir_all(state_dir).map_err(fail)?;
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(fail)?;
+        create_private_dir(state_dir).map_err(fail)?;
+        let file = append_private_file(&path).map_err(fail)?;
         let env = |name| std::env::var(name).ok();
         Ok(Self {
             file,

@@ -1,0 +1,233 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use chrono::{DateTime, Duration, Utc};
+
+use crate::model::{
+    AlertKind, BackendId, BackendInfo, BackendStatus, Component, Event, Node, NodeId, NodeState,
+    Notice, NoticeLevel, Pipeline, PipelineKey, Reach, Run, RunState, SafeText, Stamped,
+};
+use crate::world::World;
+
+use super::{Alerts, Rules, Scene};
+
+fn t(minutes: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_790_000_000 + minutes * 60, 0).unwrap()
+}
+
+fn key(name: &str) -> PipelineKey {
+    PipelineKey::new(&BackendId::new("lab"), name)
+}
+
+fn world(events: Vec<Event>) -> World {
+    let mut world = World::new([BackendInfo {
+        id: BackendId::new("lab"),
+        name: SafeText::new("lab"),
+        kind: "airflow",
+        read_only: false,
+        protect: false,
+        accent: None,
+    }]);
+    let up = BackendStatus {
+        reach: Reach::Up,
+        ..BackendStatus::default()
+    };
+    for event in std::iter::once(Event::Status(up)).chain(events) {
+        world.apply(&Stamped {
+            backend: BackendId::new("lab"),
+            at: t(0),
+            event,
+        });
+    }
+    world
+}
+
+fn run(name: &str, state: RunState) -> Event {
+    let mut run = Run::new(key(name).run("1"), t(0));
+    run.state = state;
+    run.started_at = Some(t(0));
+    Event::Runs { list: vec![run] }
+}
+
+fn node(name: &str, state: NodeState) -> Event {
+    let mut node = Node::new(NodeId::new("load"));
+    node.state = state;
+    node.scheduled_at = Some(t(0));
+    node.pool = Some(SafeText::new("tiny"));
+    node.ended_at = state.ended().then(|| t(1));
+    Event::Nodes {
+        run: key(name).run("1"),
+        list: vec![node],
+        complete: false,
+    }
+}
+
+fn firing(events: Vec<Event>, minute: i64) -> Vec<(AlertKind, String, String)> {
+    let world = world(events);
+    let mut alerts = Alerts::new(Rules::default());
+    evaluate(&mut alerts, &world, minute, None);
+    let all = alerts.firing().iter();
+    all.map(|a| (a.id.kind, a.title.to_string(), a.reason.to_string()))
+        .collect()
+}
+
+fn evaluate(alerts: &mut Alerts, world: &World, minute: i64, error: Option<&str>) -> bool {
+    let fleet = world.fleet(t(minute), Duration::minutes(5));
+    alerts.evaluate(&Scene {
+        world,
+        fleet: &fleet,
+        now: t(minute),
+        error_of: &|_| error.map(SafeText::new),
+    })
+}
+
+#[test]
+fn a_failing_run_names_its_node_and_later_its_error() {
+    let world = world(vec![
+        run("orders", RunState::Running),
+        node("orders", NodeState::Failed),
+    ]);
+    let mut alerts = Alerts::new(Rules::default());
+    evaluate(&mut alerts, &world, 2, None);
+    assert_eq!(alerts.firing()[0].reason.as_str(), "failed at load");
+    assert_eq!(alerts.firing()[0].since, t(1));
+    assert!(evaluate(&mut alerts, &world, 3, Some("OutOfMemoryError")));
+    assert_eq!(
+        alerts.firing()[0].reason.as_str(),
+        "failed at load: OutOfMemoryError"
+    );
+    assert!(
+        !evaluate(&mut alerts, &world, 4, Some("OutOfMemoryError")),
+        "nothing new"
+    );
+}
+
+#[test]
+fn a_run_in_which_everything_waits_is_blocked_after_a_while() {
+    let events = || {
+        vec![
+            run("orders", RunState::Running),
+            node("orders", NodeState::Queued),
+        ]
+    };
+    assert!(firing(events(), 4).is_empty());
+    let found = firing(events(), 6);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].0, AlertKind::RunBlocked);
+    assert_eq!(found[0].2, "load waits for a slot in tiny");
+}
+
+#[test]
+fn a_late_run_says_when_it_was_due() {
+    let mut pipeline = Pipeline::new(key("orders"));
+    pipeline.schedule.next = Some(t(0));
+    let found = firing(
+        vec![Event::Pipelines {
+            list: vec![pipeline],
+            complete: true,
+        }],
+        6,
+    );
+    assert_eq!(found[0].0, AlertKind::RunLate);
+    assert!(found[0].2.starts_with("not started, due "), "{found:?}");
+}
+
+#[test]
+fn a_backend_that_is_down_is_one_alert() {
+    let mut list = Vec::new();
+    for n in 0..50 {
+        let mut pipeline = Pipeline::new(key(&format!("p{n}")));
+        pipeline.schedule.next = Some(t(1));
+        list.push(pipeline);
+    }
+    let down = Reach::Down {
+        reason: SafeText::new("connection refused"),
+        retry_at: None,
+    };
+    let status = Event::Status(BackendStatus {
+        reach: down,
+        ..BackendStatus::default()
+    });
+    let found = firing(
+        vec![
+            Event::Pipelines {
+                list,
+                complete: true,
+            },
+            status,
+        ],
+        30,
+    );
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].0, AlertKind::BackendUnreachable);
+    assert_eq!(found[0].2, "connection refused");
+}
+
+#[test]
+fn import_errors_and_silent_schedulers_are_told() {
+    let notices = Event::Notices(vec![Notice {
+        subject: SafeText::new("dags/broken.py"),
+        level: NoticeLevel::Error,
+        text: vec![
+            SafeText::new("Traceback"),
+            SafeText::new("ImportError: no module x"),
+            SafeText::new(""),
+        ],
+        at: Some(t(0)),
+    }]);
+    let components = Event::Components(vec![Component {
+        name: SafeText::new("scheduler"),
+        healthy: Some(false),
+        heartbeat: Some(t(-9)),
+        note: None,
+    }]);
+    let found = firing(vec![notices, components], 1);
+    assert_eq!(
+        found[0],
+        (
+            AlertKind::BackendDegraded,
+            "lab".into(),
+            "scheduler: no heartbeat".into()
+        )
+    );
+    assert_eq!(
+        found[1],
+        (
+            AlertKind::ImportError,
+            "dags/broken.py".into(),
+            "ImportError: no module x".into()
+        )
+    );
+}
+
+#[test]
+fn an_ack_sinks_an_alert_and_ends_with_it() {
+    let mut world = world(vec![run("a", RunState::Failed), run("b", RunState::Failed)]);
+    let mut alerts = Alerts::new(Rules::default());
+    evaluate(&mut alerts, &world, 2, None);
+    let first = alerts.firing()[0].id.clone();
+    alerts.ack(&first, t(2));
+    evaluate(&mut alerts, &world, 3, None);
+    assert_eq!(alerts.open(), 1);
+    assert_eq!(alerts.firing()[1].id, first);
+    for (state, open) in [(RunState::Succeeded, 1), (RunState::Failed, 2)] {
+        let event = run(first.subject.as_str(), state);
+        world.apply(&Stamped {
+            backend: BackendId::new("lab"),
+            at: t(4),
+            event,
+        });
+        evaluate(&mut alerts, &world, 5, None);
+        assert_eq!(alerts.open(), open, "a new failure is a new alert");
+    }
+}
+
+#[test]
+fn a_rule_can_be_switched_off() {
+    let world = world(vec![run("a", RunState::Failed)]);
+    let mut alerts = Alerts::new(Rules {
+        off: vec![AlertKind::RunFailing],
+        ..Rules::default()
+    });
+    evaluate(&mut alerts, &world, 2, None);
+    assert!(alerts.firing().is_empty());
+}
