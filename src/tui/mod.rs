@@ -1,1 +1,3 @@
 //! Owns the screen. Reads the world, never changes it.
+
+pub mod term;
