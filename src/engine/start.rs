@@ -11,11 +11,12 @@ use tokio::task::JoinHandle;
 
 use crate::alerts::{Alerts, Rules};
 use crate::backends::{Backend, Emitter, Link, Request};
+use crate::config::Config;
 use crate::history::{Audit, AuditError};
 use crate::logs::LogStore;
 use crate::model::{
-    ActionError, ActionId, ActionRequest, ActionStatus, BackendId, BackendStatus, Event, Focus,
-    Reach, SafeText, Stamped,
+    ActionError, ActionId, ActionRequest, ActionStatus, AlertKind, BackendId, BackendStatus, Event,
+    Focus, Reach, SafeText, Stamped,
 };
 use crate::world::{Changes, World};
 
@@ -45,11 +46,43 @@ impl Default for Settings {
     }
 }
 
+impl From<&Config> for Settings {
+    fn from(config: &Config) -> Self {
+        let on = &config.alerts;
+        let off = [
+            (on.failing, &[AlertKind::RunFailing, AlertKind::RunLost][..]),
+            (on.blocked, &[AlertKind::RunBlocked]),
+            (on.late, &[AlertKind::RunLate]),
+            (
+                on.backend,
+                &[
+                    AlertKind::BackendUnreachable,
+                    AlertKind::BackendUnauthorised,
+                    AlertKind::BackendDegraded,
+                ],
+            ),
+            (on.import_error, &[AlertKind::ImportError]),
+        ];
+        let off = off
+            .iter()
+            .filter(|(on, _)| !on)
+            .flat_map(|(_, kinds)| kinds.iter().copied())
+            .collect();
+        Self {
+            rules: Rules {
+                off,
+                ..Rules::default()
+            },
+            late_after: chrono::Duration::from_std(on.late_after).unwrap_or(chrono::Duration::MAX),
+            log_memory: usize::try_from(config.logs.memory).unwrap_or(usize::MAX),
+        }
+    }
+}
+
 /// The running whole. Dropping it stops every backend at once; `shutdown` lets them tidy up.
 #[derive(Debug)]
 pub struct Engine {
     pub watch: Watch,
-    events: mpsc::Receiver<Stamped>,
     peers: IndexMap<BackendId, Peer>,
     focus: Focus,
     audit: Option<Audit>,
@@ -68,12 +101,13 @@ struct Peer {
 }
 
 impl Engine {
-    /// Starts every backend as a task. Must be called inside a tokio runtime.
+    /// Starts every backend as a task, and returns the stream of what they observe: whoever runs
+    /// the loop hands each event back to `apply`. Must be called inside a tokio runtime.
     pub fn start(
         backends: Vec<Box<dyn Backend>>,
         settings: &Settings,
         audit: Result<Audit, AuditError>,
-    ) -> Self {
+    ) -> (Self, mpsc::Receiver<Stamped>) {
         let world = World::new(backends.iter().map(|b| b.info().clone()));
         let mut watch = Watch::new(
             world,
@@ -109,28 +143,15 @@ impl Engine {
             Ok(audit) => (Some(audit), None),
             Err(trouble) => (None, Some(trouble)),
         };
-        Self {
+        let engine = Self {
             watch,
-            events,
             peers,
             focus: Focus::default(),
             audit,
             audit_trouble,
             last_action: 0,
-        }
-    }
-
-    /// The next observation; waits for ever when every backend has ended. Safe to cancel.
-    pub async fn next(&mut self) -> Stamped {
-        match self.events.recv().await {
-            Some(stamped) => stamped,
-            None => std::future::pending().await,
-        }
-    }
-
-    /// An observation that has already arrived, if any.
-    pub fn ready(&mut self) -> Option<Stamped> {
-        self.events.try_recv().ok()
+        };
+        (engine, events)
     }
 
     /// Takes in an observation; an action's outcome goes to the audit on its way.
@@ -272,10 +293,8 @@ impl Engine {
 
     /// Lets every backend tidy up (end what it started, write down what it knows), for at most
     /// `grace`; then stops them.
-    pub async fn shutdown(self, grace: Duration) {
-        let Self {
-            peers, mut events, ..
-        } = self;
+    pub async fn shutdown(self, mut events: mpsc::Receiver<Stamped>, grace: Duration) {
+        let Self { peers, .. } = self;
         let mut tasks = Vec::new();
         for (_, peer) in peers {
             // a closed inbox is how a backend learns of the end

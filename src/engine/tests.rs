@@ -110,19 +110,38 @@ impl Backend for Scripted {
     }
 }
 
-fn start(backends: Vec<Box<dyn Backend>>, dir: &tempfile::TempDir) -> Engine {
+struct Going {
+    engine: Engine,
+    events: tokio::sync::mpsc::Receiver<Stamped>,
+}
+
+impl std::ops::Deref for Going {
+    type Target = Engine;
+    fn deref(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+impl std::ops::DerefMut for Going {
+    fn deref_mut(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+}
+
+fn start(backends: Vec<Box<dyn Backend>>, dir: &tempfile::TempDir) -> Going {
     let settings = Settings {
         rules: Rules::default(),
         ..Settings::default()
     };
-    Engine::start(backends, &settings, Audit::open(dir.path()))
+    let (engine, events) = Engine::start(backends, &settings, Audit::open(dir.path()));
+    Going { engine, events }
 }
 
 /// Takes events in until one satisfies `wanted`.
-async fn until(engine: &mut Engine, wanted: impl Fn(&Stamped) -> bool) -> Stamped {
+async fn until(engine: &mut Going, wanted: impl Fn(&Stamped) -> bool) -> Stamped {
     tokio::time::timeout(Duration::from_secs(10), async {
         loop {
-            let stamped = engine.next().await;
+            let stamped = engine.events.recv().await.unwrap();
             engine.apply(&stamped);
             engine.refresh();
             if wanted(&stamped) {
@@ -305,7 +324,9 @@ async fn shutdown_waits_for_last_words_and_no_longer() {
     );
     tokio::time::timeout(
         Duration::from_secs(5),
-        engine.shutdown(Duration::from_secs(4)),
+        engine
+            .engine
+            .shutdown(engine.events, Duration::from_secs(4)),
     )
     .await
     .unwrap();
