@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::Utc;
 use futures_util::FutureExt;
 use indexmap::IndexMap;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -265,15 +266,13 @@ impl Engine {
     }
 
     fn send(&mut self, backend: &BackendId, id: ActionId, request: Request) {
-        let sent = self
-            .peers
-            .get(backend)
-            .map(|peer| peer.requests.try_send(request));
-        let why = match sent {
-            Some(Ok(())) => return,
-            Some(Err(mpsc::error::TrySendError::Full(_))) => "it has not answered earlier requests",
-            Some(Err(mpsc::error::TrySendError::Closed(_))) => "its watcher has stopped",
+        let why = match self.peers.get(backend) {
             None => "there is no such backend",
+            Some(peer) => match peer.requests.try_send(request) {
+                Ok(()) => return,
+                Err(TrySendError::Full(_)) => "it has not answered earlier requests",
+                Err(TrySendError::Closed(_)) => "its watcher has stopped",
+            },
         };
         self.settle(backend, id, ActionError::Unreachable(SafeText::new(why)));
     }
