@@ -1,9 +1,12 @@
 //! Where something stands in a file, and what is wrong there.
 
 use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use unicode_width::UnicodeWidthStr as _;
+
+use crate::model::SafeText;
 
 /// A stretch of a file, in bytes from its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -112,8 +115,8 @@ impl Source {
             file: self.file.clone(),
             line,
             column,
-            message: visible(&message.into()),
-            help: help.into().map(|help| visible(&help)),
+            message: SafeText::new(message.into()),
+            help: help.into().map(SafeText::new),
             excerpt: None,
         }
     }
@@ -174,23 +177,8 @@ impl Source {
             at = self.boundary(scalar.end).min(end);
         }
         out.push_str(&self.text[at..end]);
-        visible(&out)
+        SafeText::new(out).to_string()
     }
-}
-
-/// Control, bidi and zero-width characters must not reach a terminal through an error message.
-fn visible(text: &str) -> String {
-    let clean = |c: char| match c {
-        '\t' | '\n' => ' ',
-        '\u{200b}'..='\u{200f}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{feff}'
-        | '\u{61c}' => '\u{fffd}',
-        c if c.is_control() => '\u{fffd}',
-        c => c,
-    };
-    text.chars().map(clean).collect()
 }
 
 fn head(text: &str, limit: usize) -> String {
@@ -222,8 +210,8 @@ pub struct Problem {
     pub file: PathBuf,
     pub line: usize,
     pub column: usize,
-    pub message: String,
-    pub help: Option<String>,
+    pub message: SafeText,
+    pub help: Option<SafeText>,
     excerpt: Option<Excerpt>,
 }
 
@@ -232,7 +220,7 @@ impl Problem {
     pub fn headline(&self) -> String {
         let place = format!(
             "{}:{}:{}",
-            visible(&self.file.display().to_string()),
+            SafeText::from_bytes(self.file.as_os_str().as_bytes()),
             self.line,
             self.column
         );
