@@ -7,6 +7,8 @@
 pub mod alerts;
 pub mod analytics;
 pub mod backends;
+pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod engine;
 pub mod graph;

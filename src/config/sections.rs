@@ -250,7 +250,7 @@ fn airflow(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {
         .unwrap_or_default();
     let dags = table.take_table("dags").map(dags).unwrap_or_default();
     table.finish();
-    Some(BackendKind::Airflow(Airflow {
+    Some(BackendKind::Airflow(Box::new(Airflow {
         url: url?,
         login,
         api,
@@ -258,7 +258,7 @@ fn airflow(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {
         proxy,
         headers,
         dags,
-    }))
+    })))
 }
 
 fn url(reader: &Reader<'_>, value: &Value<'_>) -> Option<reqwest::Url> {

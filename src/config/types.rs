@@ -162,7 +162,7 @@ pub struct Backend {
 
 #[derive(Clone, Debug)]
 pub enum BackendKind {
-    Airflow(Airflow),
+    Airflow(Box<Airflow>),
     Local(Local),
 }
 

@@ -1,0 +1,88 @@
+//! The command line as a shell sees it: output, errors, exit codes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::process::{Command, Output, Stdio};
+
+struct Home(tempfile::TempDir);
+
+impl Home {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// dagtop in a home of its own.
+    fn dagtop(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dagtop"));
+        command
+            .args(args)
+            .current_dir(self.0.path())
+            .env("HOME", self.0.path());
+        for name in [
+            "XDG_CONFIG_HOME",
+            "XDG_STATE_HOME",
+            "XDG_CACHE_HOME",
+            "DAGTOP_CONFIG",
+            "NO_COLOR",
+        ] {
+            command.env_remove(name);
+        }
+        command.output().unwrap()
+    }
+}
+
+fn out(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn err(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+#[test]
+fn paths_are_told_as_text_and_as_json() {
+    let home = Home::new();
+    let text = home.dagtop(&["--paths"]);
+    let config = home.0.path().join(".config/dagtop/config.toml");
+    assert!(
+        out(&text).contains(&format!("{}  (not there yet)", config.display())),
+        "{}",
+        out(&text)
+    );
+    let json: serde_json::Value =
+        serde_json::from_slice(&home.dagtop(&["--paths", "--json"]).stdout).unwrap();
+    assert_eq!(json["config"]["path"], config.to_str().unwrap());
+    assert_eq!(json["config"]["exists"], false);
+}
+
+#[test]
+fn every_shell_gets_its_completions() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = home.dagtop(&["completions", shell]);
+        assert!(
+            output.status.success() && out(&output).contains("dagtop"),
+            "{shell}: {}",
+            err(&output)
+        );
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_code_2() {
+    let output = Home::new().dagtop(&["completion"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err(&output).contains("completions"), "{}", err(&output));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dagtop"));
+    let child = command
+        .args(["completions", "bash"])
+        .stdout(writer)
+        .stderr(Stdio::piped());
+    let output = child.spawn().unwrap().wait_with_output().unwrap();
+    assert_eq!((output.status.code(), err(&output)), (Some(0), ""));
+}
