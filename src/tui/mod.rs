@@ -1,3 +1,4 @@
 //! Owns the screen. Reads the world, never changes it.
 
 pub mod term;
+pub mod theme;

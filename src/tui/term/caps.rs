@@ -17,7 +17,7 @@ pub enum ColorDepth {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caps {
     pub color: ColorDepth,
-    /// The locale says UTF-8; otherwise the ASCII glyphs are used.
+    /// The locale says UTF-8 and the font is likely to have the signs; otherwise the ASCII glyphs are used.
     pub unicode: bool,
     /// Frames may be wrapped in synchronized output (`CSI ?2026h/l`).
     pub sync_output: bool,
@@ -57,7 +57,10 @@ impl Caps {
             color: overrides
                 .color
                 .unwrap_or_else(|| color_depth(&get, &term, dumb)),
-            unicode: overrides.unicode.unwrap_or_else(|| utf8_locale(&get)),
+            // The Linux console speaks UTF-8, but its font has few of the signs.
+            unicode: overrides
+                .unicode
+                .unwrap_or_else(|| term != "linux" && utf8_locale(&get)),
             sync_output: overrides.sync_output.unwrap_or(!plain),
             ssh: overrides
                 .ssh
@@ -145,6 +148,7 @@ mod tests {
         let table: &[(&[(&str, &str)], bool)] = &[
             (&[], false),
             (&[("LANG", "C")], false),
+            (&[("LANG", "C.UTF-8"), ("TERM", "linux")], false),
             (&[("LANG", "C.UTF-8")], true),
             (&[("LANG", "de_DE.utf8")], true),
             (&[("LANG", "en_US.UTF-8"), ("LC_ALL", "C")], false),

@@ -49,6 +49,11 @@ impl Pace {
         }
     }
 
+    /// At most so many frames a second that only bring new data; never more than the default allows.
+    pub fn limit(&mut self, max_fps: u32) {
+        self.interval = self.interval.max(Duration::from_secs(1) / max_fps.max(1));
+    }
+
     /// A key changed the screen: draw at once.
     pub fn input(&mut self, now: Instant) {
         match &mut self.want {
@@ -175,6 +180,15 @@ mod tests {
             pace.data(t + 5 * MS);
             pace.data(t + 50 * MS);
             assert_eq!(pace.next_deadline(), Some(t + slot * MS));
+        }
+    }
+
+    #[test]
+    fn the_user_can_only_slow_it_down() {
+        for (fps, ms) in [(0, 1000), (4, 250), (30, 100)] {
+            let mut pace = Pace::new(false);
+            pace.limit(fps);
+            assert_eq!(pace.spacing(), ms * MS);
         }
     }
 

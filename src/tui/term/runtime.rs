@@ -151,6 +151,7 @@ pub async fn run<A: Application, W: Write, L: Lifecycle>(
     screen: &mut Screen<W>,
     lifecycle: &mut L,
     caps: &Caps,
+    pace: Pace,
     sources: Sources<A::Event>,
 ) -> Exit {
     let driver = Driver {
@@ -158,7 +159,7 @@ pub async fn run<A: Application, W: Write, L: Lifecycle>(
         screen,
         lifecycle,
         tmux: caps.tmux,
-        pace: Pace::new(caps.ssh),
+        pace,
         copies: FuturesUnordered::new(),
         suspended: false,
         last_wake: None,

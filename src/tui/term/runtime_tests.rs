@@ -174,7 +174,7 @@ async fn drive(
     let size = Box::new(|| Size::new(40, 2));
     let mut screen = Screen::new(tape.clone(), &caps(), size).unwrap();
     let caps = caps();
-    let run = run(app, &mut screen, life, &caps, sources);
+    let run = run(app, &mut screen, life, &caps, Pace::new(false), sources);
     let exit = tokio::time::timeout(Duration::from_secs(20), run)
         .await
         .expect("ends");
@@ -301,6 +301,7 @@ async fn a_terminal_that_cannot_be_written_ends_the_loop() {
         &mut screen,
         &mut FakeLife::default(),
         &caps(),
+        Pace::new(false),
         sources(quiet()),
     )
     .await;

@@ -6,8 +6,11 @@ use futures_util::FutureExt;
 use futures_util::stream::BoxStream;
 use ratatui::layout::Size;
 
-use super::caps::{Caps, Overrides};
+use crate::config;
+
+use super::caps::{Caps, ColorDepth, Overrides};
 use super::guard::{self, GuardError, GuardOptions, TerminalGuard};
+use super::pace::Pace;
 use super::runtime::{self, Application, Exit, Sources};
 use super::screen::Screen;
 use super::{hangup, input, signals};
@@ -15,10 +18,43 @@ use super::{hangup, input, signals};
 /// A terminal that doesn't tell its size.
 const UNKNOWN_SIZE: Size = Size::new(80, 24);
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct SessionOptions {
     pub overrides: Overrides,
     pub guard: GuardOptions,
+    /// Frames a second at most while only data changes.
+    pub max_fps: u32,
+}
+
+impl SessionOptions {
+    /// What `[ui]` of the configuration says.
+    pub fn from_config(ui: &config::Ui) -> Self {
+        let wish = |switch| match switch {
+            config::Switch::Auto => None,
+            config::Switch::On => Some(true),
+            config::Switch::Off => Some(false),
+        };
+        let color = match ui.color {
+            config::ColorDepth::Auto => None,
+            config::ColorDepth::Never => Some(ColorDepth::None),
+            config::ColorDepth::Ansi16 => Some(ColorDepth::Ansi16),
+            config::ColorDepth::Ansi256 => Some(ColorDepth::Indexed256),
+            config::ColorDepth::Rgb => Some(ColorDepth::Rgb),
+        };
+        Self {
+            overrides: Overrides {
+                color,
+                unicode: wish(ui.ascii).map(|ascii| !ascii),
+                sync_output: wish(ui.sync_output),
+                ssh: None,
+            },
+            guard: GuardOptions {
+                mouse: ui.mouse,
+                focus: true,
+            },
+            max_fps: ui.max_fps,
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +101,9 @@ pub async fn run<A: Application>(
         }
         .boxed(),
     };
-    let exit = runtime::run(app, &mut screen, &mut guard, &caps, sources).await;
+    let mut pace = Pace::new(caps.ssh);
+    pace.limit(options.max_fps);
+    let exit = runtime::run(app, &mut screen, &mut guard, &caps, pace, sources).await;
     if exit.hung_up {
         guard.abandon();
     }
