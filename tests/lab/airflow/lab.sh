@@ -1,0 +1,251 @@
+#!/usr/bin/env bash
+# The Airflow lab: real servers on loopback, for the live tests and for trying things out by hand.
+#
+#   tests/lab/airflow/lab.sh install [3] [2]   put pinned Airflows into .cache/lab (once; both by default)
+#   tests/lab/airflow/lab.sh up 3|2            start one server on free ports and wait until it is healthy
+#   tests/lab/airflow/lab.sh env               the variables the live tests read, for the servers that are up
+#   tests/lab/airflow/lab.sh down [3|2]        stop what `up` started, and nothing else
+#
+# Everything lives under .cache/lab, which git ignores. Every wait has an end.
+set -u
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
+HERE=$ROOT/tests/lab/airflow
+CACHE=$ROOT/.cache
+LAB=$CACHE/lab
+AIRFLOW3=3.3.2
+AIRFLOW2=2.11.2
+
+say() { printf 'lab: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# ---- install -------------------------------------------------------------------------------------------------------
+
+# Debian packages, only when something is missing. Args: package names.
+debian() {
+  command -v apt-get >/dev/null || die "missing: $* (this is no Debian machine: install them by hand)"
+  local sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
+  say "installing Debian packages: $*"
+  $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq "$@" >/dev/null
+}
+
+# A real interpreter (not a shim, not a venv) whose minor version is between $1 and $2.
+find_python() {
+  local c found
+  for c in python3.12 python3.11 python3.10 python3.13 python3 /usr/bin/python3; do
+    command -v "$c" >/dev/null 2>&1 || continue
+    found=$("$c" -c 'import os, sys
+lo, hi = int(sys.argv[1]), int(sys.argv[2])
+exe = getattr(sys, "_base_executable", None) or sys.executable
+if sys.version_info[0] == 3 and lo <= sys.version_info[1] <= hi: print(os.path.realpath(exe))' "$1" "$2" 2>/dev/null)
+    [ -n "$found" ] && { echo "$found"; return 0; }
+  done
+  return 1
+}
+
+install_uv() {
+  [ -x "$CACHE/uv/bin/uv" ] && return 0
+  command -v python3 >/dev/null || debian python3
+  python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
+  mkdir -p "$CACHE"
+  python3 -m venv "$CACHE/uv" && "$CACHE/uv/bin/pip" install -q --disable-pip-version-check uv \
+    || die "could not install uv with pip: see the lines above"
+}
+
+# install_one 3|2
+install_one() {
+  local major=$1 version hi venv python
+  case $major in 3) version=$AIRFLOW3 hi=13 ;; 2) version=$AIRFLOW2 hi=12 ;; *) die "which Airflow? 3 or 2, not '$major'" ;; esac
+  venv=$LAB/airflow$major
+  [ "$(cat "$venv/.installed" 2>/dev/null)" = "$version" ] && return 0
+  install_uv
+  rm -rf "$venv"; mkdir -p "$LAB"
+  if python=$(find_python 10 $hi); then
+    UV_NO_MANAGED_PYTHON=1 "$CACHE/uv/bin/uv" venv -q --python "$python" "$venv" || die "uv could not make $venv with $python"
+  else
+    say "no Python 3.10 to 3.$hi on this machine: asking uv for its own 3.12"
+    "$CACHE/uv/bin/uv" venv -q --python 3.12 "$venv" || die "Airflow $version needs Python 3.10 to 3.$hi: install one and run this again"
+  fi
+  say "installing Airflow $version"
+  "$CACHE/uv/bin/uv" pip install -q --python "$venv/bin/python" "apache-airflow==$version" || die "could not install Airflow $version"
+  echo "$version" >"$venv/.installed"
+}
+
+# ---- start and stop ------------------------------------------------------------------------------------------------
+
+free_port() { "$1/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+secret() { "$1/bin/python" -c 'import secrets, base64; print(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())'; }
+
+# answers URL: does it answer 200?
+answers() {
+  "$1/bin/python" - "$2" <<'PY' >/dev/null 2>&1
+import sys, urllib.request
+urllib.request.build_opener(urllib.request.ProxyHandler({})).open(sys.argv[1], timeout=10).read()
+PY
+}
+
+# service HOME NAME CMD...: a process group of its own, its id in HOME/pids/NAME
+service() {
+  local home=$1 name=$2; shift 2
+  setsid "$@" >"$home/out/$name.log" 2>&1 </dev/null &
+  echo $! >"$home/pids/$name"
+}
+
+# everything an Airflow process must see; nothing of the person's own Airflow or home
+enter() {
+  local major=$1 venv=$LAB/airflow$1 home=$LAB/run$1
+  export HOME=$home/home AIRFLOW_HOME=$home/airflow PATH=$venv/bin:$PATH
+  export AIRFLOW__CORE__DAGS_FOLDER=$home/dags AIRFLOW__CORE__LOAD_EXAMPLES=False AIRFLOW__CORE__DAG_DISCOVERY_SAFE_MODE=False
+  export AIRFLOW__LOGGING__BASE_LOG_FOLDER=$home/logs AIRFLOW__CORE__FERNET_KEY=$(cat "$home/fernet")
+  export AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK=False AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC=2
+  export DAGTOP_LAB_DIR=$home NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost PYTHONDONTWRITEBYTECODE=
+  export AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG=64 AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=False
+  local port; port=$(cat "$home/port")
+  if [ "$major" = 3 ]; then
+    export AIRFLOW__CORE__EXECUTOR=LocalExecutor AIRFLOW__CORE__PARALLELISM=4
+    export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS='admin:admin,viewer:viewer,op:op'
+    export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE=$home/passwords.json
+    export AIRFLOW__CORE__EXECUTION_API_SERVER_URL=http://127.0.0.1:$port/execution/
+    export AIRFLOW__API__HOST=127.0.0.1 AIRFLOW__API__PORT=$port AIRFLOW__API__WORKERS=1 AIRFLOW__API__BASE_URL=http://127.0.0.1:$port
+    export AIRFLOW__API__SECRET_KEY=$(cat "$home/secret") AIRFLOW__API_AUTH__JWT_SECRET=$(cat "$home/jwt")
+    export AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL=60 AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL=15
+    export AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES=1
+  else
+    export AIRFLOW__CORE__EXECUTOR=SequentialExecutor AIRFLOW__WEBSERVER__SECRET_KEY=$(cat "$home/secret")
+    export AIRFLOW__API__AUTH_BACKENDS=airflow.api.auth.backend.basic_auth AIRFLOW__WEBSERVER__WORKERS=1
+    export AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL=60 AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL=15 AIRFLOW__SCHEDULER__PARSING_PROCESSES=1
+    export AIRFLOW__WEBSERVER__EXPOSE_CONFIG=True
+  fi
+}
+
+up() {
+  local major=$1 venv=$LAB/airflow$1 home=$LAB/run$1 started=$SECONDS
+  [ -x "$venv/bin/airflow" ] || die "Airflow $major is not installed: tests/lab/airflow/lab.sh install $major"
+  if [ -f "$home/url" ]; then
+    answers "$venv" "$(cat "$home/url")$( [ "$major" = 3 ] && echo /api/v2/version || echo /api/v1/version)" && { say "Airflow $major is already up at $(cat "$home/url")"; return 0; }
+  fi
+  down "$major"
+  rm -rf "$home"; mkdir -p "$home"/{home,airflow,logs,out,pids}; chmod 700 "$home"
+  cp -r "$HERE/dags" "$home/dags"
+  free_port "$venv" >"$home/port"; secret "$venv" >"$home/fernet"; secret "$venv" >"$home/secret"; secret "$venv" >"$home/jwt"
+  secret "$venv" | tr -dc a-zA-Z0-9 | cut -c1-16 >"$home/password"
+  local port password; port=$(cat "$home/port") password=$(cat "$home/password")
+  say "starting Airflow $major on port $port"
+  (
+    enter "$major"
+    if [ "$major" = 3 ]; then
+      printf '{"admin":"%s","viewer":"%s","op":"%s"}\n' "$password" "$password" "$password" >"$home/passwords.json"
+      timeout 180 airflow db migrate >"$home/out/migrate.log" 2>&1 || die "airflow db migrate failed: $(tail -3 "$home/out/migrate.log")"
+      service "$home" api-server airflow api-server
+      service "$home" scheduler airflow scheduler --skip-serve-logs
+      service "$home" triggerer airflow triggerer --skip-serve-logs
+      service "$home" dag-processor airflow dag-processor
+    else
+      timeout 180 airflow db migrate >"$home/out/migrate.log" 2>&1 || die "airflow db migrate failed: $(tail -3 "$home/out/migrate.log")"
+      local role
+      for role in Admin Viewer; do
+        timeout 180 airflow users create -u "$(echo $role | tr A-Z a-z)" -p "$password" -r $role -f lab -l lab -e "$role@localhost" \
+          >>"$home/out/migrate.log" 2>&1 || die "airflow users create failed: $(tail -3 "$home/out/migrate.log")"
+      done
+      service "$home" webserver airflow webserver --hostname 127.0.0.1 --port "$port"
+      service "$home" scheduler airflow scheduler --skip-serve-logs
+    fi
+    timeout 180 airflow pools set lab_slot 1 "one slot" >>"$home/out/migrate.log" 2>&1
+    timeout 180 airflow variables set lab_region eu >>"$home/out/migrate.log" 2>&1
+    true
+  ) || { down "$major"; return 1; }
+  local i api=v2; [ "$major" = 2 ] && api=v1
+  for i in $(seq 1 180); do
+    if answers "$venv" "http://127.0.0.1:$port/api/$api/version"; then
+      echo "http://127.0.0.1:$port" >"$home/url"
+      say "Airflow $major answers after $((SECONDS - started)) s"
+      wait_for_dags "$major" && return 0
+      break
+    fi
+    [ -n "$(alive "$home")" ] || break
+    sleep 1
+  done
+  say "Airflow $major did not become healthy:"; tail -n 5 "$home"/out/*.log >&2
+  down "$major"; return 1
+}
+
+# The DAG files are parsed when every DAG of the lab is listed and the scheduler's heart beats.
+wait_for_dags() {
+  local major=$1 venv=$LAB/airflow$1 home=$LAB/run$1
+  "$venv/bin/python" - "$major" "$(cat "$home/url")" "$(cat "$home/password")" <<'PY' || return 1
+import base64, json, sys, time, urllib.request
+major, url, password = sys.argv[1:]
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def call(path, data=None, headers={}):
+    req = urllib.request.Request(url + path, data=data and json.dumps(data).encode(), headers={"Content-Type": "application/json", **headers})
+    return json.load(opener.open(req, timeout=30))
+deadline, want, have, health = time.time() + 240, 128, 0, {}
+while time.time() < deadline:
+    try:
+        if major == "3":
+            auth = {"Authorization": "Bearer " + call("/auth/token", {"username": "admin", "password": password})["access_token"]}
+            health, api = call("/api/v2/monitor/health"), "/api/v2"
+        else:
+            auth = {"Authorization": "Basic " + base64.b64encode(f"admin:{password}".encode()).decode()}
+            health, api = call("/api/v1/health"), "/api/v1"
+        have = call(api + "/dags?limit=1", headers=auth)["total_entries"]
+        errors = call(api + "/importErrors", headers=auth)["total_entries"]
+        if have >= want and errors >= 1 and health["scheduler"]["status"] == "healthy":
+            print(f"lab: {have} DAGs parsed", file=sys.stderr); sys.exit(0)
+    except Exception as e:
+        health = e
+    time.sleep(2)
+print(f"lab: after 240 s only {have} of {want} DAGs are there; last health: {health}", file=sys.stderr); sys.exit(1)
+PY
+}
+
+# the process groups of HOME that still run, one id a line
+alive() {
+  local f p
+  for f in "$1"/pids/*; do
+    [ -f "$f" ] || continue
+    p=$(cat "$f"); kill -0 -- "-$p" 2>/dev/null && echo "$p"
+  done
+}
+
+down() {
+  local major=$1 home=$LAB/run$1 i p
+  [ -d "$home/pids" ] || return 0
+  for p in $(alive "$home"); do
+    # after a reboot the number may be someone else's: only a group whose leader works for this lab is ours
+    tr '\0' '\n' 2>/dev/null <"/proc/$p/environ" | grep -qx "DAGTOP_LAB_DIR=$home" || [ ! -d "/proc/$p" ] || continue
+    kill -TERM -- "-$p" 2>/dev/null
+  done
+  for i in $(seq 1 40); do [ -n "$(alive "$home")" ] || break; sleep 0.25; done
+  for p in $(alive "$home"); do kill -KILL -- "-$p" 2>/dev/null; done
+  # LocalExecutor supervises tasks in sessions of their own; they carry the lab's folder in their environment
+  for p in /proc/[0-9]*; do
+    tr '\0' '\n' 2>/dev/null <"$p/environ" | grep -qx "DAGTOP_LAB_DIR=$home" && kill -KILL "${p#/proc/}" 2>/dev/null
+  done
+  rm -rf "$home/pids" "$home/url"
+  say "stopped Airflow $major"
+}
+
+show_env() {
+  local major home
+  for major in 3 2; do
+    home=$LAB/run$major
+    [ -f "$home/url" ] || continue
+    echo "export DAGTOP_TEST_AIRFLOW${major}_URL=$(cat "$home/url")"
+    echo "export DAGTOP_TEST_AIRFLOW${major}_PASSWORD=$(cat "$home/password")"
+    echo "export DAGTOP_TEST_AIRFLOW${major}_DIR=$home"
+  done
+}
+
+main() {
+  local verb=${1:-}; [ $# -gt 0 ] && shift
+  case $verb in
+    install) [ $# -gt 0 ] || set -- 3 2; local m; for m in "$@"; do install_one "$m"; done ;;
+    up) up "${1:?which Airflow? 3 or 2}" ;;
+    down) [ $# -gt 0 ] || set -- 3 2; local m; for m in "$@"; do down "$m"; done ;;
+    env) show_env ;;
+    airflow) local m=${1:?which Airflow? 3 or 2}; shift; ( enter "$m"; exec airflow "$@" ) ;;
+    *) sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
+  esac
+}
+main "$@"
