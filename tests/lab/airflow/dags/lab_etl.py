@@ -115,7 +115,9 @@ def lab_etl():
     trained = train()
     rows >> trained
     choice = choose()
-    [checked, trained] >> choice >> [publish_eu(), publish_us()] >> cleanup()
+    checked >> choice
+    trained >> choice
+    choice >> [publish_eu(), publish_us()] >> cleanup()
 
 
 lab_etl()
