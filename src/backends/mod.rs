@@ -2,7 +2,9 @@
 //! allows, tells what it observes as events, and carries out plans.
 //! Must not know the world, alerts, screens or each other.
 
+pub mod http;
 mod link;
+pub mod poll;
 
 pub use link::{Emitter, EngineGone, Link, Request};
 
