@@ -2,3 +2,4 @@
 
 pub mod term;
 pub mod theme;
+pub mod welcome;
