@@ -25,6 +25,7 @@ fn world(events: Vec<Event>) -> World {
         kind: "airflow",
         read_only: false,
         protect: false,
+        drives_runs: false,
         accent: None,
     }]);
     let up = BackendStatus {

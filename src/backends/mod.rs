@@ -24,6 +24,17 @@ pub enum BackendError {
     Setup(SafeText),
 }
 
+/// What a process is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Somebody watches and acts: a backend that drives its own runs does so, schedules included.
+    Operate,
+    /// One action: nothing starts by itself.
+    Act,
+    /// One look, changing nothing.
+    Observe,
+}
+
 /// What `run` returns: it ends only with an error.
 pub type Running = Pin<Box<dyn Future<Output = Result<Infallible, BackendError>> + Send>>;
 

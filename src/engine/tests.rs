@@ -36,6 +36,7 @@ fn info(name: &str) -> BackendInfo {
         kind: "scripted",
         read_only: name.starts_with("ro"),
         protect: false,
+        drives_runs: false,
         accent: None,
     }
 }

@@ -15,6 +15,8 @@ pub struct BackendInfo {
     pub read_only: bool,
     /// A dangerous action asks for the target's name to be typed.
     pub protect: bool,
+    /// Its runs are children of this process: they end with it.
+    pub drives_runs: bool,
     /// Accent colour as written in the config.
     pub accent: Option<SafeText>,
 }

@@ -25,6 +25,7 @@ fn world() -> World {
         kind: "local",
         read_only: false,
         protect: false,
+        drives_runs: false,
         accent: None,
     }])
 }
