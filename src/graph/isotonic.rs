@@ -1,0 +1,69 @@
+//! Least weighted sum of |z - wish| over non-decreasing integer z, in O(n log n).
+
+use std::collections::BinaryHeap;
+
+/// `wishes` are (wanted value, weight > 0). The answer is non-decreasing and consists of wanted values.
+pub(super) fn fit(wishes: &[(i32, u32)]) -> Vec<i32> {
+    // the cost of the prefix, as far as it falls, is a convex line whose bends (place, change of slope) are in the heap
+    let mut bends: BinaryHeap<(i32, u64)> = BinaryHeap::new();
+    let mut z = Vec::with_capacity(wishes.len());
+    for &(wish, weight) in wishes {
+        let weight = u64::from(weight.max(1));
+        bends.push((wish, 2 * weight));
+        let mut flat = weight;
+        while flat > 0 {
+            let Some((place, change)) = bends.pop() else {
+                break;
+            };
+            if change > flat {
+                bends.push((place, change - flat));
+            }
+            flat = flat.saturating_sub(change);
+        }
+        z.push(bends.peek().map_or(wish, |b| b.0));
+    }
+    for i in (1..z.len()).rev() {
+        z[i - 1] = z[i - 1].min(z[i]);
+    }
+    z
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::fit;
+
+    fn cost(wishes: &[(i32, u32)], z: &[i32]) -> i64 {
+        wishes
+            .iter()
+            .zip(z)
+            .map(|(w, z)| i64::from(w.1) * i64::from((w.0 - z).abs()))
+            .sum()
+    }
+
+    #[test]
+    fn no_non_decreasing_sequence_is_cheaper() {
+        let mut seed = 3u64;
+        let mut random = move |n: u64| {
+            seed = seed
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            (seed >> 33) % n
+        };
+        for _ in 0..300 {
+            let wishes: Vec<(i32, u32)> = (0..5)
+                .map(|_| (random(5) as i32, 1 + random(4) as u32))
+                .collect();
+            let z = fit(&wishes);
+            assert!(z.is_sorted());
+            let mut best = i64::MAX;
+            for code in 0..3125 {
+                let t: Vec<i32> = (0..5).map(|i| code / 5i32.pow(i) % 5).collect();
+                if t.is_sorted() {
+                    best = best.min(cost(&wishes, &t));
+                }
+            }
+            assert_eq!(cost(&wishes, &z), best, "{wishes:?} {z:?}");
+        }
+    }
+}

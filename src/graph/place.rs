@@ -1,0 +1,198 @@
+//! Integer places across the flow: each rank in its order, near its neighbours, long lines straight,
+//! never taller than the fullest rank needs.
+
+use super::isotonic;
+use super::layers::Layers;
+
+/// Sizes across the flow, in cells.
+pub(super) struct Sizes<'a> {
+    /// Of each box.
+    pub size: &'a [i32],
+    /// The row of the box at which lines meet it.
+    pub port: &'a [i32],
+    pub box_gap: i32,
+    /// Between two lines, and between a line and a box.
+    pub line_gap: i32,
+}
+
+struct Place<'a> {
+    layers: &'a Layers,
+    sizes: &'a Sizes<'a>,
+    /// Row of the port of each vertex.
+    row: Vec<i32>,
+    /// For each rank the rows of its vertices when it is packed from 0.
+    packed: Vec<Vec<i32>>,
+    /// How far each rank can slide down.
+    room: Vec<i32>,
+}
+
+/// The row at which lines meet each vertex.
+pub(super) fn rows(
+    layers: &Layers,
+    sizes: &Sizes,
+    cancelled: &dyn Fn() -> bool,
+) -> Option<Vec<i32>> {
+    let mut place = Place::new(layers, sizes);
+    let rounds = 12;
+    for round in 0..rounds {
+        if cancelled() {
+            return None;
+        }
+        let down = round % 2 == 0;
+        place.sweep(down, round < rounds / 2);
+    }
+    // lines go straight on from where they start; boxes stand in the middle of all they are tied to
+    place.straighten();
+    Some(place.row)
+}
+
+impl<'a> Place<'a> {
+    fn new(layers: &'a Layers, sizes: &'a Sizes<'a>) -> Self {
+        let mut packed = Vec::with_capacity(layers.order.len());
+        let mut heights = Vec::with_capacity(layers.order.len());
+        let mut place = Self {
+            layers,
+            sizes,
+            row: vec![0; layers.rank.len()],
+            packed: Vec::new(),
+            room: Vec::new(),
+        };
+        for layer in &layers.order {
+            let mut rows = Vec::with_capacity(layer.len());
+            let mut end = 0;
+            for (i, &v) in layer.iter().enumerate() {
+                if i > 0 {
+                    end += place.gap(layer[i - 1], v);
+                }
+                rows.push(end + place.port(v));
+                end += place.size(v);
+            }
+            packed.push(rows);
+            heights.push(end);
+        }
+        let tallest = heights.iter().copied().max().unwrap_or(0);
+        place.room = heights.iter().map(|h| tallest - h).collect();
+        for (r, layer) in layers.order.iter().enumerate() {
+            for (i, &v) in layer.iter().enumerate() {
+                place.row[v as usize] = packed[r][i] + place.room[r] / 2;
+            }
+        }
+        place.packed = packed;
+        place
+    }
+
+    fn size(&self, v: u32) -> i32 {
+        self.sizes.size.get(v as usize).copied().unwrap_or(1)
+    }
+
+    fn port(&self, v: u32) -> i32 {
+        self.sizes.port.get(v as usize).copied().unwrap_or(0)
+    }
+
+    fn gap(&self, u: u32, v: u32) -> i32 {
+        if self.layers.is_dummy(u) || self.layers.is_dummy(v) {
+            self.sizes.line_gap
+        } else {
+            self.sizes.box_gap
+        }
+    }
+
+    /// How much a segment wants to be straight.
+    fn pull(&self, u: u32, v: u32) -> u32 {
+        match (self.layers.is_dummy(u), self.layers.is_dummy(v)) {
+            (true, true) => 8,
+            (false, false) => 1,
+            _ => 2,
+        }
+    }
+
+    /// One pass over the ranks, each fitted to the side it comes from: by means first, by medians later.
+    fn sweep(&mut self, down: bool, mean: bool) {
+        let depth = self.layers.order.len();
+        for k in 0..depth {
+            let r = if down { k } else { depth - 1 - k };
+            let wishes: Vec<(i32, u32)> = self.layers.order[r]
+                .iter()
+                .map(|&v| {
+                    let side = if down {
+                        self.layers.up.of(v)
+                    } else {
+                        self.layers.down.of(v)
+                    };
+                    if mean {
+                        self.mean(v, side)
+                    } else {
+                        self.middle(v, side, &[])
+                    }
+                    .unwrap_or((self.row[v as usize], 1))
+                })
+                .collect();
+            self.fit(r, &wishes);
+        }
+    }
+
+    fn straighten(&mut self) {
+        let depth = self.layers.order.len();
+        for back in [true, false, true, false] {
+            for k in 0..depth {
+                let r = if back { depth - 1 - k } else { k };
+                let wishes: Vec<(i32, u32)> = self.layers.order[r]
+                    .iter()
+                    .map(|&v| {
+                        let (up, down) = (self.layers.up.of(v), self.layers.down.of(v));
+                        let wish = if self.layers.is_dummy(v) {
+                            self.middle(v, up, &[]).map(|w| (w.0, 8))
+                        } else {
+                            self.middle(v, up, down)
+                        };
+                        wish.unwrap_or((self.row[v as usize], 1))
+                    })
+                    .collect();
+                self.fit(r, &wishes);
+            }
+        }
+    }
+
+    fn mean(&self, v: u32, side: &[(u32, u32)]) -> Option<(i32, u32)> {
+        let mut sum = 0i64;
+        let mut weight = 0u32;
+        for &(u, _) in side {
+            let w = self.pull(u, v);
+            sum += i64::from(self.row[u as usize]) * i64::from(w);
+            weight += w;
+        }
+        (weight > 0).then(|| ((sum as f64 / f64::from(weight)).round() as i32, weight))
+    }
+
+    /// Weighted median of the rows of the neighbours, the middle of the two middle ones.
+    fn middle(&self, v: u32, a: &[(u32, u32)], b: &[(u32, u32)]) -> Option<(i32, u32)> {
+        let mut rows: Vec<(i32, u32)> = a
+            .iter()
+            .chain(b)
+            .map(|&(u, _)| (self.row[u as usize], self.pull(u, v)))
+            .collect();
+        rows.sort_unstable();
+        let total: u32 = rows.iter().map(|r| r.1).sum();
+        let at = |half: u32| {
+            let mut sum = 0;
+            rows.iter().find(|r| {
+                sum += r.1;
+                sum * 2 >= half
+            })
+        };
+        let (low, high) = (at(total)?.0, at(total + 1)?.0);
+        Some(((low + high).div_euclid(2), total))
+    }
+
+    fn fit(&mut self, r: usize, wishes: &[(i32, u32)]) {
+        let slides: Vec<(i32, u32)> = wishes
+            .iter()
+            .zip(&self.packed[r])
+            .map(|(w, p)| (w.0 - p, w.1))
+            .collect();
+        let fitted = isotonic::fit(&slides);
+        for (i, &v) in self.layers.order[r].iter().enumerate() {
+            self.row[v as usize] = self.packed[r][i] + fitted[i].clamp(0, self.room[r]);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Lines in cells: where ranks stand along the flow, which tracks the wires of each gutter take, and the way of each link.
+
+use super::channel::{self, Way, Wire};
+use super::layers::{Layers, Segment};
+use std::collections::HashMap;
+
+/// What routing has to know of the boxes.
+pub(super) struct Boxes<'a> {
+    /// Size along the flow.
+    pub main: &'a [i32],
+    /// Size across the flow, without what a self loop needs.
+    pub cross: &'a [i32],
+    pub port: &'a [i32],
+    /// Boxes with an edge to themselves.
+    pub loops: &'a [bool],
+    pub rank_gap: i32,
+}
+
+/// The lines of one component, as (main, cross) cells.
+pub(super) struct Routed {
+    /// Where each rank begins.
+    pub begin: Vec<i32>,
+    /// Of each link, from lower to higher rank.
+    pub paths: Vec<Vec<(i32, i32)>>,
+    pub end: i32,
+    pub tracks: u32,
+}
+
+/// Rows of a box at which lines of turned links meet it: the last row of tall ones, the common port else.
+fn back_row(boxes: &Boxes, row: &[i32], v: u32) -> i32 {
+    let v = v as usize;
+    match boxes.cross.get(v) {
+        Some(&size) if size >= 3 => row[v] - boxes.port[v] + size - 1,
+        _ => row[v],
+    }
+}
+
+pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) -> Routed {
+    let depth = layers.order.len();
+    let mut begin = Vec::with_capacity(depth);
+    let mut x = 0;
+    let mut most = 0;
+    // corner points of each segment inside its gutter
+    let mut bends: HashMap<(u32, u32, bool), Vec<(i32, i32)>> = HashMap::new();
+    for r in 0..depth {
+        begin.push(x);
+        let reals = || {
+            layers.order[r]
+                .iter()
+                .filter(|&&v| !layers.is_dummy(v))
+                .map(|&v| v as usize)
+        };
+        x += reals().map(|v| boxes.main[v]).max().unwrap_or(1);
+        let loops = i32::from(reals().any(|v| boxes.loops[v]));
+        let segments = &layers.segments[r];
+        if segments.is_empty() {
+            x += loops * 2;
+            continue;
+        }
+        let (wires, of) = stars(segments, |v, b| {
+            if b {
+                back_row(boxes, row, v)
+            } else {
+                row[v as usize]
+            }
+        });
+        let (ways, tracks) = channel::pack(&wires);
+        most = most.max(tracks);
+        let least = tracks as i32 + 2 + loops;
+        let width = least.max(boxes.rank_gap);
+        let first = x + 1 + loops + (width - least) / 2;
+        for (s, &w) in segments.iter().zip(&of) {
+            let at = |v: u32| {
+                if s.back {
+                    back_row(boxes, row, v)
+                } else {
+                    row[v as usize]
+                }
+            };
+            let (a, b) = (at(s.from), at(s.to));
+            let points = match ways[w] {
+                _ if a == b => Vec::new(),
+                Way::Straight => Vec::new(),
+                Way::Track(t) => vec![(first + t as i32, a), (first + t as i32, b)],
+                Way::Detour {
+                    first: f,
+                    row,
+                    second,
+                } => {
+                    let (f, second) = (first + f as i32, first + second as i32);
+                    vec![(f, a), (f, row), (second, row), (second, b)]
+                }
+            };
+            bends.insert((s.from, s.to, s.back), points);
+        }
+        x += width;
+    }
+    let mut paths = Vec::with_capacity(layers.ways.len());
+    for (l, way) in layers.ways.iter().enumerate() {
+        let (Some(&a), Some(&b)) = (way.first(), way.last()) else {
+            paths.push(Vec::new());
+            continue;
+        };
+        let at = |v: u32| {
+            if back[l] {
+                back_row(boxes, row, v)
+            } else {
+                row[v as usize]
+            }
+        };
+        let start = begin[layers.rank[a as usize] as usize] + boxes.main[a as usize];
+        let stop = begin[layers.rank[b as usize] as usize] - 1;
+        let mut path = vec![(start, at(a))];
+        for p in way.windows(2) {
+            path.extend(bends.get(&(p[0], p[1], back[l])).into_iter().flatten());
+        }
+        path.push((stop, at(b)));
+        paths.push(smooth(&path));
+    }
+    Routed {
+        begin,
+        paths,
+        end: x,
+        tracks: most,
+    }
+}
+
+/// Which segments share a vertical line: all of one port that leads to several places,
+/// else all single ones into one port. For each segment the index of its wire.
+fn stars(segments: &[Segment], row: impl Fn(u32, bool) -> i32) -> (Vec<Wire>, Vec<usize>) {
+    let mut outs: HashMap<(u32, bool), u32> = HashMap::new();
+    for s in segments {
+        *outs.entry((s.from, s.back)).or_default() += 1;
+    }
+    let mut known: HashMap<(bool, u32, bool), usize> = HashMap::new();
+    let mut wires: Vec<Wire> = Vec::new();
+    let mut of = Vec::with_capacity(segments.len());
+    for s in segments {
+        let fan_out = outs.get(&(s.from, s.back)).is_some_and(|&n| n > 1);
+        let key = if fan_out {
+            (true, s.from, s.back)
+        } else {
+            (false, s.to, s.back)
+        };
+        let next = wires.len();
+        let w = *known.entry(key).or_insert(next);
+        if w == next {
+            wires.push(Wire::default());
+        }
+        let wire = &mut wires[w];
+        if !fan_out || wire.left.is_empty() {
+            wire.left.push((row(s.from, s.back), s.weight));
+        } else {
+            wire.left[0].1 += s.weight;
+        }
+        if fan_out || wire.right.is_empty() {
+            wire.right.push((row(s.to, s.back), s.weight));
+        } else {
+            wire.right[0].1 += s.weight;
+        }
+        of.push(w);
+    }
+    (wires, of)
+}
+
+/// Without points that a line passes straight through, and without repeated ones.
+pub(super) fn smooth(points: &[(i32, i32)]) -> Vec<(i32, i32)> {
+    let mut out: Vec<(i32, i32)> = Vec::with_capacity(points.len());
+    for &p in points {
+        if out.last() == Some(&p) {
+            continue;
+        }
+        while let [.., a, b] = out[..] {
+            let straight = (a.0 == b.0 && b.0 == p.0) || (a.1 == b.1 && b.1 == p.1);
+            if !straight {
+                break;
+            }
+            out.pop();
+        }
+        out.push(p);
+    }
+    out
+}
