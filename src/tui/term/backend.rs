@@ -363,6 +363,16 @@ fn sgr_afresh(to: Pen) -> Vec<u8> {
     bytes
 }
 
+/// The SGR sequence for a look, from whatever was before; for text outside of frames.
+pub fn sgr(fg: Color, bg: Color, modifier: Modifier) -> String {
+    let pen = Pen { fg, bg, modifier };
+    if pen == Pen::PLAIN {
+        return "\x1b[m".to_owned();
+    }
+    let step = String::from_utf8_lossy(&sgr_step(Pen::PLAIN, pen)).into_owned();
+    format!("\x1b[;{step}m")
+}
+
 /// 30-37, 90-97, 38;5;n, 38;2;r;g;b, 39; ten more for the background.
 fn color_param(color: Color, background: bool) -> String {
     let base: u16 = if background { 40 } else { 30 };
