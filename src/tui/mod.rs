@@ -4,3 +4,4 @@ pub mod svg;
 pub mod term;
 pub mod theme;
 pub mod welcome;
+pub mod widgets;

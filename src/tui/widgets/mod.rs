@@ -1,0 +1,21 @@
+//! Owns the parts that screens are made of: drawing functions over explicit data and their scroll states.
+//! Must not know the app, its commands, or where its data come from. Nothing here panics at any size, draws outside
+//! of the area it was given, or says anything by colour alone.
+
+pub mod bar;
+pub mod format;
+pub mod header;
+pub mod hints;
+pub mod input;
+pub mod panel;
+pub mod pen;
+pub mod popup;
+pub mod scroll;
+pub mod spark;
+pub mod table;
+
+#[cfg(test)]
+mod testing;
+
+pub use format::{Align, Zone};
+pub use pen::Pen;
