@@ -1,53 +1,24 @@
-//! Owns the log store. Must not know backends or the terminal.
+//! Owns logs: bytes in, safe lines in records out, with time, level, folding marks and the first error.
+//! Bounded in memory; what had to be dropped is counted and shown as a row.
+//! Must not know backends, the world or the terminal: a key and bytes are all it needs.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+mod carry;
+mod header;
+mod json;
+mod line;
+mod log;
+mod mark;
+mod recognise;
+mod search;
+mod store;
+mod tail;
+mod time;
 
-use crate::model::SafeText;
+pub use line::{Level, LineKind, LogLine};
+pub use log::{Dropped, ErrorSummary, Log};
+pub use search::{Search, SearchError};
+pub use store::{DEFAULT_LIMIT, LogStore};
+pub use tail::{FileTail, Restart, TailRead};
 
-#[derive(Debug)]
-pub struct LogStore<K> {
-    logs: HashMap<K, Log>,
-}
-
-#[derive(Debug, Default)]
-pub struct Log {
-    complete: bool,
-}
-
-#[derive(Debug)]
-pub struct ErrorSummary {
-    pub line: usize,
-    pub text: SafeText,
-    pub more_lines: usize,
-}
-
-impl<K: Clone + Eq + Hash + Ord> LogStore<K> {
-    pub fn new(_memory: usize) -> Self {
-        Self {
-            logs: HashMap::new(),
-        }
-    }
-    pub fn append(&mut self, key: &K, _bytes: &[u8]) {
-        self.logs.entry(key.clone()).or_default();
-    }
-    pub fn reset(&mut self, key: &K) {
-        self.logs.remove(key);
-    }
-    pub fn finish(&mut self, key: &K) {
-        self.logs.entry(key.clone()).or_default().complete = true;
-    }
-    pub fn note_lost(&mut self, _key: &K, _what: SafeText) {}
-    pub fn get(&self, key: &K) -> Option<&Log> {
-        self.logs.get(key)
-    }
-}
-
-impl Log {
-    pub fn complete(&self) -> bool {
-        self.complete
-    }
-    pub fn error_summary(&self) -> Option<ErrorSummary> {
-        None
-    }
-}
+#[cfg(test)]
+mod corpus;

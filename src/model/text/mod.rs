@@ -35,7 +35,7 @@ impl SafeText {
     pub fn from_bytes(bytes: &[u8]) -> Self {
         match scrub::plain(bytes) {
             Some(text) => Self(text.into()),
-            None => Self(scrub::scrub(bytes, scrub::Mode::Name).text.into()),
+            None => Self(scrub::scrub(bytes, scrub::Mode::Name, 0).text.into()),
         }
     }
 

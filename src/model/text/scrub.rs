@@ -58,8 +58,10 @@ fn is_hidden(c: char) -> bool {
         | 0xfff0..=0xfffb | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff)
 }
 
-pub(super) fn scrub(bytes: &[u8], mode: Mode) -> Scrubbed {
-    let (bytes, mut cut) = cap(segment(bytes, mode));
+/// `cut` counts bytes that followed and were not kept.
+pub(super) fn scrub(bytes: &[u8], mode: Mode, cut: usize) -> Scrubbed {
+    let (bytes, more) = cap(segment(bytes, mode));
+    let mut cut = cut + more;
     let buffer = decode(bytes, mode);
     let mut painter = Painter::new(mode, buffer.len());
     let whole = match ground(&buffer) {

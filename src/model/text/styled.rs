@@ -53,6 +53,18 @@ impl StyledText {
         Self::with_mode(line, scrub::Mode::Unfinished)
     }
 
+    /// The beginning of a line of which `cut` more bytes were not kept.
+    pub fn parse_cut(line: &[u8], cut: usize) -> Self {
+        if cut == 0 {
+            return Self::parse(line);
+        }
+        let scrubbed = scrub::scrub(line, scrub::Mode::Line, cut);
+        Self {
+            text: SafeText(scrubbed.text.into()),
+            spans: scrubbed.spans.into(),
+        }
+    }
+
     /// Plain text, one line.
     pub fn plain(text: SafeText) -> Self {
         Self {
@@ -62,10 +74,11 @@ impl StyledText {
     }
 
     fn with_mode(line: &[u8], mode: scrub::Mode) -> Self {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
         if let Some(text) = scrub::plain(line) {
             return Self::plain(SafeText(text.into()));
         }
-        let scrubbed = scrub::scrub(line, mode);
+        let scrubbed = scrub::scrub(line, mode, 0);
         Self {
             text: SafeText(scrubbed.text.into()),
             spans: scrubbed.spans.into(),

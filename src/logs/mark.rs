@@ -1,0 +1,251 @@
+//! Owns what makes a line an error, and which of several errors a person wants to read.
+
+/// How much an error says, least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    /// Only says that something else failed: `returned non-zero exit status 1`.
+    Wrapper,
+    /// A program's complaint, which may have been harmless: `cat: x: No such file or directory`.
+    Complaint,
+    /// A line logged as an error.
+    Logged,
+    /// An exception with its traceback.
+    Trace,
+}
+
+/// One error record. Numbers count lines from the beginning of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) start: u64,
+    /// The line that names the cause.
+    pub(super) cause: u64,
+    /// The last `Caused by:` of a Java trace.
+    pub(super) caused_by: Option<u64>,
+    pub(super) last: u64,
+    pub(super) rank: Rank,
+}
+
+/// What a line does to the marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MarkChange {
+    None,
+    New(Rank),
+    /// Belongs to the newest error.
+    Extend,
+    /// Belongs to it and shows that it is an exception.
+    Frame,
+    /// Names its cause.
+    Cause(Rank),
+    CausedBy,
+}
+
+impl Mark {
+    pub(super) fn new(line: u64, rank: Rank) -> Self {
+        Self {
+            start: line,
+            cause: line,
+            caused_by: None,
+            last: line,
+            rank,
+        }
+    }
+
+    pub(super) fn change(&mut self, line: u64, change: MarkChange) {
+        self.last = line;
+        match change {
+            MarkChange::Frame => self.rank = self.rank.max(Rank::Trace),
+            MarkChange::Cause(rank) => {
+                self.cause = line;
+                self.rank = self.rank.max(rank);
+            }
+            MarkChange::CausedBy => self.caused_by = Some(line),
+            MarkChange::None | MarkChange::New(_) | MarkChange::Extend => {}
+        }
+    }
+
+    /// Lines of the record besides the one that names the cause.
+    pub(super) fn more_lines(&self) -> usize {
+        usize::try_from(self.last - self.start).unwrap_or(usize::MAX)
+    }
+}
+
+/// True for a line that only passes on that a command failed.
+pub(super) fn is_wrapper(text: &str) -> bool {
+    const PHRASES: [&str; 7] = [
+        "returned non-zero exit status",
+        "returned a non-zero exit code",
+        "exited with a non-zero",
+        "Bash command failed",
+        "Task exited with return code",
+        "command failed with exit code",
+        "exit status 1",
+    ];
+    PHRASES.iter().any(|phrase| text.contains(phrase))
+}
+
+/// `some.module.LoadError: message` or the name alone. Gives the name.
+pub(super) fn exception_name(text: &str) -> Option<&str> {
+    let end = text.find(':').unwrap_or(text.len());
+    let (name, rest) = text.split_at_checked(end)?;
+    let name = name.trim_end();
+    let legal = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | '.' | '<' | '>');
+    let begins = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    let ends = rest.is_empty() || rest == ":" || rest.starts_with(": ");
+    (begins && ends && name.len() <= 200 && name.chars().all(legal)).then_some(name)
+}
+
+/// An exception's name and message outside of a traceback, where only the name can tell.
+pub(super) fn is_exception(text: &str) -> bool {
+    const ENDS: [&str; 4] = ["Error", "Exception", "Throwable", "ExceptionGroup"];
+    const NAMES: [&str; 3] = ["KeyboardInterrupt", "SystemExit", "StopIteration"];
+    let Some(name) = exception_name(text) else {
+        return false;
+    };
+    let short = name.rsplit(['.', '$']).next().unwrap_or(name);
+    let said = text
+        .get(name.len()..)
+        .unwrap_or_default()
+        .trim_start_matches(':')
+        .trim();
+    // `TrainError: 0.12` is a metric.
+    let figure = said.parse::<f64>().is_ok();
+    let known =
+        ENDS.iter().any(|end| short.ends_with(end)) && short.starts_with(char::is_uppercase);
+    (known && !figure && name != "Error") || NAMES.contains(&name)
+}
+
+/// `CustomWarning: …`, or Python's `etl.py:3: DeprecationWarning: …`.
+pub(super) fn is_warning(text: &str) -> bool {
+    let mut parts = text.splitn(3, ": ");
+    let names = |part: Option<&str>| {
+        part.is_some_and(|name| {
+            name.len() > 7 && name.ends_with("Warning") && exception_name(name).is_some()
+        })
+    };
+    let first = parts.next();
+    names(first) || (first.is_some_and(|place| !place.contains(' ')) && names(parts.next()))
+}
+
+/// What shells and the usual tools print when something fails: `program: …: reason`.
+pub(super) fn is_complaint(text: &str) -> bool {
+    const REASONS: [&str; 22] = [
+        "No such file or directory",
+        "command not found",
+        ": not found",
+        "Permission denied",
+        "No space left on device",
+        "Is a directory",
+        "Not a directory",
+        "Directory not empty",
+        "Connection refused",
+        "Connection timed out",
+        "Connection reset by peer",
+        "Cannot allocate memory",
+        "Operation not permitted",
+        "Read-only file system",
+        "Broken pipe",
+        "Bad file descriptor",
+        "Too many open files",
+        "unbound variable",
+        "parameter not set",
+        "bad substitution",
+        "Input/output error",
+        "Disk quota exceeded",
+    ];
+    const KILLED: [&str; 5] = [
+        "Killed",
+        "Segmentation fault",
+        "Bus error",
+        "Illegal instruction",
+        "Out of memory",
+    ];
+    const BEGINS: [&str; 4] = [
+        "make: *** ",
+        "curl: (",
+        "wget: ",
+        "Host key verification failed",
+    ];
+    let text = text.trim_end();
+    if BEGINS.iter().any(|begin| text.starts_with(begin)) {
+        return true;
+    }
+    let bare = text.trim_end_matches(" (core dumped)");
+    if KILLED.contains(&bare) {
+        return true;
+    }
+    let Some((program, rest)) = text.split_once(": ") else {
+        return false;
+    };
+    if program.is_empty() || program.contains(char::is_whitespace) {
+        return false;
+    }
+    // bash: `./x.sh: line 5: 1234 Killed    cmd`
+    let died = rest.starts_with("line ")
+        && KILLED
+            .iter()
+            .any(|word| rest.contains(&format!(" {word} ")));
+    let syntax =
+        rest.contains("yntax error") && (program.contains("sh") || rest.starts_with("line "));
+    died || syntax || REASONS.iter().any(|reason| text.ends_with(reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exceptions_are_known_by_their_names() {
+        for text in [
+            "ValueError: bad row",
+            "java.lang.OutOfMemoryError: Java heap space",
+            "psycopg2.errors.SyntaxError: x",
+            "KeyboardInterrupt",
+            "AssertionError",
+            "py4j.protocol.Py4JJavaError: An error occurred",
+            "org.apache.spark.SparkException: Job aborted",
+            "my.Outer$InnerException: x",
+        ] {
+            assert!(is_exception(text), "{text}");
+        }
+        for text in [
+            "Error: x",
+            "TrainError: 0.12",
+            "error: x",
+            "mean_error: x",
+            "No Error: x",
+            "Error",
+            "note: Error",
+            "10:Error",
+        ] {
+            assert!(!is_exception(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn shells_complain_in_known_words() {
+        for text in [
+            "sh: 1: foo: not found",
+            "bash: line 3: foo: command not found",
+            "cat: x: No such file or directory",
+            "./load.sh: line 12: syntax error near unexpected token `done'",
+            "Killed",
+            "Segmentation fault (core dumped)",
+            "./load.sh: line 5:  1234 Killed                  python load.py",
+            "curl: (7) Failed to connect to db port 80",
+            "make: *** [load] Error 2",
+            "sh: 3: RATE: parameter not set",
+            "tee: /data/x: No space left on device",
+        ] {
+            assert!(is_complaint(text), "{text}");
+        }
+        for text in [
+            "done: 3 files",
+            "see: what was not found by us",
+            "Killed 3 rows",
+            "the file: No such thing",
+            "",
+        ] {
+            assert!(!is_complaint(text), "{text}");
+        }
+    }
+}
