@@ -86,7 +86,45 @@ impl Color {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Graph(Graph),
     Completions(Completions),
+}
+
+/// Lay out and draw a DAG
+///
+/// Reads an edge list (`a<TAB>b` a line), a plain DOT digraph or JSON; which one it is shows in the text.
+#[derive(Clone, Debug, Args)]
+pub struct Graph {
+    /// The graph; `-` is standard input
+    pub file: PathBuf,
+
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: GraphFormat,
+
+    /// Where the flow goes: left to right or top to bottom
+    #[arg(long, value_enum, default_value = "lr")]
+    pub direction: Flow,
+
+    /// One row a node, without a frame
+    #[arg(long)]
+    pub compact: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    Text,
+    /// Text with colours
+    Ansi,
+    /// A picture
+    Svg,
+    /// Places, lines and figures, for other programs
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Flow {
+    Lr,
+    Tb,
 }
 
 /// Print a completion script for a shell

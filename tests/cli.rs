@@ -30,6 +30,13 @@ impl Home {
     }
 }
 
+impl Home {
+    /// Writes a file beside which dagtop runs.
+    fn file(&self, name: &str, text: &str) {
+        std::fs::write(self.0.path().join(name), text).unwrap();
+    }
+}
+
 fn out(output: &Output) -> &str {
     std::str::from_utf8(&output.stdout).unwrap()
 }
@@ -85,4 +92,66 @@ fn a_reader_that_goes_away_is_no_error() {
         .stderr(Stdio::piped());
     let output = child.spawn().unwrap().wait_with_output().unwrap();
     assert_eq!((output.status.code(), err(&output)), (Some(0), ""));
+}
+
+#[test]
+fn a_graph_comes_out_in_every_form() {
+    let home = Home::new();
+    home.file("g.tsv", "extract\tload\nload\treport\n");
+    let graph = |args: &[&str]| {
+        let output = home.dagtop(&[&["graph", "g.tsv"], args].concat());
+        assert!(output.status.success(), "{args:?}: {}", err(&output));
+        out(&output).to_owned()
+    };
+    let text = graph(&[]);
+    assert!(
+        text.contains("extract") && text.contains('╭') && !text.contains('\x1b'),
+        "{text}"
+    );
+    let ascii = graph(&["--ascii"]);
+    assert!(ascii.is_ascii() && ascii.contains("report"), "{ascii}");
+    assert!(graph(&["--compact"]).lines().count() < text.lines().count());
+    assert!(graph(&["--direction", "tb"]).lines().count() > text.lines().count());
+    let ansi = graph(&["--format", "ansi"]);
+    assert!(
+        ansi.contains("\x1b[") && ansi.contains("extract"),
+        "{ansi:?}"
+    );
+    let bare = graph(&["--format", "ansi", "--color", "never"]);
+    assert!(
+        !bare.contains("\x1b[3") && bare.contains("extract"),
+        "{bare:?}"
+    );
+    let svg = graph(&["--format", "svg"]);
+    assert!(
+        svg.starts_with("<svg ") && svg.contains("extract") && svg.trim_end().ends_with("</svg>"),
+        "{svg}"
+    );
+    let json: serde_json::Value = serde_json::from_str(&graph(&["--format", "json"])).unwrap();
+    assert_eq!(
+        (
+            json["nodes"].as_array().unwrap().len(),
+            json["edges"].as_array().unwrap().len()
+        ),
+        (3, 2)
+    );
+}
+
+#[test]
+fn a_graph_that_is_none_says_where_it_is_wrong() {
+    let home = Home::new();
+    home.file("g.tsv", "a\tb\na\tb\tc\n");
+    let output = home.dagtop(&["graph", "g.tsv"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        err(&output).starts_with("dagtop: g.tsv: line 2"),
+        "{}",
+        err(&output)
+    );
+    let output = home.dagtop(&["graph", "none"]);
+    assert!(
+        err(&output).contains("can't open none: No such file"),
+        "{}",
+        err(&output)
+    );
 }

@@ -2,6 +2,7 @@
 //! Must not know how the rooms do their work.
 
 mod completions;
+mod graph;
 mod paths;
 
 use std::io::{self, Write as _};
@@ -38,6 +39,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         return paths::run(global);
     }
     match cli.command {
+        Some(Command::Graph(args)) => graph::run(global, &args),
         Some(Command::Completions(args)) => completions::run(&args),
         None => Ok(Exit::Done),
     }

@@ -1,0 +1,160 @@
+//! `dagtop graph FILE`: lays out and draws any DAG.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context as _, ensure};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::cli::{Color, Flow, Global, Graph, GraphFormat};
+use crate::graph::read::Style;
+use crate::graph::{self, Direction, Layout, Named, Options, What};
+use crate::model::SafeText;
+use crate::tui::svg::{buffer_to_ansi, buffer_to_svg};
+use crate::tui::term::{Caps, ColorDepth, Overrides};
+use crate::tui::theme::{Theme, Token};
+
+use super::{Exit, print};
+
+/// Bytes of input; a graph of a million edges fits.
+const LIMIT: u64 = 64 * 1024 * 1024;
+/// Cells of a coloured drawing: each takes tens of bytes while it is made.
+const CELLS: u64 = 4_000_000;
+
+pub(super) fn run(global: &Global, args: &Graph) -> anyhow::Result<Exit> {
+    let (name, bytes) = input(&args.file)?;
+    let named = graph::read(&bytes).with_context(|| name.clone())?;
+    let style = if args.compact {
+        Style::Compact
+    } else {
+        Style::Boxes
+    };
+    let direction = match args.direction {
+        Flow::Lr => Direction::LeftRight,
+        Flow::Tb => Direction::TopBottom,
+    };
+    let options = Options {
+        direction,
+        ..Options::default()
+    };
+    let started = Instant::now();
+    let layout = graph::layout(&named.graph(style), &options);
+    let took = started.elapsed();
+    match args.format {
+        GraphFormat::Text => print(graph::to_text(&layout, &named, global.ascii))?,
+        GraphFormat::Json => {
+            let ms = took.as_secs_f64() * 1000.0;
+            print(graph::to_json(&layout, ms).context("can't write as JSON")? + "\n")?;
+        }
+        GraphFormat::Ansi => {
+            let depth = depth(global);
+            print(buffer_to_ansi(
+                &paint(&layout, &named, depth, global.ascii)?,
+                depth,
+            ))?;
+        }
+        GraphFormat::Svg => print(buffer_to_svg(
+            &paint(&layout, &named, depth(global), global.ascii)?,
+            &name,
+        ))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// A coloured form was asked for, so it has colours in a pipe too, unless `--color never` takes them away.
+fn depth(global: &Global) -> ColorDepth {
+    let color = match global.color {
+        None | Some(Color::Auto) => None,
+        Some(Color::Never) => return ColorDepth::None,
+        Some(Color::Ansi16) => Some(ColorDepth::Ansi16),
+        Some(Color::Ansi256) => Some(ColorDepth::Indexed256),
+        Some(Color::Rgb) => Some(ColorDepth::Rgb),
+    };
+    Caps::from_env(Overrides {
+        color,
+        ..Overrides::default()
+    })
+    .color
+    .max(ColorDepth::Ansi16)
+}
+
+/// The bytes, and a name for them.
+fn input(file: &Path) -> anyhow::Result<(String, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    let name = if file == Path::new("-") {
+        std::io::stdin()
+            .lock()
+            .take(LIMIT + 1)
+            .read_to_end(&mut bytes)
+            .context("can't read stdin")?;
+        "stdin".to_owned()
+    } else {
+        let name = SafeText::new(file.to_string_lossy()).to_string();
+        let opened = std::fs::File::open(file).with_context(|| format!("can't open {name}"))?;
+        opened
+            .take(LIMIT + 1)
+            .read_to_end(&mut bytes)
+            .with_context(|| format!("can't read {name}"))?;
+        name
+    };
+    ensure!(
+        bytes.len() as u64 <= LIMIT,
+        "{name} is larger than {LIMIT} bytes"
+    );
+    Ok((name, bytes))
+}
+
+/// The drawing with colours: names stand out, lines stay back.
+fn paint(layout: &Layout, named: &Named, depth: ColorDepth, ascii: bool) -> anyhow::Result<Buffer> {
+    let theme = Theme::terminal(depth, !ascii);
+    let (width, height) = (u16::try_from(layout.width), u16::try_from(layout.height));
+    let (Ok(width), Ok(height)) = (width, height) else {
+        return too_large(layout);
+    };
+    if u64::from(width) * u64::from(height) > CELLS {
+        return too_large(layout);
+    }
+    let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+    for (y, line) in (0..height).zip(graph::to_text(layout, named, ascii).lines()) {
+        buffer.set_string(0, y, line, theme[Token::Muted]);
+    }
+    for placed in &layout.boxes {
+        let cell = |n: i32| u16::try_from(n).unwrap_or(0);
+        let area = Rect::new(
+            cell(placed.x),
+            cell(placed.y),
+            cell(placed.w),
+            cell(placed.h),
+        );
+        let text = match placed.what {
+            What::Node(_) => Token::Text,
+            What::Group(_) => Token::Title,
+        };
+        let framed = area.height >= 3;
+        if framed {
+            buffer.set_style(area, theme[Token::Border]);
+        }
+        let inner = if framed {
+            Rect::new(
+                area.x + 1,
+                area.y + 1,
+                area.width.saturating_sub(2),
+                area.height - 2,
+            )
+        } else {
+            area
+        };
+        buffer.set_style(inner, theme[text]);
+    }
+    Ok(buffer)
+}
+
+fn too_large(layout: &Layout) -> anyhow::Result<Buffer> {
+    anyhow::bail!(
+        "{}x{} cells are too many for a picture; use --format text or json",
+        layout.width,
+        layout.height
+    )
+}
