@@ -117,6 +117,11 @@ fn a_graph_comes_out_in_every_form() {
         ansi.contains("\x1b[") && ansi.contains("extract"),
         "{ansi:?}"
     );
+    let names: Vec<&str> = ansi.lines().filter(|line| line.contains("load")).collect();
+    assert!(
+        names.iter().all(|line| line.contains("\x1b[;1m")),
+        "names stand out: {names:?}"
+    );
     let bare = graph(&["--format", "ansi", "--color", "never"]);
     assert!(
         !bare.contains("\x1b[3") && bare.contains("extract"),
@@ -128,6 +133,11 @@ fn a_graph_comes_out_in_every_form() {
         "{svg}"
     );
     let json: serde_json::Value = serde_json::from_str(&graph(&["--format", "json"])).unwrap();
+    assert_eq!(
+        graph(&["--json"]).len() / 100,
+        json.to_string().len() / 100,
+        "--json is the same"
+    );
     assert_eq!(
         (
             json["nodes"].as_array().unwrap().len(),

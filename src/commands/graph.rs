@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Margin, Rect};
+use ratatui::style::Style as CellStyle;
 
 use crate::cli::{Color, Flow, Global, Graph, GraphFormat};
 use crate::graph::read::Style;
@@ -42,7 +43,12 @@ pub(super) fn run(global: &Global, args: &Graph) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let layout = graph::layout(&named.graph(style), &options);
     let took = started.elapsed();
-    match args.format {
+    let format = if global.json {
+        GraphFormat::Json
+    } else {
+        args.format
+    };
+    match format {
         GraphFormat::Text => print(graph::to_text(&layout, &named, global.ascii))?,
         GraphFormat::Json => {
             let ms = took.as_secs_f64() * 1000.0;
@@ -128,25 +134,18 @@ fn paint(layout: &Layout, named: &Named, depth: ColorDepth, ascii: bool) -> anyh
             cell(placed.w),
             cell(placed.h),
         );
-        let text = match placed.what {
-            What::Node(_) => Token::Text,
-            What::Group(_) => Token::Title,
+        let name = match placed.what {
+            What::Node(_) => Token::Title,
+            What::Group(_) => Token::Accent,
         };
-        let framed = area.height >= 3;
-        if framed {
-            buffer.set_style(area, theme[Token::Border]);
-        }
-        let inner = if framed {
-            Rect::new(
-                area.x + 1,
-                area.y + 1,
-                area.width.saturating_sub(2),
-                area.height - 2,
-            )
+        // what lay below must not shine through: a style adds to what is there
+        let mut set = |area, token| buffer.set_style(area, CellStyle::reset().patch(theme[token]));
+        if area.height < 3 {
+            set(area, name);
         } else {
-            area
-        };
-        buffer.set_style(inner, theme[text]);
+            set(area, Token::Border);
+            set(area.inner(Margin::new(1, 1)), name);
+        }
     }
     Ok(buffer)
 }
