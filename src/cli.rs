@@ -86,8 +86,19 @@ impl Color {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Doctor(Doctor),
     Graph(Graph),
     Completions(Completions),
+}
+
+/// Check the configuration: the file, secrets, certificates, the terminal and the place for the state
+///
+/// Exit codes: 0 all is well (there may be warnings), 1 something is wrong, 2 the configuration can't be used.
+#[derive(Clone, Debug, Args)]
+pub struct Doctor {
+    /// Only these backends
+    #[arg(value_name = "BACKEND")]
+    pub backends: Vec<String>,
 }
 
 /// Lay out and draw a DAG

@@ -2,6 +2,7 @@
 //! Must not know how the rooms do their work.
 
 mod completions;
+mod doctor;
 mod graph;
 mod paths;
 
@@ -10,7 +11,8 @@ use std::io::{self, Write as _};
 use anyhow::Context as _;
 
 use crate::cli::{Cli, Command};
-use crate::config::LoadError;
+use crate::config::reader::nearest;
+use crate::config::{Backend, LoadError};
 
 /// How a command ended, as the shell sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         return paths::run(global);
     }
     match cli.command {
+        Some(Command::Doctor(args)) => doctor::run(global, &args),
         Some(Command::Graph(args)) => graph::run(global, &args),
         Some(Command::Completions(args)) => completions::run(&args),
         None => Ok(Exit::Done),
@@ -62,6 +65,54 @@ pub fn reader_gone(error: &anyhow::Error) -> bool {
             .is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
     };
     error.chain().any(gone)
+}
+
+/// The named backends, or all that are enabled.
+fn choose<'a>(all: &'a [Backend], names: &[String]) -> anyhow::Result<Vec<&'a Backend>> {
+    if names.is_empty() {
+        return Ok(all.iter().filter(|backend| backend.enabled).collect());
+    }
+    names
+        .iter()
+        .map(|name| {
+            let known = all.iter().map(|backend| backend.name.as_str());
+            let found = all.iter().find(|backend| backend.name == *name);
+            found.with_context(|| {
+                format!(
+                    "there is no backend `{name}` in the configuration{}",
+                    did_you_mean(name, known)
+                )
+            })
+        })
+        .collect()
+}
+
+/// `; did you mean …?`, or nothing when no candidate is near.
+fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(word, candidates)
+        .map(|near| format!("; did you mean `{near}`?"))
+        .unwrap_or_default()
+}
+
+/// An error with all its causes, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
+/// A runtime for commands that talk to backends.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("can't start the runtime")
 }
 
 /// Writes all of it to stdout at once.
