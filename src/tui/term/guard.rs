@@ -7,6 +7,7 @@ use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::thread::ThreadId;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
@@ -145,18 +146,25 @@ pub fn open_output() -> io::Result<File> {
 
 /// Not hung up, and with room: a write to a dead or stuck terminal would fail or never return.
 fn can_write() -> bool {
+    let got = output_state(Duration::from_millis(200));
+    got.contains(PollFlags::OUT) && !got.intersects(PollFlags::HUP | PollFlags::ERR)
+}
+
+/// Whether the terminal has hung up: then even a last word on standard error would fail.
+pub fn is_gone() -> bool {
+    output_state(Duration::ZERO).intersects(PollFlags::HUP | PollFlags::ERR)
+}
+
+fn output_state(patience: Duration) -> PollFlags {
     let out = rustix::stdio::stdout();
     let mut fds = [PollFd::new(&out, PollFlags::OUT)];
     let wait = Timespec {
         tv_sec: 0,
-        tv_nsec: 200_000_000,
+        tv_nsec: patience.subsec_nanos().into(),
     };
     match rustix::event::poll(&mut fds, Some(&wait)) {
-        Ok(n) if n > 0 => {
-            let got = fds[0].revents();
-            got.contains(PollFlags::OUT) && !got.intersects(PollFlags::HUP | PollFlags::ERR)
-        }
-        _ => false,
+        Ok(_) => fds[0].revents(),
+        Err(_) => PollFlags::empty(),
     }
 }
 

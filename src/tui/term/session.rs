@@ -103,7 +103,9 @@ pub async fn run<A: Application>(
     };
     let mut pace = Pace::new(caps.ssh);
     pace.limit(options.max_fps);
-    let exit = runtime::run(app, &mut screen, &mut guard, &caps, pace, sources).await;
+    let mut exit = runtime::run(app, &mut screen, &mut guard, &caps, pace, sources).await;
+    // SIGHUP may come before the watcher has seen that the terminal is gone.
+    exit.hung_up |= guard::is_gone();
     if exit.hung_up {
         guard.abandon();
     }
