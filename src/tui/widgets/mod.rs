@@ -2,7 +2,10 @@
 //! Must not know the app, its commands, or where its data come from. Nothing here panics at any size, draws outside
 //! of the area it was given, or says anything by colour alone.
 
+pub mod alerts;
 pub mod bar;
+pub mod details;
+pub mod facts;
 pub mod format;
 pub mod header;
 pub mod hints;
@@ -12,6 +15,7 @@ pub mod pen;
 pub mod popup;
 pub mod scroll;
 pub mod spark;
+pub mod system;
 pub mod table;
 
 #[cfg(test)]

@@ -1,0 +1,293 @@
+//! Owns the list of alerts beside a screen: one line each, its reason on the next two.
+
+use chrono::{DateTime, Utc};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::model::{Alert, AlertId, NodeState, Priority};
+use crate::tui::theme::{Theme, Token};
+
+use super::format;
+use super::panel::Panel;
+use super::pen::{self, Pen};
+use super::scroll;
+use super::table::selection;
+
+/// Lines of reason below the title.
+const REASON_LINES: usize = 2;
+/// Columns the reason is indented.
+const INDENT: usize = 3;
+
+/// The list as it is drawn now.
+pub struct AlertList<'a> {
+    /// The most urgent first.
+    pub alerts: &'a [Alert],
+    pub selected: Option<&'a AlertId>,
+    pub focused: bool,
+    pub now: DateTime<Utc>,
+}
+
+impl AlertList<'_> {
+    /// Draws frame and alerts. `top` is the first alert in view; it moves as little as possible to keep the selected
+    /// one in view. Returns how many alerts are in view, whole or in part.
+    pub fn draw(&self, buf: &mut Buffer, area: Rect, theme: &Theme, top: &mut usize) -> usize {
+        let title = self.title(theme);
+        let title: Vec<_> = title.iter().map(|(t, s)| (t.as_str(), *s)).collect();
+        let inner = Panel {
+            title: &title,
+            note: "",
+            focused: self.focused,
+        }
+        .draw(buf, area, theme);
+        self.rows(buf, inner, theme, top)
+    }
+
+    /// The alerts without a frame.
+    pub fn rows(&self, buf: &mut Buffer, area: Rect, theme: &Theme, top: &mut usize) -> usize {
+        let area = pen::clip(area, buf);
+        if self.alerts.is_empty() {
+            let text = format!(
+                "{} nothing needs you",
+                theme.state_glyph(NodeState::Succeeded)
+            );
+            Pen::new(buf, area, 0, theme)
+                .skip(1)
+                .put(&text, theme[Token::Muted]);
+            return 0;
+        }
+        self.keep_visible(top, area);
+        let mut y = 0;
+        let mut shown = 0;
+        for alert in &self.alerts[*top..] {
+            if y >= usize::from(area.height) {
+                break;
+            }
+            y += self.item(buf, area, y, theme, alert);
+            shown += 1;
+        }
+        let column = Rect {
+            x: area.right().saturating_sub(1),
+            width: area.width.min(1),
+            ..area
+        };
+        if shown < self.alerts.len() {
+            let marks = std::iter::empty();
+            scroll::bar(
+                buf,
+                column,
+                theme,
+                *top,
+                self.alerts.len().max(usize::from(area.height) + 1),
+                marks,
+            );
+        }
+        shown
+    }
+
+    /// "alerts 3  P1 1  P3 2".
+    fn title(&self, theme: &Theme) -> Vec<(String, ratatui::style::Style)> {
+        let mut pieces = vec![(format!("alerts {}", self.alerts.len()), theme[Token::Title])];
+        for priority in [
+            Priority::P1,
+            Priority::P2,
+            Priority::P3,
+            Priority::P4,
+            Priority::P5,
+        ] {
+            let n = self
+                .alerts
+                .iter()
+                .filter(|a| a.priority == priority && a.acked.is_none())
+                .count();
+            if n > 0 {
+                pieces.push(("  ".to_owned(), theme[Token::Text]));
+                pieces.push((format!("{} {n}", priority.word()), theme.priority(priority)));
+            }
+        }
+        pieces
+    }
+
+    fn reason<'a>(&self, alert: &'a Alert, area: Rect) -> Vec<&'a str> {
+        let columns = usize::from(area.width).saturating_sub(INDENT + 1);
+        if columns < 4 || alert.reason.is_empty() {
+            return Vec::new();
+        }
+        format::wrap(&alert.reason, columns)
+    }
+
+    fn height(&self, alert: &Alert, area: Rect) -> usize {
+        1 + self.reason(alert, area).len().min(REASON_LINES)
+    }
+
+    fn keep_visible(&self, top: &mut usize, area: Rect) {
+        let selected = self
+            .selected
+            .and_then(|id| self.alerts.iter().position(|a| &a.id == id));
+        *top = (*top).min(self.alerts.len() - 1);
+        let room = usize::from(area.height);
+        let height = |range: std::ops::Range<usize>| -> usize {
+            self.alerts[range]
+                .iter()
+                .map(|a| self.height(a, area))
+                .sum()
+        };
+        if let Some(selected) = selected {
+            *top = (*top).min(selected);
+            while *top < selected && height(*top..selected + 1) > room {
+                *top += 1;
+            }
+        }
+        // no empty space below as long as there is something above
+        while *top > 0 && height(*top - 1..self.alerts.len()) <= room {
+            *top -= 1;
+        }
+    }
+
+    /// Draws one alert from line `y` and returns how many lines it took.
+    fn item(&self, buf: &mut Buffer, area: Rect, y: usize, theme: &Theme, alert: &Alert) -> usize {
+        let selected = self.selected == Some(&alert.id);
+        let acked = alert.acked.is_some();
+        let quiet = |style| if acked { theme[Token::Muted] } else { style };
+        let age = format::duration(self.now - alert.since);
+        let mark = if acked {
+            theme.state_glyph(NodeState::Succeeded)
+        } else {
+            theme.state_glyph(NodeState::Warned)
+        };
+        let mut pen = Pen::new(buf, area, y as u16, theme);
+        pen.skip(1)
+            .put(alert.priority.word(), quiet(theme.priority(alert.priority)))
+            .skip(1);
+        // age and mark stand at the right, the title takes what is between
+        let room = pen.room().saturating_sub(age.len() + 4);
+        if room >= 4 {
+            pen.cell(&alert.title, room, quiet(theme[Token::Title]))
+                .skip(1)
+                .put(&age, theme[Token::Muted])
+                .skip(1)
+                .put(mark, quiet(theme[Token::Warning]));
+        } else {
+            pen.middle(&alert.title, quiet(theme[Token::Title]));
+        }
+        if selected {
+            let at = pen::row(area, y as u16);
+            buf.set_style(at, selection(theme, self.focused));
+        }
+        let lines = self.reason(alert, area);
+        let shown = lines.len().min(REASON_LINES);
+        for (i, line) in lines.iter().take(shown).enumerate() {
+            let mut pen = Pen::new(buf, area, (y + 1 + i) as u16, theme);
+            pen.skip(INDENT).put(line, quiet(theme[Token::Text]));
+            if i + 1 == shown && lines.len() > shown {
+                pen.put(theme.glyphs.ellipsis, theme[Token::Muted]);
+            }
+        }
+        1 + shown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::super::testing::{self, theme};
+    use super::*;
+    use crate::model::{AlertKind, BackendId, SafeText, Target};
+    use chrono::{Duration, TimeZone};
+
+    fn now() -> DateTime<Utc> {
+        Utc.with_ymd_and_hms(2026, 11, 20, 3, 14, 7).unwrap()
+    }
+
+    fn alerts() -> Vec<Alert> {
+        let alert = |priority, title: &str, reason: &str, minutes, acked: bool| Alert {
+            id: AlertId {
+                kind: AlertKind::RunFailing,
+                backend: BackendId::new("prod"),
+                subject: title.to_owned(),
+            },
+            priority,
+            title: SafeText::new(title),
+            reason: SafeText::new(reason),
+            since: now() - Duration::minutes(minutes),
+            acked: acked.then(now),
+            target: Target::Backend(BackendId::new("prod")),
+        };
+        vec![
+            alert(
+                Priority::P1,
+                "orders_daily",
+                "failed at load: OutOfMemoryError, 4 pipelines wait for what it makes and will be late",
+                3,
+                false,
+            ),
+            alert(
+                Priority::P2,
+                "customers_sync_eu_west_1",
+                "failed at extract",
+                190,
+                true,
+            ),
+            alert(Priority::P3, "queue celery", "", 9, false),
+            alert(
+                Priority::P3,
+                "inventory",
+                "not started, due 03:00",
+                14,
+                false,
+            ),
+        ]
+    }
+
+    fn draw(buf: &mut Buffer, area: Rect, ascii: bool, at: usize, top: &mut usize) -> usize {
+        let alerts = alerts();
+        AlertList {
+            alerts: &alerts,
+            selected: alerts.get(at).map(|a| &a.id),
+            focused: true,
+            now: now(),
+        }
+        .draw(buf, area, theme(ascii), top)
+    }
+
+    #[test]
+    fn looks() {
+        for (width, height, at, ascii) in [(32, 14, 0, false), (24, 7, 2, false), (32, 14, 1, true)]
+        {
+            let text = testing::text(width, height, |buf, area| {
+                draw(buf, area, ascii, at, &mut 0);
+            });
+            let name = format!("alerts_{width}x{height}{}", testing::suffix(ascii));
+            insta::assert_snapshot!(name, text);
+        }
+        let none = testing::text(32, 4, |buf, area| {
+            AlertList {
+                alerts: &[],
+                selected: None,
+                focused: false,
+                now: now(),
+            }
+            .draw(buf, area, theme(false), &mut 5);
+        });
+        assert!(none.contains("✓ nothing needs you"), "{none}");
+    }
+
+    #[test]
+    fn the_selected_one_is_always_in_view_and_the_list_moves_least() {
+        let mut buf = Buffer::empty(Rect::new(0, 0, 32, 7));
+        let area = buf.area;
+        let mut top = 0;
+        for (at, then) in [(0, 0), (1, 0), (2, 1), (3, 1), (2, 1), (1, 1), (0, 0)] {
+            draw(&mut buf, area, false, at, &mut top);
+            assert_eq!(top, then, "{at}");
+        }
+    }
+
+    #[test]
+    fn any_size() {
+        testing::every_size(|buf, area| {
+            for at in [0, 3, 9] {
+                draw(buf, area, false, at, &mut 2);
+            }
+        });
+    }
+}
