@@ -221,6 +221,22 @@ fn doctor_finds_what_is_wrong_before_any_server_is_asked() {
 }
 
 #[test]
+fn doctor_knows_the_themes() {
+    let home = Home::new();
+    home.config("[ui]\ntheme = \"nigth\"\n");
+    let output = home.dagtop(&["doctor"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = out(&output);
+    assert!(
+        text.contains("config.toml:2:9: there is no theme \"nigth\"; did you mean `night`?"),
+        "{text}"
+    );
+    home.config(dagtop::config::EXAMPLE);
+    let output = home.dagtop(&["doctor"]);
+    assert_eq!(output.status.code(), Some(0), "{}", out(&output));
+}
+
+#[test]
 fn a_wrong_name_of_a_backend_gets_the_nearest() {
     let home = Home::new();
     home.config("[[backend]]\nname = \"prod\"\nkind = \"local\"\n");

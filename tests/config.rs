@@ -187,7 +187,7 @@ fn example_switched_on() -> String {
 fn the_example_holds_the_defaults() {
     let loaded = parse("config.toml", config::EXAMPLE).unwrap_or_else(|error| panic!("{error}"));
     let mut config = loaded.config;
-    assert_eq!(config.ui.theme.take().unwrap().value, "default");
+    assert_eq!(config.ui.theme.take().unwrap().value, "terminal");
     assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
 }
 

@@ -4,6 +4,7 @@
 mod completions;
 mod doctor;
 mod graph;
+mod names;
 mod paths;
 
 use std::io::{self, Write as _};

@@ -8,7 +8,7 @@ use crate::cli::{Doctor, Global};
 use crate::config::{self, LoadError, Paths};
 use crate::tui::term::{Caps, Overrides};
 
-use super::{Exit, choose, print, print_json, runtime};
+use super::{Exit, choose, names, print, print_json, runtime};
 use report::{Check, Report};
 
 pub(super) fn run(global: &Global, args: &Doctor) -> anyhow::Result<Exit> {
@@ -42,6 +42,11 @@ pub(super) fn run(global: &Global, args: &Doctor) -> anyhow::Result<Exit> {
         }
     };
     report.section("configuration", settings::file(&paths, &loaded));
+    let names = names::problems(&loaded);
+    report.section(
+        "configuration",
+        names.iter().map(|p| Check::problem(p.headline())).collect(),
+    );
     let chosen = choose(&loaded.config.backends, &args.backends)?;
     let runtime = runtime()?;
     for backend in &chosen {
