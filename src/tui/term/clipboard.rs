@@ -1,7 +1,7 @@
 //! Copies text to the clipboard of the machine the person sits at. Never reads it.
 
-use std::io;
 use std::process::Stdio;
+use std::{fmt, io};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,13 +20,13 @@ pub enum Copied {
     Osc52,
 }
 
-impl Copied {
-    /// For the notice on the screen.
-    pub fn describe(self) -> &'static str {
-        match self {
+/// For the notice on the screen.
+impl fmt::Display for Copied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::Tmux => "copied to the tmux buffer",
             Self::Osc52 => "sent to the terminal's clipboard (it may refuse)",
-        }
+        })
     }
 }
 

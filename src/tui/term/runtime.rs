@@ -76,7 +76,7 @@ pub trait Application {
     fn wake(&mut self, _now: Instant) -> Flow {
         Flow::Idle
     }
-    /// Asked after every step.
+    /// Asked after every step and every frame.
     fn take_requests(&mut self) -> Vec<Request> {
         Vec::new()
     }
@@ -354,6 +354,10 @@ impl<A: Application, W: Write, L: Lifecycle> Driver<'_, A, W, L> {
             Flow::Suspend => self.suspend()?,
             Flow::Quit(code) => return Err(End::Code(code)),
         }
+        self.requests()
+    }
+
+    fn requests(&mut self) -> Result<(), End> {
         for request in self.app.take_requests() {
             self.request(request)?;
         }
@@ -393,7 +397,7 @@ impl<A: Application, W: Write, L: Lifecycle> Driver<'_, A, W, L> {
         let app = &mut *self.app;
         let sent = self.screen.draw(|frame| app.draw(frame))?;
         self.pace.drawn(Instant::now(), sent.blocked);
-        Ok(())
+        self.requests()
     }
 }
 
