@@ -10,6 +10,7 @@ pub mod backends;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod diagnosis;
 pub mod engine;
 pub mod graph;
 pub mod history;
