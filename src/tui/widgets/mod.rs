@@ -10,6 +10,7 @@ pub mod format;
 pub mod header;
 pub mod hints;
 pub mod input;
+pub mod log;
 pub mod panel;
 pub mod pen;
 pub mod popup;
