@@ -4,6 +4,7 @@
 
 pub mod http;
 mod link;
+pub mod local;
 pub mod poll;
 
 pub use link::{Emitter, EngineGone, Link, Request};

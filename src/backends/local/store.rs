@@ -1,0 +1,291 @@
+//! State on disk: `<state>/<pipeline>/<run>/` holds `run.json` (the header, written once),
+//! `journal.jsonl` (appended to), `lock`, `work/` (for the run's own files) and a log for every
+//! attempt. Folders are 0700, files 0600.
+//!
+//! Whoever drives a run holds an exclusive `flock` on its `lock`; the kernel lets go of it when
+//! the driver dies, however it dies.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::config::paths::{append_private_file, create_private_dir, create_private_file};
+
+use super::record::{Entry, Header, RunRecord};
+
+/// Layout on disk.
+pub const VERSION: u32 = 1;
+/// How many ended runs of a pipeline are kept.
+pub const KEEP_RUNS: usize = 50;
+
+/// Something on disk could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{}: not a run of this version: {why}", path.display())]
+    Format { path: PathBuf, why: String },
+    #[error("{} exists already", .0.display())]
+    Exists(PathBuf),
+}
+
+trait At<T> {
+    fn at(self, path: &Path) -> Result<T, StoreError>;
+}
+
+impl<T> At<T> for io::Result<T> {
+    fn at(self, path: &Path) -> Result<T, StoreError> {
+        self.map_err(|source| StoreError::Io {
+            path: path.to_owned(),
+            source,
+        })
+    }
+}
+
+/// The folder of one backend's state.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// Folder of one run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RunDir(PathBuf);
+
+/// The right to drive a run (or a pipeline's schedule); given back when dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// The journal of a run that is ours.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+    _lock: Lock,
+}
+
+impl Store {
+    pub fn open(root: PathBuf) -> Result<Self, StoreError> {
+        make_dir(&root)?;
+        // commands run elsewhere and are told these paths
+        let root = fs::canonicalize(&root).at(&root)?;
+        Ok(Self { root })
+    }
+
+    pub fn pipeline(&self, pipeline: &str) -> PathBuf {
+        self.root.join(file_name(pipeline))
+    }
+
+    pub fn run(&self, pipeline: &str, run: &str) -> RunDir {
+        RunDir(self.pipeline(pipeline).join(file_name(run)))
+    }
+
+    /// The folders of all runs of a pipeline.
+    pub fn runs(&self, pipeline: &str) -> Vec<RunDir> {
+        let Ok(entries) = fs::read_dir(self.pipeline(pipeline)) else {
+            return Vec::new();
+        };
+        entries
+            .filter_map(Result::ok)
+            .map(|e| RunDir(e.path()))
+            .filter(|d| d.0.join("run.json").is_file())
+            .collect()
+    }
+
+    /// Makes a run's folder with its header. The lock is taken before anyone can see the run.
+    pub fn create(&self, header: &Header) -> Result<(RunDir, Journal), StoreError> {
+        let dir = self.run(&header.definition.name, &header.run);
+        make_dir(&self.pipeline(&header.definition.name))?;
+        match fs::DirBuilder::new().mode(0o700).create(&dir.0) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(StoreError::Exists(dir.0));
+            }
+            other => other.at(&dir.0)?,
+        }
+        make_dir(&dir.work())?;
+        let journal = dir
+            .journal()?
+            .ok_or_else(|| StoreError::Exists(dir.0.clone()))?;
+        let json = serde_json::to_vec(header).map_err(|e| StoreError::Format {
+            path: dir.0.clone(),
+            why: e.to_string(),
+        })?;
+        replace_file(&dir.0.join("run.json"), &json)?;
+        Ok((dir, journal))
+    }
+
+    /// Whether the pipeline was paused by a person.
+    pub fn paused(&self, pipeline: &str) -> bool {
+        self.pipeline(pipeline).join("paused").exists()
+    }
+
+    pub fn set_paused(&self, pipeline: &str, paused: bool) -> Result<(), StoreError> {
+        let path = self.pipeline(pipeline).join("paused");
+        if paused {
+            make_dir(&self.pipeline(pipeline))?;
+            return replace_file(&path, b"");
+        }
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other.at(&path),
+        }
+    }
+
+    /// The right to start a pipeline's scheduled runs; `None` when another dagtop has it.
+    pub fn schedule_lock(&self, pipeline: &str) -> Result<Option<Lock>, StoreError> {
+        let dir = self.pipeline(pipeline);
+        make_dir(&dir)?;
+        lock(&dir.join("schedule.lock"))
+    }
+}
+
+impl RunDir {
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// A folder in which the run's nodes may leave files for each other.
+    pub fn work(&self) -> PathBuf {
+        self.0.join("work")
+    }
+
+    pub fn log(&self, node: &str, attempt: u32) -> PathBuf {
+        self.0.join(format!("{}.{attempt}.log", file_name(node)))
+    }
+
+    /// Takes the right to drive this run; `None` when another dagtop has it.
+    pub fn journal(&self) -> Result<Option<Journal>, StoreError> {
+        let Some(lock) = lock(&self.0.join("lock"))? else {
+            return Ok(None);
+        };
+        let path = self.0.join("journal.jsonl");
+        let mut file = append_private_file(&path).at(&path)?;
+        // the last driver may have died in the middle of a line
+        let mut known = File::open(&path).at(&path)?;
+        if known.seek(SeekFrom::End(0)).at(&path)? > 0 {
+            known.seek(SeekFrom::End(-1)).at(&path)?;
+            let mut last = [0];
+            known.read_exact(&mut last).at(&path)?;
+            if last != *b"\n" {
+                file.write_all(b"\n").at(&path)?;
+            }
+        }
+        Ok(Some(Journal {
+            file,
+            path,
+            _lock: lock,
+        }))
+    }
+
+    /// Who drives it, as it said itself.
+    pub fn driver(&self) -> Option<i32> {
+        fs::read_to_string(self.0.join("lock"))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
+    }
+
+    /// Reads the run back. The second part says how many lines of its journal made no sense; a
+    /// last line without an end is not one of them: its writer was killed, or is writing.
+    pub fn load(&self) -> Result<(RunRecord, usize), StoreError> {
+        let path = self.0.join("run.json");
+        let bytes = fs::read(&path).at(&path)?;
+        let bad = |why: String| StoreError::Format {
+            path: path.clone(),
+            why,
+        };
+        let header: Header = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
+        if header.version != VERSION {
+            return Err(bad(format!("version {}", header.version)));
+        }
+        let mut record = RunRecord::new(header);
+        let path = self.0.join("journal.jsonl");
+        let bytes = match fs::read(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
+            other => other.at(&path)?,
+        };
+        let mut wrong = 0;
+        for line in bytes.split_inclusive(|b| *b == b'\n') {
+            match serde_json::from_slice::<Entry>(line) {
+                Ok(entry) => {
+                    record.apply(&entry);
+                }
+                Err(_) if line.ends_with(b"\n") && !line.trim_ascii().is_empty() => wrong += 1,
+                Err(_) => {}
+            }
+        }
+        Ok((record, wrong))
+    }
+
+    /// Changes when the journal grew.
+    pub fn journal_size(&self) -> u64 {
+        fs::metadata(self.0.join("journal.jsonl")).map_or(0, |m| m.len())
+    }
+
+    pub fn remove(&self) -> Result<(), StoreError> {
+        fs::remove_dir_all(&self.0).at(&self.0)
+    }
+}
+
+impl Journal {
+    /// One write, so that being killed loses no entry that was written.
+    pub fn write(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        let mut line = serde_json::to_vec(entry).map_err(|e| StoreError::Format {
+            path: self.path.clone(),
+            why: e.to_string(),
+        })?;
+        line.push(b'\n');
+        self.file.write_all(&line).at(&self.path)
+    }
+}
+
+/// An id as a file name: letters, digits and `_-+=,@:` stay, `.` except in front; everything else is percent-encoded.
+pub fn file_name(id: &str) -> String {
+    let mut name = String::with_capacity(id.len());
+    for (i, byte) in id.bytes().enumerate() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => name.push(char::from(byte)),
+            b'_' | b'-' | b'+' | b'=' | b',' | b'@' | b':' => name.push(char::from(byte)),
+            b'.' if i > 0 => name.push('.'),
+            _ => name.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    name
+}
+
+fn make_dir(path: &Path) -> Result<(), StoreError> {
+    create_private_dir(path).at(path)
+}
+
+fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let new = path.with_extension("new");
+    let mut file = create_private_file(&new).at(&new)?;
+    file.write_all(bytes).at(&new)?;
+    file.sync_all().at(&new)?;
+    fs::rename(&new, path).at(path)
+}
+
+fn lock(path: &Path) -> Result<Option<Lock>, StoreError> {
+    // opened without emptying it: it may be another's
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .at(path)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Err(e) if e == rustix::io::Errno::WOULDBLOCK => return Ok(None),
+        other => other.map_err(io::Error::from).at(path)?,
+    }
+    file.set_len(0).at(path)?;
+    file.write_all(format!("{}\n", std::process::id()).as_bytes())
+        .at(path)?;
+    Ok(Some(Lock { _file: file }))
+}

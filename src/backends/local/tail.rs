@@ -1,0 +1,110 @@
+//! Following one log file for as long as it is on screen.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::backends::{Emitter, EngineGone};
+use crate::model::{Event, LogChunk, LogKey, LogUpdate, SafeText};
+
+use super::directive::Sieve;
+
+/// Of a longer log only this much of its end is shown, in bytes.
+const SHOWN: u64 = 4 << 20;
+/// Largest piece that is sent at once, in bytes.
+const PIECE: usize = 64 << 10;
+/// How often a growing file is looked at.
+const LOOK: Duration = Duration::from_millis(80);
+
+/// Sends what the file holds, then what is added to it, until `ended` says that nothing more will
+/// be and everything was sent. Lines that are directives are left out.
+pub async fn follow(
+    path: PathBuf,
+    key: LogKey,
+    mut ended: watch::Receiver<bool>,
+    emitter: Emitter,
+) -> Result<(), EngineGone> {
+    let send = |update| {
+        emitter.emit(Event::Log(LogChunk {
+            key: key.clone(),
+            update,
+        }))
+    };
+    let mut file = None;
+    let mut at = 0;
+    let mut sieve = Sieve::default();
+    let mut found = Vec::new();
+    let mut piece = vec![0; PIECE];
+    let mut first = true;
+    loop {
+        // asked before reading: what was written before the end is then read
+        let last = *ended.borrow_and_update();
+        if file.is_none() {
+            match File::open(&path) {
+                Ok(opened) => {
+                    let size = opened.metadata().map_or(0, |m| m.len());
+                    at = size.saturating_sub(SHOWN);
+                    file = Some(opened);
+                }
+                Err(e) if e.kind() == io::ErrorKind::NotFound && !last => {}
+                Err(e) => {
+                    return send(LogUpdate::Failed(SafeText::new(format!(
+                        "{}: {e}",
+                        path.display()
+                    ))))
+                    .await;
+                }
+            }
+        }
+        if let Some(file) = &file {
+            let skipped = at;
+            loop {
+                let n = match file.read_at(&mut piece, at) {
+                    Ok(n) => n,
+                    Err(e) => {
+                        return send(LogUpdate::Failed(SafeText::new(e.to_string()))).await;
+                    }
+                };
+                at += n as u64;
+                let mut out = Vec::with_capacity(n);
+                found.clear();
+                if first && skipped > 0 {
+                    send(LogUpdate::Replace(Vec::new())).await?;
+                    let text = format!("the first {skipped} bytes are not shown");
+                    send(LogUpdate::Lost(SafeText::new(text))).await?;
+                    first = false;
+                    // begin with a whole line
+                    let start = memchr::memchr(b'\n', &piece[..n]).map_or(0, |i| i + 1);
+                    sieve.feed(&piece[start..n], &mut out, &mut found);
+                } else {
+                    sieve.feed(&piece[..n], &mut out, &mut found);
+                }
+                if first {
+                    send(LogUpdate::Replace(out)).await?;
+                    first = false;
+                } else if !out.is_empty() {
+                    send(LogUpdate::Append(out)).await?;
+                }
+                if n < PIECE {
+                    break;
+                }
+            }
+        }
+        if last {
+            let mut out = Vec::new();
+            sieve.finish(&mut out, &mut found);
+            if !out.is_empty() {
+                send(LogUpdate::Append(out)).await?;
+            }
+            return send(LogUpdate::End).await;
+        }
+        // an end wakes at once, else the file is looked at again; an actor that is gone ends it
+        if let Ok(Err(_)) = tokio::time::timeout(LOOK, ended.changed()).await {
+            return Ok(());
+        }
+    }
+}

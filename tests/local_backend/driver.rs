@@ -1,0 +1,346 @@
+//! Stands in for the engine: a link, a world built from what the backend says, and the logs.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dagtop::backends::local::{LocalBackend, Settings};
+use dagtop::backends::{Backend, Link, Request};
+use dagtop::model::{
+    Action, ActionId, ActionOptions, ActionRequest, ActionStatus, BackendId, BackendInfo, Event,
+    Focus, LogKey, LogUpdate, Node, NodeId, NodeKey, NodeState, PipelineKey, Plan, RunKey,
+    RunState, SafeText, Stamped, Target,
+};
+use dagtop::world::World;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// Long enough for a machine that is busy with other things; nothing waits for it to pass.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Driver {
+    pub world: World,
+    pub logs: HashMap<LogKey, Log>,
+    pub bad_records: Vec<String>,
+    pub settings: Settings,
+
+    requests: Option<mpsc::Sender<Request>>,
+    focus: watch::Sender<Focus>,
+    events: mpsc::Receiver<Stamped>,
+    task: JoinHandle<()>,
+    next: u64,
+}
+
+#[derive(Debug, Default)]
+pub struct Log {
+    pub bytes: Vec<u8>,
+    pub ended: bool,
+    pub chunks: usize,
+    pub largest: usize,
+    pub lost: Vec<SafeText>,
+}
+
+pub fn backend() -> BackendId {
+    BackendId::new("here")
+}
+
+pub fn settings(dir: &Path) -> Settings {
+    Settings {
+        pipelines: vec![dir.join("pipelines")],
+        parallelism: 4,
+        grace: Duration::from_millis(700),
+        state: dir.join("state"),
+        start: Vec::new(),
+    }
+}
+
+/// Writes a pipeline file.
+pub fn write(dir: &Path, name: &str, text: &str) {
+    let dir = dir.join("pipelines");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join(format!("{name}.toml")), text).unwrap();
+}
+
+impl Driver {
+    pub fn new(dir: &Path) -> Self {
+        Self::with(dir, settings(dir))
+    }
+
+    pub fn with(dir: &Path, settings: Settings) -> Self {
+        let info = BackendInfo {
+            id: backend(),
+            name: backend().safe(),
+            kind: "local",
+            read_only: false,
+            protect: false,
+            accent: None,
+        };
+        let world = World::new([info.clone()]);
+        let (sender, events) = mpsc::channel(256);
+        let (requests, inbox) = mpsc::channel(64);
+        let (focus, seen) = watch::channel(Focus::default());
+        let link = Link::new(backend(), sender, inbox, seen);
+        let local = Box::new(LocalBackend::new(info, settings.clone()).unwrap());
+        let task = tokio::spawn(async move {
+            let _ = local.run(link).await;
+        });
+        Self {
+            world,
+            logs: HashMap::new(),
+            bad_records: Vec::new(),
+            settings,
+
+            requests: Some(requests),
+            focus,
+            events,
+            task,
+            next: 0,
+        }
+    }
+
+    fn apply(&mut self, stamped: &Stamped) {
+        match &stamped.event {
+            Event::Log(chunk) => {
+                let log = self.logs.entry(chunk.key.clone()).or_default();
+                log.chunks += 1;
+                match &chunk.update {
+                    LogUpdate::Append(bytes) => {
+                        log.largest = log.largest.max(bytes.len());
+                        log.bytes.extend(bytes);
+                    }
+                    LogUpdate::Replace(bytes) => log.bytes.clone_from(bytes),
+                    LogUpdate::End => log.ended = true,
+                    LogUpdate::Lost(what) | LogUpdate::Failed(what) => log.lost.push(what.clone()),
+                }
+            }
+            Event::BadRecord { what } => self.bad_records.push(what.to_string()),
+            _ => {}
+        }
+        self.world.apply(stamped);
+    }
+
+    /// Takes in events until this is so.
+    pub async fn until(&mut self, what: &str, so: impl Fn(&Self) -> bool) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while !so(self) {
+            match tokio::time::timeout_at(deadline, self.events.recv()).await {
+                Ok(Some(event)) => self.apply(&event),
+                Ok(None) => panic!("the backend has ended before: {what}\n{}", self.state()),
+                Err(_) => panic!("never seen: {what}\n{}", self.state()),
+            }
+        }
+    }
+
+    /// Waits for something outside, taking in events meanwhile.
+    pub async fn poll(&mut self, what: &str, mut so: impl FnMut() -> bool) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while !so() {
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "never seen: {what}\n{}",
+                self.state()
+            );
+            let step = tokio::time::sleep(Duration::from_millis(20));
+            tokio::select! {
+                Some(event) = self.events.recv() => self.apply(&event),
+                () = step => {}
+            }
+        }
+    }
+
+    fn state(&self) -> String {
+        let mut text = String::new();
+        for pipeline in self.world.pipelines() {
+            text += &format!(
+                "{:?} {:?}\n",
+                pipeline.pipeline.key, pipeline.pipeline.stale
+            );
+            for run in self.world.runs_of(&pipeline.pipeline.key) {
+                text += &format!(
+                    "  {:?} {:?} {:?}\n",
+                    run.run.key.run, run.run.state, run.health
+                );
+                for node in run.nodes.values() {
+                    text += &format!("    {:?} {} {:?}\n", node.id, node.native, node.note);
+                }
+            }
+        }
+        for action in self.world.actions() {
+            text += &format!("{:?} {:?}\n", action.request, action.status);
+        }
+        text
+    }
+
+    pub fn focus(&self, change: impl FnOnce(&mut Focus)) {
+        self.focus.send_modify(change);
+    }
+
+    pub async fn send(&self, request: Request) {
+        self.requests.as_ref().unwrap().send(request).await.unwrap();
+    }
+
+    pub async fn refresh(&self) {
+        self.send(Request::Refresh).await;
+    }
+
+    /// Asks for a plan: the plan, or why there is none.
+    pub async fn plan(
+        &mut self,
+        action: Action,
+        target: Target,
+        options: ActionOptions,
+    ) -> Result<Plan, String> {
+        self.next += 1;
+        let id = ActionId(self.next);
+        let request = ActionRequest {
+            id,
+            action,
+            target,
+            options,
+        };
+        self.world.asked(request.clone(), chrono::Utc::now());
+        self.send(Request::Plan(request)).await;
+        self.until("a plan", |d| {
+            d.world.action(id).unwrap().status != ActionStatus::Planning
+        })
+        .await;
+        match self.world.action(id).unwrap().status.clone() {
+            ActionStatus::Planned { plan } => Ok(*plan),
+            ActionStatus::Refused { why } => Err(why.to_string()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Carries a plan out: what was confirmed, or why not.
+    pub async fn execute(&mut self, plan: Plan) -> Result<String, String> {
+        let id = plan.request.id;
+        self.send(Request::Execute(Box::new(plan))).await;
+        self.until("an outcome", |d| {
+            d.world.action(id).unwrap().status.settled()
+        })
+        .await;
+        match self.world.action(id).unwrap().status.clone() {
+            ActionStatus::Confirmed { what } => Ok(what.to_string()),
+            ActionStatus::Refused { why } => Err(why.to_string()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub async fn act(&mut self, action: Action, target: Target) -> Result<String, String> {
+        let plan = self.plan(action, target, ActionOptions::default()).await?;
+        self.execute(plan).await
+    }
+
+    pub fn pipeline(&self, name: &str) -> PipelineKey {
+        PipelineKey::new(&backend(), name)
+    }
+
+    /// Starts a run under an id of ours.
+    pub async fn trigger(&mut self, pipeline: &str, run: &str) -> RunKey {
+        let key = self.pipeline(pipeline);
+        self.until("the pipeline", |d| d.world.pipeline(&key).is_some())
+            .await;
+        let options = ActionOptions {
+            run_id: Some(run.to_owned()),
+            ..ActionOptions::default()
+        };
+        let plan = self
+            .plan(Action::Trigger, Target::Pipeline(key.clone()), options)
+            .await
+            .unwrap();
+        self.execute(plan).await.unwrap();
+        key.run(run)
+    }
+
+    pub async fn over(&mut self, run: &RunKey) -> RunState {
+        self.until("the end of the run", |d| {
+            d.world.run(run).is_some_and(|r| r.run.state.ended())
+        })
+        .await;
+        self.world.run(run).unwrap().run.state
+    }
+
+    pub fn node(&self, run: &RunKey, node: &str) -> Option<Node> {
+        self.world.node(&key(run, node)).cloned()
+    }
+
+    pub async fn until_state(&mut self, run: &RunKey, node: &str, state: NodeState) {
+        self.until(&format!("{node} {state:?}"), |d| {
+            d.node(run, node).is_some_and(|n| n.state == state)
+        })
+        .await;
+    }
+
+    /// Node id and state, in the order of the run.
+    pub fn states(&self, run: &RunKey) -> Vec<(String, NodeState)> {
+        self.world
+            .run(run)
+            .unwrap()
+            .nodes
+            .values()
+            .map(|n| (n.id.raw().to_owned(), n.state))
+            .collect()
+    }
+
+    /// The whole log of an ended attempt, as it is told.
+    pub async fn log(&mut self, run: &RunKey, node: &str, attempt: u32) -> Vec<u8> {
+        let key = key(run, node).log(attempt);
+        self.focus(|f| f.logs = vec![key.clone()]);
+        self.until("the end of the log", |d| {
+            d.logs.get(&key).is_some_and(|l| l.ended)
+        })
+        .await;
+        self.logs[&key].bytes.clone()
+    }
+
+    /// What the nodes of a run leave each other.
+    pub fn work(&self, run: &RunKey) -> PathBuf {
+        self.run_dir(run).join("work")
+    }
+
+    pub fn run_dir(&self, run: &RunKey) -> PathBuf {
+        self.settings
+            .state
+            .join(run.pipeline.pipeline.raw())
+            .join(run.run.raw())
+    }
+
+    /// As when dagtop is quit: the backend may end what runs.
+    pub async fn quit(mut self) {
+        self.requests = None;
+        while self.events.recv().await.is_some() {}
+        self.task.await.unwrap();
+    }
+}
+
+pub fn key(run: &RunKey, node: &str) -> NodeKey {
+    run.node(&NodeId::new(node))
+}
+
+/// Living processes (no zombies) in whose command line or environment this text is.
+pub fn processes_with(text: &str) -> Vec<(i32, char)> {
+    let mut list = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|n| n.parse::<i32>().ok())
+        else {
+            continue;
+        };
+        let read = |name: &str| std::fs::read(entry.path().join(name)).unwrap_or_default();
+        let mut all = read("environ");
+        all.extend(read("cmdline"));
+        if pid == i32::try_from(std::process::id()).unwrap()
+            || !all.windows(text.len()).any(|w| w == text.as_bytes())
+        {
+            continue;
+        }
+        let stat = String::from_utf8_lossy(&read("stat")).into_owned();
+        let state = stat.rsplit(')').next().unwrap().trim().chars().next();
+        if let Some(state) = state.filter(|s| !matches!(s, 'Z' | 'X')) {
+            list.push((pid, state));
+        }
+    }
+    list
+}

@@ -1,0 +1,6 @@
+//! The local backend with real processes, driven through its link as the engine would.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg(target_os = "linux")]
+
+mod driver;
+mod running;
