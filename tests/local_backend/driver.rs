@@ -74,6 +74,7 @@ impl Driver {
             read_only: false,
             protect: false,
             accent: None,
+            drives_runs: true,
         };
         let world = World::new([info.clone()]);
         let (sender, events) = mpsc::channel(256);
