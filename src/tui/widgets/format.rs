@@ -67,6 +67,14 @@ pub fn clock_with_zone(at: DateTime<Utc>, zone: Zone) -> String {
     }
 }
 
+/// "03:14 UTC", "04:14 +01:00".
+pub fn minute_with_zone(at: DateTime<Utc>, zone: Zone) -> String {
+    match zone {
+        Zone::Utc => in_zone(at, zone, "%H:%M UTC"),
+        Zone::Local => in_zone(at, zone, "%H:%M %:z"),
+    }
+}
+
 /// "04:00" on the day of `now`, else "21 04:00" within a month, else "2026-11-21".
 pub fn due(at: DateTime<Utc>, now: DateTime<Utc>, zone: Zone) -> String {
     if in_zone(at, zone, "%F") == in_zone(now, zone, "%F") {

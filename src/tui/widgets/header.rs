@@ -37,6 +37,8 @@ pub struct Header<'a> {
     pub mode: &'a str,
     pub now: DateTime<Utc>,
     pub zone: Zone,
+    /// The time to the second; else to the minute, for a screen that is drawn once a minute.
+    pub seconds: bool,
 }
 
 impl<'a> BackendChip<'a> {
@@ -71,7 +73,10 @@ impl Header<'_> {
         let area = pen::clip(area, buf);
         let room = usize::from(area.width);
         let left = self.left(room, theme);
-        let time = format::clock_with_zone(self.now, self.zone);
+        let time = match self.seconds {
+            true => format::clock_with_zone(self.now, self.zone),
+            false => format::minute_with_zone(self.now, self.zone),
+        };
         // from here on only what fits whole is shown; a backend in trouble matters more than the time
         let spare = room.saturating_sub(1 + columns(&left) + GAP);
         let beside = spare.saturating_sub(width(&time) + GAP);
@@ -244,6 +249,7 @@ mod tests {
             mode: "",
             now: Utc.with_ymd_and_hms(2026, 11, 20, 3, 14, 7).unwrap(),
             zone: Zone::Utc,
+            seconds: true,
         }
         .draw(buf, area, theme(ascii));
     }

@@ -1,0 +1,452 @@
+//! Carrying out a command of the table.
+
+use crate::engine::{self, Watch};
+use crate::model::{Action, SafeText, Target};
+use crate::tui::command::{Command, Context, Key};
+use crate::tui::dialogs::Dialog;
+
+use super::{App, Effect, Level, ListState, Pane, Screen, Scroll, View, draft};
+
+impl App {
+    pub(super) fn carry_out(
+        &mut self,
+        watch: &Watch,
+        command: Command,
+        key: Option<Key>,
+        effects: &mut Vec<Effect>,
+    ) {
+        if let Some(action) = command.action() {
+            self.ask(watch, action, key, effects);
+            return;
+        }
+        match command {
+            Command::Up | Command::Down | Command::Left | Command::Right => {
+                self.step(watch, command)
+            }
+            Command::PageUp | Command::PageDown | Command::First | Command::Last => {
+                self.step(watch, command)
+            }
+            Command::Open => self.open(watch, effects),
+            Command::Back => self.back(key, effects),
+            Command::NextPane => self.next_pane(true),
+            Command::PrevPane => self.next_pane(false),
+            Command::NextProblem => self.next_problem(watch, true),
+            Command::PrevProblem => self.next_problem(watch, false),
+            Command::NextMatch | Command::PrevMatch | Command::NextError | Command::PrevError => {
+                self.in_log(watch, command);
+            }
+            Command::NewerRun | Command::OlderRun => {
+                if let Some(run) = self.other_run(watch, command == Command::OlderRun) {
+                    self.go_run(run);
+                    // beside it, not above it
+                    let at = self.stack.len().saturating_sub(2);
+                    if matches!(self.stack.get(at), Some(Screen::Run(_))) {
+                        self.stack.remove(at);
+                    }
+                }
+            }
+            Command::NextAttempt => self.pick_attempt(watch, true),
+            Command::PrevAttempt => self.pick_attempt(watch, false),
+            Command::Expand => self.fold(watch, None),
+            Command::ExpandAll => self.fold(watch, Some(true)),
+            Command::CollapseAll => self.fold(watch, Some(false)),
+            Command::Filter => self.start_filter(),
+            Command::Search => self.start_search(),
+            Command::Palette => self.dialog = Some(Dialog::palette(self, watch)),
+            Command::Help => {
+                let context = self.context();
+                if !matches!(self.stack.last(), Some(Screen::Help(..))) {
+                    self.stack.push(Screen::Help(Scroll::default(), context));
+                }
+            }
+            Command::View => {
+                if let Some(Screen::Run(run)) = self.stack.last_mut() {
+                    run.view = match run.view {
+                        View::Graph => View::List,
+                        View::List => View::Graph,
+                    };
+                    if let Some(view) = watch.world.run(&run.run) {
+                        run.selected_or_visible(view);
+                    }
+                }
+            }
+            Command::OpenLog => {
+                if let Some(key) = self.log_key(watch) {
+                    self.go_log(watch, key);
+                }
+            }
+            Command::Follow => {
+                let log = self.log_key(watch).and_then(|key| watch.logs.get(&key));
+                if let Some(view) = self.log_view_mut() {
+                    view.follow(log);
+                }
+            }
+            Command::Wrap => {
+                if let Some(view) = self.log_view_mut() {
+                    view.wrap = !view.wrap;
+                    view.left = 0;
+                }
+            }
+            Command::NodeDetails => {
+                if let Some(key) = self.log_key(watch) {
+                    self.stack.push(Screen::Node(key.node, Scroll::default()));
+                }
+            }
+            Command::PipelineDetails => {
+                if let Some(key) = self.subject(watch).and_then(|s| s.pipeline) {
+                    self.stack.push(Screen::Pipeline(key, Scroll::default()));
+                }
+            }
+            Command::ShowFleet => self.show(None),
+            Command::ShowAlerts => self.show(Some(Screen::Alerts)),
+            Command::ShowSystem => {
+                let mut list = ListState::default();
+                list.sync((0..watch.world.backends().count()).collect());
+                self.show(Some(Screen::System(list)));
+            }
+            Command::ShowActions => self.show(Some(Screen::Actions(ListState::default()))),
+            Command::Copy => {
+                let text = self.what_to_copy(watch);
+                self.copy(text, effects);
+            }
+            Command::SaveLog => self.save_log(watch, effects),
+            Command::Mark => {
+                if let Some(key) = self.fleet.selected().cloned() {
+                    self.fleet.mark(&key);
+                    self.step(watch, Command::Down);
+                }
+            }
+            Command::MarkAll => self.fleet.mark_all(),
+            Command::Ack => {
+                if let Some(alert) = self.alert_here(watch) {
+                    let id = alert.id.clone();
+                    effects.push(Effect::Engine(match alert.acked {
+                        None => engine::Command::Ack(id),
+                        Some(_) => engine::Command::Unack(id),
+                    }));
+                    let word = if alert.acked.is_none() {
+                        "acknowledged"
+                    } else {
+                        "no longer acknowledged"
+                    };
+                    let text = format!("{word}: {} {}", alert.title, alert.reason);
+                    self.say(Level::Good, text);
+                }
+            }
+            Command::Watch => self.toggle_watch(watch),
+            Command::Refresh => {
+                effects.push(Effect::Engine(engine::Command::Refresh));
+                self.say(Level::Info, "asking every backend to look again");
+            }
+            Command::Redraw => effects.push(Effect::Redraw),
+            Command::Suspend => effects.push(Effect::Suspend),
+            Command::Quit => effects.push(Effect::Quit(0)),
+            Command::Pause
+            | Command::Resume
+            | Command::Retry
+            | Command::Restart
+            | Command::Cancel
+            | Command::Trigger
+            | Command::SetState
+            | Command::Note
+            | Command::Stop => {}
+        }
+    }
+
+    fn open(&mut self, watch: &Watch, effects: &mut Vec<Effect>) {
+        let context = self.context();
+        if context == Context::Log {
+            if !matches!(self.stack.last(), Some(Screen::Log(_)))
+                && let Some(key) = self.log_key(watch)
+            {
+                self.go_log(watch, key);
+            }
+            return;
+        }
+        if context == Context::Alerts {
+            if let Some(alert) = self.alert_here(watch) {
+                let target = alert.target.clone();
+                self.open_target(watch, &target);
+            }
+            return;
+        }
+        match self.stack.last_mut() {
+            None => {
+                if let Some(run) = self.fleet.selected_row(watch).and_then(|r| r.run.clone()) {
+                    self.fleet.touched = true;
+                    self.go_run(run);
+                }
+            }
+            Some(Screen::Run(run)) => {
+                let group = run
+                    .selected
+                    .as_ref()
+                    .is_some_and(|id| run.tree.is_group(id));
+                if group {
+                    self.carry_out(watch, Command::Expand, None, effects);
+                } else if let Some(key) = self.log_key(watch) {
+                    self.go_log(watch, key);
+                }
+            }
+            Some(Screen::Node(key, _)) => {
+                let key = key.clone();
+                if let Some(node) = watch.world.node(&key) {
+                    self.go_log(watch, key.log(node.attempt));
+                }
+            }
+            Some(Screen::Pipeline(key, _)) => {
+                let run = super::FleetState::row(watch, key, 0).and_then(|r| r.run.clone());
+                match run {
+                    Some(run) => self.go_run(run),
+                    None => self.say(Level::Info, "it has no run yet; t starts one"),
+                }
+            }
+            Some(Screen::Actions(list)) => {
+                let target = list
+                    .selected
+                    .and_then(|id| watch.world.action(id))
+                    .map(|a| a.request.target.clone());
+                if let Some(target) = target {
+                    self.open_target(watch, &target);
+                }
+            }
+            Some(Screen::System(list)) => {
+                // the fleet of that backend
+                let name = list
+                    .index()
+                    .and_then(|i| watch.world.backends().nth(i))
+                    .map(|b| b.info.name.as_str().to_owned());
+                if let Some(name) = name {
+                    self.show(None);
+                    self.fleet.filter = tui_input::Input::new(name);
+                    self.fleet.touched = false;
+                    self.fleet.sync(watch);
+                }
+            }
+            Some(Screen::Log(_) | Screen::Alerts | Screen::Help(..)) => {}
+        }
+    }
+
+    fn back(&mut self, key: Option<Key>, effects: &mut Vec<Effect>) {
+        let search = self.log_has_keys().then(|| self.log_view_mut()).flatten();
+        if let Some(view) = search.filter(|v| v.search.is_some()) {
+            view.search = None;
+            view.typed.reset();
+            return;
+        }
+        match self.stack.last_mut() {
+            Some(Screen::Run(run)) if run.pane != Pane::Main => {
+                run.pane = Pane::Main;
+                return;
+            }
+            Some(_) => {
+                self.stack.pop();
+                return;
+            }
+            None => {}
+        }
+        if self.fleet.pane != Pane::Main {
+            self.fleet.pane = Pane::Main;
+        } else if !self.fleet.marks.is_empty() {
+            self.fleet.marks.clear();
+        } else if self.fleet.filtered() {
+            self.fleet.clear_filter();
+            self.dirty = true;
+        } else if key == Key::parse("q").ok() {
+            effects.push(Effect::Quit(0));
+        } else if !self.notices.dismiss() {
+            self.say(Level::Info, "this is the first screen; q leaves dagtop");
+        }
+    }
+
+    fn in_log(&mut self, watch: &Watch, command: Command) {
+        let log = self.log_key(watch).and_then(|key| watch.logs.get(&key));
+        let (Some(log), Some(view)) = (log, self.log_view_mut()) else {
+            return;
+        };
+        let (found, what) = match command {
+            Command::NextMatch => (view.next_match(log, true), "match"),
+            Command::PrevMatch => (view.next_match(log, false), "match"),
+            Command::NextError => (view.next_error(log, true), "error below"),
+            _ => (view.next_error(log, false), "error above"),
+        };
+        if !found {
+            self.say(Level::Info, format!("no {what}"));
+        }
+    }
+
+    /// Folds the selected group, or the group around the selected node; all of them when told how.
+    fn fold(&mut self, watch: &Watch, all: Option<bool>) {
+        let Some(Screen::Run(run)) = self.stack.last_mut() else {
+            return;
+        };
+        let Some(view) = watch.world.run(&run.run) else {
+            return;
+        };
+        run.touched = true;
+        if let Some(open) = all {
+            run.fold_all(view, open);
+            return;
+        }
+        let Some(id) = run.selected.clone() else {
+            return;
+        };
+        if run.tree.is_group(&id) {
+            let open = run.tree.is_open(view, &run.folds, &id);
+            run.fold(view, &id, !open);
+        } else if let Some(group) = run.tree.around(view, &id).first().cloned() {
+            run.select(group.clone());
+            run.fold(view, &group, false);
+        } else {
+            self.say(Level::Info, "this node is in no group");
+        }
+    }
+
+    fn start_filter(&mut self) {
+        if self.stack.is_empty() {
+            self.fleet.pane = Pane::Main;
+            self.fleet.typing = true;
+        } else {
+            self.say(Level::Info, "the filter is on the fleet; 1 goes there");
+        }
+    }
+
+    fn start_search(&mut self) {
+        if self.log_has_keys() {
+            if let Some(view) = self.log_view_mut() {
+                view.typed.reset();
+                view.typing = true;
+            }
+        } else if let Some(Screen::Run(run)) = self.stack.last_mut() {
+            run.find.reset();
+            run.finding = true;
+        }
+    }
+
+    fn toggle_watch(&mut self, watch: &Watch) {
+        let Some(run) = self.subject(watch).and_then(|s| s.run) else {
+            return;
+        };
+        let label = Target::Run(run.clone()).label();
+        if self.watched.remove(&run) {
+            self.say(Level::Info, format!("no longer watching {label}"));
+        } else {
+            self.watched.insert(run);
+            self.say(
+                Level::Good,
+                format!("watching {label}: a bell and a word when it ends"),
+            );
+        }
+    }
+
+    fn what_to_copy(&self, watch: &Watch) -> Option<SafeText> {
+        if self.log_has_keys() {
+            let log = watch.logs.get(&self.log_key(watch)?)?;
+            let line = log.line(self.log_view()?.cursor(log)?)?;
+            return Some(line.text.text.clone());
+        }
+        match self.context() {
+            Context::Alerts => {
+                let alert = self.alert_here(watch)?;
+                Some(SafeText::new(format!(
+                    "{} {}: {}",
+                    alert.priority.word(),
+                    alert.title,
+                    alert.reason
+                )))
+            }
+            Context::System => {
+                let Some(Screen::System(list)) = self.stack.last() else {
+                    return None;
+                };
+                let backend = watch.world.backends().nth(list.index()?)?;
+                let trouble = backend.trouble().cloned().unwrap_or_default();
+                Some(SafeText::new(format!("{} {trouble}", backend.info.name)))
+            }
+            _ => {
+                let subject = self.subject(watch)?;
+                let target = match (&subject.run, &subject.node) {
+                    (Some(run), Some(node)) => Target::Node(run.node(node)),
+                    (Some(run), None) if !self.stack.is_empty() => Target::Run(run.clone()),
+                    _ => Target::Pipeline(subject.pipeline?),
+                };
+                let error = self.log_key(watch).and_then(|k| watch.error_line(&k));
+                Some(match error {
+                    Some(error) => SafeText::new(format!("{}: {error}", target.label())),
+                    None => target.label(),
+                })
+            }
+        }
+    }
+
+    fn save_log(&mut self, watch: &Watch, effects: &mut Vec<Effect>) {
+        let (Some(key), Some(dir)) = (self.log_key(watch), self.settings.save_dir.clone()) else {
+            return;
+        };
+        let clean = |text: &str| -> String {
+            let part: String = text.chars().take(60).collect();
+            part.chars()
+                .map(|c| {
+                    if c.is_ascii_alphanumeric() || c == '-' || c == '_' {
+                        c
+                    } else {
+                        '_'
+                    }
+                })
+                .collect()
+        };
+        let run = &key.node.run;
+        let name = format!(
+            "{}_{}_{}_{}.log",
+            clean(run.pipeline.pipeline.raw()),
+            clean(run.run.raw()),
+            clean(key.node.node.raw()),
+            key.attempt
+        );
+        effects.push(Effect::SaveLog {
+            key,
+            path: dir.join(name),
+        });
+    }
+
+    /// Opens the question for an action.
+    fn ask(&mut self, watch: &Watch, action: Action, key: Option<Key>, effects: &mut Vec<Effect>) {
+        let many = self.context() == Context::Fleet && !self.fleet.marks.is_empty();
+        let subjects = if many {
+            let order: Vec<_> = watch.fleet().iter().map(|r| r.key.clone()).collect();
+            order
+                .into_iter()
+                .filter(|k| self.fleet.marks.contains(k))
+                .map(|k| super::Subject {
+                    backend: k.backend.clone(),
+                    run: super::FleetState::row(watch, &k, 0).and_then(|r| r.run.clone()),
+                    pipeline: Some(k),
+                    node: None,
+                })
+                .collect()
+        } else {
+            Vec::from_iter(self.subject(watch))
+        };
+        let mut drafts = Vec::new();
+        let mut refused = Vec::new();
+        for subject in subjects {
+            let label = subject
+                .pipeline
+                .as_ref()
+                .map_or_else(|| subject.backend.safe(), |p| p.pipeline.safe());
+            match draft(watch, action, &subject) {
+                Ok(draft) => drafts.push(draft),
+                Err(why) => refused.push((label, why)),
+            }
+        }
+        if drafts.is_empty() {
+            let why = refused
+                .first()
+                .map(|(label, why)| format!("{label}: {why}"))
+                .unwrap_or_default();
+            self.say(Level::Info, format!("{}: {why}", action.word()));
+            return;
+        }
+        self.dialog = Dialog::for_action(self, watch, drafts, refused, key, effects);
+    }
+}

@@ -1,0 +1,308 @@
+//! Owns the state of the screen and the one function that changes it: `App::update`, which is pure, reads the world
+//! and returns effects for somebody else to run. Everything that is selected, marked or asked for is held by id.
+//! Must not know the terminal, tokio or how anything is drawn.
+
+mod action;
+mod command;
+mod fleet;
+mod focus;
+mod keys;
+mod lists;
+mod logview;
+mod moves;
+mod notices;
+mod places;
+mod rates;
+mod run;
+mod tree;
+mod wake;
+
+pub use action::{Batch, Draft, Subject, draft, kind_word};
+pub use fleet::FleetState;
+pub use keys::{edit, type_in};
+pub use lists::{ListState, Pick, Scroll};
+pub use logview::{LogView, Place};
+pub use notices::{Level, Line, Notices};
+pub use run::{LaidOut, Pane, RunScreen, View};
+pub use tree::{Tree, TreeRow};
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::engine::{self, Watch};
+use crate::graph;
+use crate::model::{
+    ActionId, AlertId, Focus, Health, LogKey, NodeKey, PipelineKey, RunKey, SafeText,
+};
+use crate::world::Changes;
+
+use super::command::{Context, KeyMap};
+use super::dialogs::Dialog;
+use super::term::Input;
+use super::widgets::format::Zone;
+
+/// What does not change while it runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub keymap: KeyMap,
+    pub zone: Zone,
+    /// Ring when a watched run ends.
+    pub bell: bool,
+    /// How a run is shown at first.
+    pub view: View,
+    /// Where logs are saved to; `None`: saving is not possible.
+    pub save_dir: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            keymap: KeyMap::default(),
+            zone: Zone::Utc,
+            bell: true,
+            view: View::Graph,
+            save_dir: None,
+        }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Msg {
+    Input(Input),
+    /// Observations were applied to the world.
+    World(Changes),
+    /// The fleet's rows and the alerts were computed anew.
+    Refreshed,
+    /// It is this late now. Comes before whatever else happened at that time.
+    Tick(DateTime<Utc>),
+    LayoutReady(LayoutDone),
+    /// Something to tell, from outside the world: a copy that went through, a file that was saved.
+    Say(Level, SafeText),
+}
+
+/// What somebody else has to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    Engine(engine::Command),
+    Copy(SafeText),
+    ComputeLayout(LayoutWanted),
+    Bell,
+    Redraw,
+    Suspend,
+    SaveLog { key: LogKey, path: PathBuf },
+    Quit(i32),
+}
+
+/// A drawing that is wanted of a run's graph.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayoutWanted {
+    pub run: RunKey,
+    /// Which state of shape and folds it is of.
+    pub version: u64,
+    pub graph: Arc<graph::Graph>,
+    pub options: graph::Options,
+}
+
+#[derive(Clone, Debug)]
+pub struct LayoutDone {
+    pub run: RunKey,
+    pub version: u64,
+    pub layout: Arc<graph::Layout>,
+}
+
+impl LayoutWanted {
+    /// Does the work: runs outside of the loop.
+    pub fn compute(&self) -> LayoutDone {
+        LayoutDone {
+            run: self.run.clone(),
+            version: self.version,
+            layout: Arc::new(graph::layout(&self.graph, &self.options)),
+        }
+    }
+}
+
+/// A screen above the fleet.
+#[derive(Debug)]
+pub enum Screen {
+    Run(Box<RunScreen>),
+    Log(Box<LogScreen>),
+    Node(NodeKey, Scroll),
+    Pipeline(PipelineKey, Scroll),
+    Alerts,
+    System(ListState<usize>),
+    Actions(ListState<ActionId>),
+    Help(Scroll, Context),
+}
+
+/// One log on the whole screen.
+#[derive(Debug)]
+pub struct LogScreen {
+    pub key: LogKey,
+    /// No attempt was picked: goes to the newest one by itself.
+    pub newest: bool,
+    pub view: LogView,
+}
+
+/// Everything the screen remembers.
+#[derive(Debug)]
+pub struct App {
+    pub settings: Settings,
+    pub now: DateTime<Utc>,
+    pub size: (u16, u16),
+    /// The terminal told that nobody looks.
+    pub hidden: bool,
+    pub fleet: FleetState,
+    /// What lies above the fleet, the last on top.
+    pub stack: Vec<Screen>,
+    pub dialog: Option<Dialog>,
+    pub notices: Notices,
+    pub watched: BTreeSet<RunKey>,
+    pub alerts: ListState<AlertId>,
+    /// What was said yes to, until it is settled and told.
+    pub batches: Vec<Batch>,
+    rates: rates::Rates,
+    focus: Focus,
+    last_action: u64,
+    /// Something that the order of rows depends on may have changed.
+    dirty: bool,
+}
+
+impl App {
+    pub fn new(settings: Settings, now: DateTime<Utc>, size: (u16, u16)) -> Self {
+        Self {
+            settings,
+            now,
+            size,
+            hidden: false,
+            fleet: FleetState::default(),
+            stack: Vec::new(),
+            dialog: None,
+            notices: Notices::default(),
+            watched: BTreeSet::new(),
+            alerts: ListState::default(),
+            batches: Vec::new(),
+            rates: rates::Rates::default(),
+            focus: Focus::default(),
+            last_action: 0,
+            dirty: true,
+        }
+    }
+
+    /// The one way in. Pure: the same state, world and message give the same state and effects.
+    pub fn update(&mut self, watch: &Watch, msg: Msg) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match msg {
+            Msg::Input(input) => self.input(watch, input, &mut effects),
+            Msg::World(changes) => {
+                self.dirty |= changes.fleet || changes.system;
+                if changes.actions {
+                    self.actions_changed(watch);
+                }
+                if changes.fleet {
+                    self.watched_ended(watch, &mut effects);
+                }
+            }
+            Msg::Refreshed => self.dirty = true,
+            Msg::Tick(now) => {
+                self.now = now;
+                self.notices.expire(now);
+                self.rates.sample(watch, now);
+            }
+            Msg::LayoutReady(done) => self.layout_ready(done),
+            Msg::Say(level, text) => self.notices.say(self.now, level, text),
+        }
+        self.settle(watch, &mut effects);
+        effects
+    }
+
+    /// Makes everything derived fit the world again.
+    fn settle(&mut self, watch: &Watch, effects: &mut Vec<Effect>) {
+        // nothing moves under the cursor while a question is open
+        if self.dirty && self.dialog.is_none() {
+            self.dirty = false;
+            self.fleet.sync(watch);
+            self.alerts
+                .sync(watch.alerts.firing().iter().map(|a| a.id.clone()).collect());
+        }
+        self.sync_screens(watch, effects);
+        self.sync_dialog(watch);
+        let focus = self.focus(watch);
+        if focus != self.focus {
+            self.focus = focus.clone();
+            effects.push(Effect::Engine(engine::Command::Focus(focus)));
+        }
+    }
+
+    /// Whether the order of rows waits for a question to be answered.
+    pub fn frozen(&self) -> bool {
+        self.dirty && self.dialog.is_some()
+    }
+
+    /// Where keys go.
+    pub fn context(&self) -> Context {
+        match self.stack.last() {
+            None => match self.fleet.pane {
+                Pane::Main => Context::Fleet,
+                Pane::Log => Context::Log,
+                Pane::Alerts => Context::Alerts,
+            },
+            Some(Screen::Run(run)) => match run.pane {
+                Pane::Main => Context::Run,
+                Pane::Log => Context::Log,
+                Pane::Alerts => Context::Alerts,
+            },
+            Some(Screen::Log(_)) => Context::Log,
+            Some(Screen::Node(..)) => Context::Node,
+            Some(Screen::Pipeline(..)) => Context::Pipeline,
+            Some(Screen::Alerts) => Context::Alerts,
+            Some(Screen::System(_)) => Context::System,
+            Some(Screen::Actions(_)) => Context::Actions,
+            Some(Screen::Help(..)) => Context::Help,
+        }
+    }
+
+    pub(crate) fn say(&mut self, level: Level, text: impl AsRef<str>) {
+        self.notices.say(self.now, level, SafeText::new(text));
+    }
+
+    /// Runs that somebody waits for and that have ended.
+    fn watched_ended(&mut self, watch: &Watch, effects: &mut Vec<Effect>) {
+        let ended: Vec<(RunKey, Option<Health>)> = self
+            .watched
+            .iter()
+            .filter_map(|key| match watch.world.run(key) {
+                None => Some((key.clone(), None)),
+                Some(view) => view
+                    .run
+                    .state
+                    .ended()
+                    .then(|| (key.clone(), Some(view.health))),
+            })
+            .collect();
+        for (key, health) in ended {
+            self.watched.remove(&key);
+            let (level, word) = match health {
+                Some(Health::Succeeded) => (Level::Good, "succeeded"),
+                Some(health) => (Level::Bad, health.word()),
+                None => (Level::Bad, "is no longer listed by its backend"),
+            };
+            self.say(
+                level,
+                format!(
+                    "watched run ended: {} {word}",
+                    crate::model::Target::Run(key).label()
+                ),
+            );
+            if self.settings.bell {
+                effects.push(Effect::Bell);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,365 @@
+//! The run screen: what is selected in it, what is folded, how it is laid out.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::engine::Watch;
+use crate::graph;
+use crate::model::{LogKey, Node, NodeId, NodeKey, NodeState, RunKey};
+use crate::world::RunView;
+
+use super::logview::LogView;
+use super::tree::Tree;
+use super::{App, Effect, LayoutDone, LayoutWanted, Screen};
+
+/// Which part of a screen has the keyboard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pane {
+    #[default]
+    Main,
+    Log,
+    Alerts,
+}
+
+/// How a run is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum View {
+    #[default]
+    Graph,
+    List,
+}
+
+impl View {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Graph => "graph",
+            Self::List => "list",
+        }
+    }
+}
+
+/// A finished drawing and which nodes its boxes are.
+#[derive(Debug, Clone)]
+pub struct LaidOut {
+    pub version: u64,
+    pub graph: Arc<graph::Graph>,
+    pub layout: Arc<graph::Layout>,
+}
+
+#[derive(Debug)]
+pub struct RunScreen {
+    pub run: RunKey,
+    /// A node or a group.
+    pub selected: Option<NodeId>,
+    /// A person has moved: the selection is theirs. Before, it is the worst node.
+    pub touched: bool,
+    /// What a person folded or unfolded.
+    pub folds: HashMap<NodeId, bool>,
+    pub view: View,
+    pub pane: Pane,
+    /// The attempt that was picked; `None`: the newest.
+    pub attempt: Option<u32>,
+    pub log: LogView,
+    pub tree: Tree,
+    /// The rows of the list view.
+    pub rows: Vec<super::TreeRow>,
+    /// Counts changes of shape and folds.
+    pub version: u64,
+    pub laid: Option<LaidOut>,
+    asked: Option<(u64, Arc<graph::Graph>)>,
+    /// Shape of the run that `tree` was made of.
+    shape: Option<u64>,
+    /// Upper left corner of the graph, and first row of the list, in the last frame.
+    pub corner: Cell<(i32, i32)>,
+    pub top: Cell<usize>,
+    /// What is typed to find a node.
+    pub find: tui_input::Input,
+    pub finding: bool,
+    pub found: String,
+}
+
+impl RunScreen {
+    pub fn new(run: RunKey, view: View) -> Self {
+        Self {
+            run,
+            selected: None,
+            touched: false,
+            folds: HashMap::new(),
+            view,
+            pane: Pane::Main,
+            attempt: None,
+            log: LogView::default(),
+            tree: Tree::default(),
+            rows: Vec::new(),
+            version: 0,
+            laid: None,
+            asked: None,
+            shape: None,
+            corner: Cell::new((0, 0)),
+            top: Cell::new(0),
+            find: tui_input::Input::default(),
+            finding: false,
+            found: String::new(),
+        }
+    }
+
+    /// The node that the selection speaks of: itself, or the worst of a group.
+    pub fn node<'a>(&'a self, view: &'a RunView) -> Option<&'a Node> {
+        let id = self.selected.as_ref()?;
+        if self.tree.is_group(id) {
+            self.tree.worst(view, id).or_else(|| view.nodes.get(id))
+        } else {
+            view.nodes.get(id)
+        }
+    }
+
+    pub fn node_key(&self, view: &RunView) -> Option<NodeKey> {
+        Some(self.run.node(&self.node(view)?.id))
+    }
+
+    /// The log of the selection: of the attempt that was picked or the newest.
+    pub fn log_key(&self, view: &RunView) -> Option<LogKey> {
+        let node = self.node(view)?;
+        let attempt = self.attempt.unwrap_or(node.attempt);
+        Some(self.run.node(&node.id).log(attempt))
+    }
+
+    pub fn select(&mut self, id: NodeId) {
+        if self.selected.as_ref() != Some(&id) {
+            self.attempt = None;
+        }
+        self.selected = Some(id);
+    }
+
+    /// Selects a node even when it lies in a collapsed group.
+    pub fn reveal(&mut self, view: &RunView, id: &NodeId) {
+        for group in self.tree.around(view, id) {
+            if !self.tree.is_open(view, &self.folds, &group) {
+                self.folds.insert(group, true);
+                self.reshaped();
+            }
+        }
+        self.select(id.clone());
+        self.rows = self.tree.rows(view, &self.folds);
+    }
+
+    /// Opens or closes a group. In the graph an open group is not a box: its worst member is selected instead.
+    pub fn fold(&mut self, view: &RunView, id: &NodeId, open: bool) {
+        self.folds.insert(id.clone(), open);
+        self.reshaped();
+        self.rows = self.tree.rows(view, &self.folds);
+        if open && self.view == View::Graph && self.selected.as_ref() == Some(id) {
+            let worst = self.tree.worst(view, id).map(|n| n.id.clone());
+            if let Some(inside) = worst.or_else(|| self.tree.members(Some(id)).first().cloned()) {
+                self.select(inside);
+            }
+        }
+        self.selected_or_visible(view);
+    }
+
+    pub fn fold_all(&mut self, view: &RunView, open: bool) {
+        let groups: Vec<NodeId> = view
+            .topology
+            .iter()
+            .flat_map(|t| &t.groups)
+            .map(|g| g.id.clone())
+            .collect();
+        for group in groups {
+            self.folds.insert(group, open);
+        }
+        self.reshaped();
+        self.rows = self.tree.rows(view, &self.folds);
+        self.selected_or_visible(view);
+    }
+
+    fn reshaped(&mut self) {
+        self.version += 1;
+    }
+
+    /// Fits everything derived to the run as it is now.
+    pub fn sync(&mut self, view: &RunView) {
+        if self.shape != Some(view.shape) {
+            self.shape = Some(view.shape);
+            self.tree = Tree::of(view);
+            self.reshaped();
+            self.rows = self.tree.rows(view, &self.folds);
+        }
+        if !self.touched
+            && let Some(worst) = view.worst_node().map(|n| n.id.clone())
+        {
+            let shown = self.visible_for(view, &worst);
+            if self.selected.as_ref() != Some(&shown) {
+                self.select(shown);
+            }
+        }
+        self.selected_or_visible(view);
+        let key = self.log_key(view);
+        self.log.show(key);
+    }
+
+    /// The node itself, or the outermost collapsed group that hides it. Groups that are not mapped open to show the
+    /// worst node; a mapped one with a thousand instances stays folded and stands for it.
+    fn visible_for(&mut self, view: &RunView, id: &NodeId) -> NodeId {
+        let around = self.tree.around(view, id);
+        for group in around.iter().rev() {
+            let mapped = self.tree.group(group).is_some_and(|g| g.mapped);
+            if self.tree.is_open(view, &self.folds, group) {
+                continue;
+            }
+            if mapped || self.folds.contains_key(group) {
+                return group.clone();
+            }
+            self.folds.insert(group.clone(), true);
+            self.reshaped();
+            self.rows = self.tree.rows(view, &self.folds);
+        }
+        id.clone()
+    }
+
+    /// What is selected must be something that is shown.
+    pub fn selected_or_visible(&mut self, view: &RunView) {
+        let graph = self.view == View::Graph;
+        let can = |row: &super::TreeRow| !(graph && row.expanded == Some(true));
+        let shown =
+            |id: &NodeId, rows: &[super::TreeRow]| rows.iter().any(|r| &r.id == id && can(r));
+        if let Some(id) = self.selected.clone() {
+            if shown(&id, &self.rows) {
+                return;
+            }
+            let around = self.tree.around(view, &id);
+            if let Some(group) = around.iter().find(|g| shown(g, &self.rows)) {
+                self.select(group.clone());
+                return;
+            }
+        }
+        match self.rows.iter().find(|r| can(r)).map(|r| r.id.clone()) {
+            Some(first) => self.select(first),
+            None => self.selected = None,
+        }
+    }
+
+    /// The drawing that is wanted and has not been asked for.
+    fn wanted(&mut self, view: &RunView) -> Option<LayoutWanted> {
+        if self.view != View::Graph || self.rows.is_empty() {
+            return None;
+        }
+        if self
+            .laid
+            .as_ref()
+            .is_some_and(|l| l.version == self.version)
+            || self.asked.as_ref().is_some_and(|(v, _)| *v == self.version)
+        {
+            return None;
+        }
+        let graph = Arc::new(super::super::screens::run_graph(
+            view,
+            &self.tree,
+            &self.folds,
+        ));
+        self.asked = Some((self.version, graph.clone()));
+        Some(LayoutWanted {
+            run: self.run.clone(),
+            version: self.version,
+            graph,
+            options: graph::Options {
+                previous: self.laid.as_ref().map(|l| l.layout.order()),
+                ..graph::Options::default()
+            },
+        })
+    }
+
+    fn layout_ready(&mut self, done: LayoutDone) {
+        if let Some((version, graph)) = self.asked.take_if(|(v, _)| *v == done.version) {
+            self.laid = Some(LaidOut {
+                version,
+                graph,
+                layout: done.layout,
+            });
+        }
+    }
+
+    /// Nodes that are a problem, in the order of the tree, also those in collapsed groups.
+    pub fn problems(&self, view: &RunView) -> Vec<NodeId> {
+        let mut order = Vec::new();
+        let all: HashMap<NodeId, bool> = view
+            .topology
+            .iter()
+            .flat_map(|t| &t.groups)
+            .map(|g| (g.id.clone(), true))
+            .collect();
+        for row in self.tree.rows(view, &all) {
+            if row.expanded.is_none()
+                && view
+                    .nodes
+                    .get(&row.id)
+                    .is_some_and(|n| matches!(n.state, NodeState::Failed | NodeState::Retrying))
+            {
+                order.push(row.id);
+            }
+        }
+        order
+    }
+}
+
+impl App {
+    pub fn run_screen(&self) -> Option<&RunScreen> {
+        self.stack.iter().rev().find_map(|s| match s {
+            Screen::Run(run) => Some(&**run),
+            _ => None,
+        })
+    }
+
+    pub(super) fn layout_ready(&mut self, done: LayoutDone) {
+        for screen in &mut self.stack {
+            if let Screen::Run(run) = screen
+                && run.run == done.run
+            {
+                run.layout_ready(done.clone());
+            }
+        }
+    }
+
+    /// Screens follow the world; what a screen was about may be gone.
+    pub(super) fn sync_screens(&mut self, watch: &Watch, effects: &mut Vec<Effect>) {
+        let moves = self.dialog.is_none();
+        let fleet_log = self.fleet_log(watch);
+        self.fleet.log.show(fleet_log);
+        for screen in &mut self.stack {
+            match screen {
+                Screen::Run(run) => {
+                    if let Some(view) = watch.world.run(&run.run) {
+                        if moves {
+                            run.sync(view);
+                        }
+                        effects.extend(run.wanted(view).map(Effect::ComputeLayout));
+                    }
+                }
+                Screen::Log(log) => {
+                    if log.newest
+                        && let Some(node) = watch.world.node(&log.key.node)
+                        && node.attempt > log.key.attempt
+                    {
+                        log.key.attempt = node.attempt;
+                    }
+                    log.view.show(Some(log.key.clone()));
+                }
+                Screen::Actions(list) => {
+                    list.sync(watch.world.actions().rev().map(|a| a.request.id).collect());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The log that the fleet's pane shows: of the node to look at first in the selected row.
+    pub fn fleet_log(&self, watch: &Watch) -> Option<LogKey> {
+        let row = self.fleet.selected_row(watch)?;
+        if let Some(key) = watch.first_error(row) {
+            return Some(key);
+        }
+        let view = watch.world.run(row.run.as_ref()?)?;
+        let node = view.nodes.get(row.node.as_ref()?)?;
+        (node.attempt > 0).then(|| view.run.key.node(&node.id).log(node.attempt))
+    }
+}

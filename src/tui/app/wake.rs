@@ -1,0 +1,49 @@
+//! When the screen changes by itself.
+
+use chrono::{DateTime, Duration, DurationRound, Utc};
+
+use crate::engine::Watch;
+
+use super::{App, Screen};
+
+impl App {
+    /// When the screen would show something else although nothing happened; between two such times nothing is
+    /// drawn. Seconds count only where something is going and somebody looks.
+    pub fn next_wake(&self, watch: &Watch) -> DateTime<Utc> {
+        let step = if self.ticking(watch) && !self.hidden {
+            Duration::seconds(1)
+        } else {
+            Duration::minutes(1)
+        };
+        let now = self.now;
+        let mut at = now.duration_trunc(step).unwrap_or(now) + step;
+        for other in [self.notices.wake(), self.rest_until(), self.dialog_wake()] {
+            at = other.filter(|t| *t > now).map_or(at, |t| t.min(at));
+        }
+        at
+    }
+
+    /// Whether something on screen is shown to the second.
+    pub fn ticking(&self, watch: &Watch) -> bool {
+        match self.stack.last() {
+            None => watch.fleet().iter().any(|row| row.active > 0),
+            Some(Screen::Run(run)) => going(watch, &run.run),
+            Some(Screen::Log(log)) => going(watch, &log.key.node.run),
+            Some(Screen::Node(node, _)) => going(watch, &node.run),
+            Some(Screen::Actions(_)) => watch
+                .world
+                .actions()
+                .any(crate::world::ActionView::under_way),
+            // "last good answer 3s ago"
+            Some(Screen::System(_)) => true,
+            Some(_) => false,
+        }
+    }
+}
+
+fn going(watch: &Watch, run: &crate::model::RunKey) -> bool {
+    watch
+        .world
+        .run(run)
+        .is_some_and(|view| view.health.active())
+}

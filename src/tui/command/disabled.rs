@@ -1,0 +1,120 @@
+//! Why a command can't be carried out now.
+
+use crate::engine::Watch;
+use crate::model::{Action, Reach, SafeText};
+use crate::tui::app::{App, Pane, Screen, View, draft};
+
+use super::{Command, Context};
+
+impl Command {
+    /// The action a command asks for.
+    pub const fn action(self) -> Option<Action> {
+        Some(match self {
+            Self::Pause => Action::Pause,
+            Self::Resume => Action::Resume,
+            Self::Retry => Action::Retry,
+            Self::Restart => Action::Restart,
+            Self::Cancel => Action::Cancel,
+            Self::Trigger => Action::Trigger,
+            Self::SetState => Action::Mark,
+            Self::Note => Action::Note,
+            Self::Stop => Action::Stop,
+            _ => return None,
+        })
+    }
+}
+
+/// Why a command can't be carried out here and now, with the nearest thing that can be done; `None`: it can.
+pub fn disabled_reason(command: Command, app: &App, watch: &Watch) -> Option<SafeText> {
+    let context = app.context();
+    if !command.row().applies(context) {
+        let places: Vec<&str> = command.row().contexts.iter().map(|c| c.word()).collect();
+        return Some(SafeText::new(format!("works in: {}", places.join(", "))));
+    }
+    if let Some(action) = command.action() {
+        return action_reason(action, app, watch);
+    }
+    let because = |why: &str| Some(SafeText::new(why));
+    let selected = app.subject(watch);
+    match command {
+        Command::Open if context == Context::Fleet => {
+            let row = app.fleet.selected_row(watch);
+            match row {
+                None => because("there is no pipeline to open yet"),
+                Some(row) if row.run.is_none() => {
+                    because("it has no run yet; t starts one, i tells about it")
+                }
+                Some(_) => None,
+            }
+        }
+        Command::Mark | Command::MarkAll if app.fleet.list.order.is_empty() => {
+            because("there is no row to mark")
+        }
+        Command::OpenLog | Command::NodeDetails | Command::SaveLog | Command::Follow
+            if app.log_key(watch).is_none() =>
+        {
+            because("nothing has run here, so there is no log")
+        }
+        Command::SaveLog if app.settings.save_dir.is_none() => {
+            because("there is no folder to save to")
+        }
+        Command::NextError | Command::PrevError => {
+            let log = app.log_key(watch).and_then(|key| watch.logs.get(&key));
+            match log {
+                None => because("the log has not been read yet"),
+                Some(log) if log.error_count() == 0 => because("there is no error in this log"),
+                Some(_) => None,
+            }
+        }
+        Command::NextMatch | Command::PrevMatch => match app.log_view() {
+            Some(view) if view.search.is_some() => None,
+            _ => because("nothing was searched for; / searches"),
+        },
+        Command::Ack if app.alert_here(watch).is_none() => because("there is no alert here"),
+        Command::Watch => match selected
+            .and_then(|s| s.run)
+            .and_then(|k| watch.world.run(&k))
+        {
+            None => because("it has no run to wait for"),
+            Some(run) if run.run.state.ended() => because("the run has ended"),
+            Some(_) => None,
+        },
+        Command::PipelineDetails if selected.and_then(|s| s.pipeline).is_none() => {
+            because("no pipeline is selected")
+        }
+        Command::PrevAttempt | Command::NextAttempt if !app.has_attempts(watch) => {
+            because("there is only one attempt")
+        }
+        Command::OlderRun if app.other_run(watch, true).is_none() => {
+            because("there is no older run that is known")
+        }
+        Command::NewerRun if app.other_run(watch, false).is_none() => {
+            because("this is the newest run")
+        }
+        Command::Left | Command::Right if in_list(app) && context == Context::Run => None,
+        _ => None,
+    }
+}
+
+fn in_list(app: &App) -> bool {
+    matches!(app.stack.last(), Some(Screen::Run(run)) if run.view == View::List && run.pane == Pane::Main)
+}
+
+fn action_reason(action: Action, app: &App, watch: &Watch) -> Option<SafeText> {
+    if watch.world.backends().all(|b| b.info.read_only) && watch.world.backends().next().is_some() {
+        return Some(SafeText::new("every backend is read_only in the config"));
+    }
+    // marked rows are looked at one by one in the question itself
+    if app.context() == Context::Fleet && !app.fleet.marks.is_empty() {
+        return None;
+    }
+    let Some(subject) = app.subject(watch) else {
+        let up = watch.world.backends().any(|b| b.status.reach == Reach::Up);
+        return Some(SafeText::new(if up {
+            "nothing is selected"
+        } else {
+            "no backend answers, so there is nothing to act on"
+        }));
+    };
+    draft(watch, action, &subject).err()
+}

@@ -1,0 +1,114 @@
+//! The table itself.
+
+use super::Command as C;
+use super::Context::{Actions, Alerts, Fleet, Log, Node, Pipeline, Run, System};
+use super::{Context, Group, Row};
+
+const ANY: &[Context] = &Context::ALL;
+/// Screens with more than one pane.
+const PANES: &[Context] = &[Fleet, Run, Log, Alerts];
+/// Where something that can be acted upon is selected.
+const TARGETS: &[Context] = &[Fleet, Run, Log, Alerts, Node, Pipeline];
+
+const fn row(
+    command: C,
+    name: &'static str,
+    keys: &'static [&'static str],
+    short: &'static str,
+    doc: &'static str,
+    group: Group,
+    contexts: &'static [Context],
+) -> Row {
+    Row {
+        command,
+        name,
+        keys,
+        short,
+        doc,
+        group,
+        danger: false,
+        contexts,
+    }
+}
+
+const fn act(
+    command: C,
+    name: &'static str,
+    keys: &'static [&'static str],
+    short: &'static str,
+    doc: &'static str,
+    contexts: &'static [Context],
+) -> Row {
+    Row {
+        danger: true,
+        ..row(command, name, keys, short, doc, Group::Act, contexts)
+    }
+}
+
+use Group::{Act, Look, Move, Program};
+
+/// Every command, in the order of help.
+#[rustfmt::skip]
+pub static TABLE: &[Row] = &[
+    row(C::Up, "up", &["k", "up"], "up", "Up: previous row, box or line", Move, ANY),
+    row(C::Down, "down", &["j", "down"], "down", "Down: next row, box or line", Move, ANY),
+    row(C::Left, "left", &["h", "left"], "left", "Left: towards upstream in the graph, sideways in a log", Move, &[Run, Log]),
+    row(C::Right, "right", &["l", "right"], "right", "Right: towards downstream in the graph, sideways in a log", Move, &[Run, Log]),
+    row(C::PageUp, "page-up", &["pgup", "ctrl-u"], "page up", "One page up", Move, ANY),
+    row(C::PageDown, "page-down", &["pgdn", "ctrl-d"], "page down", "One page down", Move, ANY),
+    row(C::First, "first", &["g", "home"], "top", "To the first row or line", Move, ANY),
+    row(C::Last, "last", &["G", "end"], "end", "To the last row or line", Move, ANY),
+    row(C::Open, "open", &["enter"], "open", "Open: pipeline to run, node to full log, group to its members, alert to its run", Move, &[Fleet, Run, Log, Alerts, System, Actions, Node, Pipeline]),
+    row(C::Back, "back", &["esc", "q", "backspace"], "back", "Back one screen; q on the fleet quits", Move, ANY),
+    row(C::NextPane, "next-pane", &["tab"], "pane", "Keyboard to the next pane", Move, PANES),
+    row(C::PrevPane, "prev-pane", &["shift-tab"], "pane back", "Keyboard to the previous pane", Move, PANES),
+    row(C::NextProblem, "next-problem", &["n"], "next problem", "Next pipeline or node that is a problem", Move, &[Fleet, Run]),
+    row(C::PrevProblem, "prev-problem", &["N"], "previous problem", "Previous pipeline or node that is a problem", Move, &[Fleet, Run]),
+    row(C::NextMatch, "next-match", &["n"], "next match", "Next match of the search", Move, &[Log]),
+    row(C::PrevMatch, "prev-match", &["N"], "previous match", "Previous match of the search", Move, &[Log]),
+    row(C::NextError, "next-error", &["e"], "next error", "Next error in the log", Move, &[Fleet, Run, Log]),
+    row(C::PrevError, "prev-error", &["E"], "previous error", "Previous error in the log", Move, &[Fleet, Run, Log]),
+    row(C::OlderRun, "older-run", &["["], "older run", "The run before this one", Move, &[Run]),
+    row(C::NewerRun, "newer-run", &["]"], "newer run", "The run after this one", Move, &[Run]),
+    row(C::PrevAttempt, "prev-attempt", &["<"], "attempt before", "Log of the attempt before", Move, &[Run, Log]),
+    row(C::NextAttempt, "next-attempt", &[">"], "attempt after", "Log of the attempt after", Move, &[Run, Log]),
+
+    row(C::Filter, "filter", &["/"], "filter", "Show only what matches: name, backend, tag, owner or state (esc clears)", Look, &[Fleet, Alerts]),
+    row(C::Search, "search", &["/"], "search", "Search the log; in a run, find a node by name", Look, &[Log, Run]),
+    row(C::Palette, "palette", &[":"], "command", "Any command or pipeline by name", Look, ANY),
+    row(C::Help, "help", &["?"], "help", "This list", Look, ANY),
+    row(C::View, "view", &["v"], "view", "Other view of the same run: graph, list", Look, &[Run]),
+    row(C::Expand, "expand", &["space"], "fold", "Expand or collapse the group", Look, &[Run]),
+    row(C::ExpandAll, "expand-all", &["+"], "expand all", "Expand all groups", Look, &[Run]),
+    row(C::CollapseAll, "collapse-all", &["-"], "collapse all", "Collapse all groups", Look, &[Run]),
+    row(C::OpenLog, "open-log", &["L"], "log", "Full log of what is selected", Look, &[Fleet, Run, Alerts, Node]),
+    row(C::Follow, "follow", &["f"], "follow", "Stay at the end of the log as it grows", Look, &[Run, Log]),
+    row(C::Wrap, "wrap", &["w"], "wrap", "Wrap long lines", Look, &[Run, Log]),
+    row(C::NodeDetails, "node-details", &["d"], "details", "Native state, times, attempts and values of the node", Look, &[Fleet, Run, Log]),
+    row(C::PipelineDetails, "pipeline-details", &["i"], "about", "Schedule, owner, parameters, runs and runbook of the pipeline", Look, &[Fleet, Run, Log, Alerts, Node]),
+    row(C::ShowFleet, "show-fleet", &["1"], "fleet", "All pipelines, worst first", Look, ANY),
+    row(C::ShowAlerts, "show-alerts", &["2"], "alerts", "All alerts", Look, ANY),
+    row(C::ShowSystem, "show-system", &["3"], "system", "Backends, queues, components, notices", Look, ANY),
+    row(C::ShowActions, "show-actions", &["4"], "actions", "What was asked for in this session and what became of it", Look, ANY),
+    row(C::Copy, "copy", &["y"], "copy", "Copy what is selected: name, log line, error", Look, &[Fleet, Run, Log, Alerts, System, Actions, Node, Pipeline]),
+    row(C::SaveLog, "save-log", &["s"], "save", "Save the log to a file", Look, &[Log]),
+
+    row(C::Mark, "mark", &["space"], "mark", "Mark the row: the next action takes all marked rows", Act, &[Fleet]),
+    row(C::MarkAll, "mark-all", &["*"], "mark all", "Mark all rows that are shown, or none", Act, &[Fleet]),
+    row(C::Ack, "ack", &["a"], "ack", "Acknowledge the alert; again: take it back", Act, &[Fleet, Run, Log, Alerts]),
+    row(C::Watch, "watch", &["W"], "watch", "Ring and say so when the run ends; again: don't", Act, &[Fleet, Run, Log]),
+    act(C::Retry, "retry", &["r"], "retry failed", "Retry what failed, with what hangs below it", TARGETS),
+    act(C::Restart, "restart", &["R"], "restart", "Start the whole run again", TARGETS),
+    act(C::Pause, "pause", &["p"], "pause", "Pause the run, or its pipeline where a run can't be paused", TARGETS),
+    act(C::Resume, "resume", &["u"], "resume", "Resume what is paused", TARGETS),
+    act(C::Cancel, "cancel", &["x"], "cancel", "Cancel the run", TARGETS),
+    act(C::Trigger, "trigger", &["t"], "trigger", "Start a new run, with parameters", TARGETS),
+    act(C::SetState, "set-state", &["m"], "set state", "Set the state of a node by hand", &[Run, Log, Node]),
+    act(C::Note, "note", &["c"], "note", "Leave a note at the run or node", &[Fleet, Run, Log, Node]),
+    act(C::Stop, "stop", &["!"], "stop all", "Emergency stop: cancel all runs of a pipeline or backend", &[Fleet, Run, Log, Alerts, Pipeline, System]),
+
+    row(C::Refresh, "refresh", &["ctrl-r", "f5"], "refresh", "Ask every backend to look again now", Program, ANY),
+    row(C::Redraw, "redraw", &["ctrl-l"], "redraw", "Paint the screen anew", Program, ANY),
+    row(C::Suspend, "suspend", &["ctrl-z"], "suspend", "Give the terminal back for a while (fg returns)", Program, ANY),
+    row(C::Quit, "quit", &["ctrl-c"], "quit", "Leave dagtop", Program, ANY),
+];

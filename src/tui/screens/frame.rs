@@ -1,0 +1,251 @@
+//! What surrounds every screen: the top line, the bottom line, the alerts beside it.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::engine::Watch;
+use crate::tui::app::{App, Level, Pane, Screen};
+use crate::tui::command::{Command, Context, disabled_reason};
+use crate::tui::theme::{Theme, Token, accent_color};
+use crate::tui::widgets::alerts::AlertList;
+use crate::tui::widgets::header::{BackendChip, Header};
+use crate::tui::widgets::{Pen, hints, input};
+use crate::world::{BackendView, Tally};
+
+/// An answer younger than this is as good as now: its age would only flicker.
+const FRESH: chrono::Duration = chrono::Duration::seconds(60);
+
+/// Top line, screen, bottom line. The screen is the last to go.
+pub fn split(area: Rect) -> (Rect, Rect, Rect) {
+    let top = u16::from(area.height >= 4);
+    let bottom = u16::from(area.height >= 6);
+    let line = |y: u16, height: u16| Rect { y, height, ..area };
+    (
+        line(area.y, top),
+        line(area.y + top, area.height - top - bottom),
+        line(area.bottom() - bottom, bottom),
+    )
+}
+
+/// The screen and the column of alerts beside it, where there is room for one.
+pub fn beside(area: Rect, wide: bool) -> (Rect, Rect) {
+    if !wide {
+        return (area, Rect { width: 0, ..area });
+    }
+    let width = (area.width / 4).clamp(28, 44);
+    let main = Rect {
+        width: area.width - width,
+        ..area
+    };
+    (
+        main,
+        Rect {
+            x: main.right(),
+            width,
+            ..area
+        },
+    )
+}
+
+/// The colour its config gives a backend.
+pub fn accent(backend: &BackendView) -> Option<Style> {
+    let name = backend.info.accent.as_ref()?;
+    accent_color(name.as_str()).map(|color| Style::new().fg(color))
+}
+
+pub fn top_line(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, area: Rect) {
+    let chips: Vec<BackendChip> = watch
+        .world
+        .backends()
+        .map(|backend| {
+            let mut chip = BackendChip::of(backend, app.now, accent(backend));
+            if chip.up && backend.last_good.is_none_or(|at| app.now - at < FRESH) {
+                chip.note.clear();
+            }
+            chip
+        })
+        .collect();
+    let read_only =
+        watch.world.backends().next().is_some() && watch.world.backends().all(|b| b.info.read_only);
+    let mode = if read_only { "read only" } else { "" };
+    Header {
+        tally: Tally::of(watch.fleet()),
+        backends: &chips,
+        mode,
+        now: app.now,
+        zone: app.settings.zone,
+        seconds: app.ticking(watch),
+    }
+    .draw(buf, area, theme);
+}
+
+/// A line that is typed into, what just happened, or which keys do what.
+pub fn bottom_line(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, area: Rect) {
+    if app.stack.is_empty() && app.fleet.typing {
+        input::draw(
+            buf,
+            area,
+            theme,
+            " filter: ",
+            &app.fleet.filter,
+            "name, backend, tag, owner, state; enter keeps it, esc clears it",
+        );
+        return;
+    }
+    if let Some(Screen::Run(run)) = app.stack.last()
+        && run.finding
+    {
+        input::draw(
+            buf,
+            area,
+            theme,
+            " node: ",
+            &run.find,
+            "the beginning or a part of its name",
+        );
+        return;
+    }
+    if let Some(view) = app.log_view().filter(|v| v.typing) {
+        input::draw(
+            buf,
+            area,
+            theme,
+            " search: ",
+            &view.typed,
+            "text or a regular expression",
+        );
+        return;
+    }
+    if let Some(line) = app.notices.current() {
+        let (glyph, style) = match line.level {
+            Level::Info => (theme.glyphs.dot, theme[Token::Text]),
+            Level::Good => (theme.glyphs.up, theme[Token::Good]),
+            Level::Bad => (theme.glyphs.down, theme[Token::Danger]),
+        };
+        let mut pen = Pen::new(buf, area, 0, theme);
+        pen.skip(1).put(glyph, style).skip(1);
+        let room = pen.room();
+        pen.cell(line.text.as_str(), room, style);
+        return;
+    }
+    let labels: Vec<(String, &str)> = wanted(app.context())
+        .iter()
+        .filter(|c| disabled_reason(**c, app, watch).is_none())
+        .map(|c| (app.settings.keymap.label(*c), c.row().short))
+        .collect();
+    let shown: Vec<(&str, &str)> = labels
+        .iter()
+        .map(|(key, word)| (key.as_str(), *word))
+        .collect();
+    hints::draw(buf, area, theme, &shown);
+}
+
+/// What to hint at, the most useful first; what can't be done now is left out.
+fn wanted(context: Context) -> &'static [Command] {
+    use Command as C;
+    match context {
+        Context::Fleet => &[
+            C::Open,
+            C::Retry,
+            C::Resume,
+            C::Pause,
+            C::Cancel,
+            C::Ack,
+            C::Filter,
+            C::Palette,
+            C::Trigger,
+            C::Mark,
+            C::NextProblem,
+            C::PipelineDetails,
+            C::Watch,
+            C::NextPane,
+            C::Help,
+        ],
+        Context::Run => &[
+            C::Open,
+            C::Retry,
+            C::Resume,
+            C::Pause,
+            C::Cancel,
+            C::Back,
+            C::View,
+            C::NextProblem,
+            C::NextError,
+            C::NodeDetails,
+            C::PrevAttempt,
+            C::Expand,
+            C::Search,
+            C::Watch,
+            C::Restart,
+            C::Help,
+        ],
+        Context::Log => &[
+            C::Back,
+            C::NextError,
+            C::Search,
+            C::NextMatch,
+            C::Follow,
+            C::Wrap,
+            C::Copy,
+            C::PrevAttempt,
+            C::Retry,
+            C::SaveLog,
+            C::Last,
+            C::Help,
+        ],
+        Context::Alerts => &[
+            C::Open,
+            C::Ack,
+            C::Back,
+            C::Retry,
+            C::Copy,
+            C::NextPane,
+            C::Help,
+        ],
+        Context::System => &[C::Open, C::Back, C::Refresh, C::Stop, C::Copy, C::Help],
+        Context::Actions => &[C::Open, C::Back, C::Help],
+        Context::Node => &[
+            C::Open,
+            C::Back,
+            C::Retry,
+            C::SetState,
+            C::Note,
+            C::Copy,
+            C::Help,
+        ],
+        Context::Pipeline => &[
+            C::Open,
+            C::Back,
+            C::Trigger,
+            C::Resume,
+            C::Pause,
+            C::Stop,
+            C::Help,
+        ],
+        Context::Help => &[C::Back, C::Down, C::PageDown, C::Palette, C::Help],
+    }
+}
+
+/// The list of alerts: beside a screen or as one.
+pub fn alerts(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, area: Rect, whole: bool) {
+    let focused = whole || app.context() == Context::Alerts;
+    let mut top = app.alerts.first_seen();
+    let shown = AlertList {
+        alerts: watch.alerts.firing(),
+        selected: app.alerts.selected.as_ref().filter(|_| focused),
+        focused,
+        now: app.now,
+    }
+    .draw(buf, area, theme, &mut top);
+    app.alerts.saw(top, shown);
+}
+
+/// Whether a pane of the fleet or a run has the keys.
+pub fn has_keys(app: &App, pane: Pane) -> bool {
+    match app.stack.last() {
+        None => app.fleet.pane == pane,
+        Some(Screen::Run(run)) => run.pane == pane,
+        Some(_) => false,
+    }
+}

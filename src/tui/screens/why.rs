@@ -1,0 +1,187 @@
+//! One line of why, from what is known: the error, how it ended, who waits for it, when it last went well.
+
+use chrono::{DateTime, Utc};
+
+use crate::analytics::usual_duration;
+use crate::diagnosis::{Evidence, diagnose};
+use crate::engine::Watch;
+use crate::model::{Health, Node, NodeState};
+use crate::tui::widgets::format::{self, Zone};
+use crate::world::{FleetRow, RunView};
+
+/// Lines of a log's end that may tell why.
+const TAIL: usize = 20;
+
+/// How a node ended, from its exit code or signal: "exit 137 (SIGKILL: killed, often out of memory)".
+pub fn ended_how(node: &Node) -> String {
+    match (node.signal, node.exit_code) {
+        (Some(signal), _) => format!("signal {signal}{}", signal_word(signal)),
+        (None, Some(code)) if code > 128 => format!("exit {code}{}", signal_word(code - 128)),
+        (None, Some(code)) => format!("exit {code}"),
+        (None, None) => node.state.word().to_owned(),
+    }
+}
+
+fn signal_word(signal: i32) -> &'static str {
+    match signal {
+        2 => " (SIGINT: interrupted)",
+        6 => " (SIGABRT: gave up)",
+        9 => " (SIGKILL: killed, often out of memory)",
+        11 => " (SIGSEGV: crashed)",
+        15 => " (SIGTERM: asked to stop)",
+        _ => "",
+    }
+}
+
+/// Of a row of the fleet.
+pub fn of_row(watch: &Watch, row: &FleetRow, now: DateTime<Utc>, zone: Zone) -> Option<String> {
+    if let Some(stale) = watch
+        .world
+        .pipeline(&row.key)
+        .and_then(|p| p.pipeline.stale.as_ref())
+    {
+        return Some(stale.as_str().to_owned());
+    }
+    if row.health == Health::Late {
+        let due = row
+            .due
+            .map(|at| format::due(at, now, zone))
+            .unwrap_or_default();
+        return Some(format!(
+            "due at {due} and not started: is the scheduler alive, are slots free? 3 shows the system"
+        ));
+    }
+    let run = watch.world.run(row.run.as_ref()?)?;
+    let node = row.node.as_ref().and_then(|id| run.nodes.get(id));
+    of_run(watch, run, node, now, zone)
+}
+
+/// Of a run, with the node to look at.
+pub fn of_run(
+    watch: &Watch,
+    run: &RunView,
+    node: Option<&Node>,
+    now: DateTime<Utc>,
+    zone: Zone,
+) -> Option<String> {
+    let mut parts: Vec<String> = Vec::new();
+    match node {
+        Some(node) if node.state.problem() => {
+            parts.push(match cause(watch, run, node) {
+                Some(cause) => cause,
+                None if node.state == NodeState::Blocked => {
+                    format!("{} can't run: something upstream failed", node.name)
+                }
+                None => format!("{} {}", node.name, ended_how(node)),
+            });
+            if let Some(max) = node.max_attempts.filter(|max| *max > 1) {
+                parts.push(format!("attempt {} of {max}", node.attempt));
+            }
+            if node.state == NodeState::Retrying {
+                parts.push("its backend tries it again".to_owned());
+            }
+            let blocked = run
+                .nodes
+                .values()
+                .filter(|n| n.state == NodeState::Blocked)
+                .count();
+            if blocked > 0 {
+                let waits = if blocked == 1 {
+                    "waits for it"
+                } else {
+                    "wait for it"
+                };
+                parts.push(format!("{} {waits}", format::plural(blocked, "node")));
+            }
+        }
+        _ => going(watch, run, node, now, &mut parts),
+    }
+    if run.health.needs_person()
+        && let Some(good) = last_good(watch, run)
+    {
+        parts.push(format!("last good run {}", format::due(good, now, zone)));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// What the diagnosis says of the node's last attempt: "executor ran out of memory (exit 137). Try: ...".
+fn cause(watch: &Watch, run: &RunView, node: &Node) -> Option<String> {
+    let log = watch
+        .logs
+        .get(&run.run.key.node(&node.id).log(node.attempt));
+    let error = log
+        .and_then(crate::logs::Log::error_summary)
+        .map(|e| e.text);
+    let tail: Vec<&str> = log
+        .into_iter()
+        .flat_map(|log| log.lines(log.len().saturating_sub(TAIL)..log.len()))
+        .map(|line| line.text.text.as_str())
+        .collect();
+    let found = diagnose(&Evidence {
+        error: error.as_ref().map(crate::model::SafeText::as_str),
+        tail: &tail,
+        exit_code: node.exit_code,
+        signal: node.signal,
+        native_state: node.native.as_str(),
+        attempts: node.attempt,
+    })?;
+    let mut text = found.summary.as_str().to_owned();
+    if !found.evidence.is_empty() {
+        text += &format!(" ({})", found.evidence);
+    }
+    Some(text + &format!("; try: {}", found.advice))
+}
+
+/// Nothing failed: how far, how fast, what it waits for.
+fn going(
+    watch: &Watch,
+    run: &RunView,
+    node: Option<&Node>,
+    now: DateTime<Utc>,
+    parts: &mut Vec<String>,
+) {
+    if run.health == Health::Lost {
+        parts.push(
+            "nobody answers for this run any more; what became of it is not known".to_owned(),
+        );
+    }
+    if let Some(waits) = run
+        .nodes
+        .values()
+        .find_map(|n| Some((n, n.waits_for.as_ref()?)))
+    {
+        parts.push(format!("{} waits for {}", waits.0.name, waits.1));
+    }
+    if !run.health.active() {
+        return;
+    }
+    if let Some(node) = node.filter(|n| n.state == NodeState::Running) {
+        let progress = node.progress.map(|p| format!(" {} %", p.percent()));
+        parts.push(format!(
+            "{} runs{}",
+            node.name,
+            progress.unwrap_or_default()
+        ));
+    }
+    let usual = usual_duration(watch.world.runs_of(&run.run.key.pipeline));
+    if let (Some(usual), Some(elapsed)) = (usual, run.run.elapsed(now)) {
+        let pace = if elapsed > usual + usual / 2 {
+            "slower than usual: "
+        } else {
+            ""
+        };
+        parts.push(format!(
+            "{pace}{} of usual {}",
+            format::duration(elapsed),
+            format::duration(usual)
+        ));
+    }
+}
+
+fn last_good(watch: &Watch, run: &RunView) -> Option<DateTime<Utc>> {
+    watch
+        .world
+        .runs_of(&run.run.key.pipeline)
+        .find(|r| matches!(r.health, Health::Succeeded | Health::Warned))
+        .and_then(|r| r.run.ended_at.or(r.run.started_at))
+}
