@@ -390,9 +390,6 @@ fn base_style(theme: &Theme, line: &LogLine, cause: bool) -> Style {
 /// Ranges of a text, each at most `columns` wide, `most` of them; one empty range for an empty text.
 fn chunks(text: &str, columns: usize, most: usize) -> Vec<Range<usize>> {
     let columns = columns.max(1);
-    if text.len() <= columns {
-        return vec![0..text.len()];
-    }
     let mut out = Vec::new();
     let (mut start, mut used) = (0, 0);
     for (at, g) in text.grapheme_indices(true) {

@@ -7,6 +7,7 @@ pub mod bar;
 pub mod details;
 pub mod facts;
 pub mod format;
+pub mod graph;
 pub mod header;
 pub mod hints;
 pub mod input;

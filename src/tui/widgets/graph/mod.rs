@@ -1,0 +1,16 @@
+//! Owns how a run looks as a graph: the sizes of its boxes, what stands in them, and the window into the drawing.
+//! Ids in a `graph::Graph` are the raw ids of nodes and groups. Must not know how a graph is laid out.
+
+mod boxes;
+mod camera;
+mod canvas;
+mod draw;
+mod shape;
+
+pub use boxes::Item;
+pub use camera::{center_on, clamp, ensure_visible};
+pub use draw::{Drawn, GraphView};
+pub use shape::{Form, Members, build};
+
+#[cfg(test)]
+mod tests;
