@@ -278,6 +278,18 @@ impl Colour {
         "bright-white",
     ];
 
+    /// As it is written.
+    pub fn text(self) -> String {
+        match self {
+            Self::Ansi(index) => Self::NAMES
+                .get(usize::from(index))
+                .copied()
+                .unwrap_or_default()
+                .to_owned(),
+            Self::Rgb(r, g, b) => format!("#{r:02x}{g:02x}{b:02x}"),
+        }
+    }
+
     /// A name or `#rrggbb`.
     pub fn parse(text: &str) -> Option<Self> {
         if let Some(index) = (0u8..).zip(Self::NAMES).find(|(_, name)| *name == text) {

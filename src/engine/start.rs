@@ -90,6 +90,7 @@ pub struct Engine {
     /// Why nothing is written down, told once.
     audit_trouble: Option<AuditError>,
     last_action: u64,
+    sent: usize,
 }
 
 /// The engine's ends of one backend's link.
@@ -151,6 +152,7 @@ impl Engine {
             audit,
             audit_trouble,
             last_action: 0,
+            sent: 0,
         };
         (engine, events)
     }
@@ -180,6 +182,11 @@ impl Engine {
         self.audit_trouble.take()
     }
 
+    /// How many actions were approved and sent.
+    pub fn actions_sent(&self) -> usize {
+        self.sent
+    }
+
     /// An id for a new request.
     pub fn next_action(&mut self) -> ActionId {
         self.last_action += 1;
@@ -189,6 +196,8 @@ impl Engine {
     pub fn command(&mut self, command: Command) {
         match command {
             Command::Focus(focus) => {
+                let read = focus.logs.iter().chain(&focus.tails).cloned();
+                self.watch.logs.set_focus(read);
                 self.focus = focus;
                 self.send_focus();
             }
@@ -262,6 +271,7 @@ impl Engine {
             at,
             event: requested,
         });
+        self.sent += 1;
         self.send(&backend, id, Request::Execute(plan));
     }
 
@@ -291,11 +301,11 @@ impl Engine {
     }
 
     /// Lets every backend tidy up (end what it started, write down what it knows), for at most
-    /// `grace`; then stops them.
-    pub async fn shutdown(self, mut events: mpsc::Receiver<Stamped>, grace: Duration) {
-        let Self { peers, .. } = self;
+    /// `grace`; then stops them. The stream of events must have been dropped: a backend that waits
+    /// to be heard would wait for ever.
+    pub async fn shutdown(self, grace: Duration) {
         let mut tasks = Vec::new();
-        for (_, peer) in peers {
+        for (_, peer) in self.peers {
             // a closed inbox is how a backend learns of the end
             drop(peer.requests);
             drop(peer.focus);
@@ -303,19 +313,10 @@ impl Engine {
         }
         let aborts: Vec<_> = tasks.iter().map(JoinHandle::abort_handle).collect();
         let all = futures_util::future::join_all(tasks);
-        tokio::pin!(all);
-        let deadline = tokio::time::sleep(grace);
-        tokio::pin!(deadline);
-        loop {
-            tokio::select! {
-                _ = &mut all => return,
-                // last words must not block their sender
-                Some(_) = events.recv() => {}
-                () = &mut deadline => break,
+        if tokio::time::timeout(grace, all).await.is_err() {
+            for abort in aborts {
+                abort.abort();
             }
-        }
-        for abort in aborts {
-            abort.abort();
         }
     }
 }

@@ -316,18 +316,15 @@ async fn focus_reaches_only_its_backend() {
 #[tokio::test]
 async fn shutdown_waits_for_last_words_and_no_longer() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = start(
-        vec![
-            scripted("a", Script::Obliging),
-            scripted("b", Script::Panics),
-        ],
-        &dir,
-    );
+    let backends = vec![
+        scripted("a", Script::Obliging),
+        scripted("b", Script::Panics),
+    ];
+    let Going { engine, events } = start(backends, &dir);
+    drop(events);
     tokio::time::timeout(
         Duration::from_secs(5),
-        engine
-            .engine
-            .shutdown(engine.events, Duration::from_secs(4)),
+        engine.shutdown(Duration::from_secs(4)),
     )
     .await
     .unwrap();

@@ -79,6 +79,8 @@ impl Watch {
         let fleet = self.world.fleet(now, self.late_after);
         let mut changed = fleet != self.fleet;
         self.fleet = fleet;
+        self.logs
+            .retain(|key| self.world.run(&key.node.run).is_some());
         let (world, logs) = (&self.world, &self.logs);
         changed |= self.alerts.evaluate(&Scene {
             world,

@@ -60,6 +60,15 @@ impl Log {
         self.offset() + self.lines.len() + usize::from(self.tail.is_some())
     }
 
+    /// Rows that can't change any more: all but a last line that has not ended yet.
+    pub fn settled(&self) -> usize {
+        if self.complete {
+            self.len()
+        } else {
+            self.offset() + self.lines.len()
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -51,6 +51,7 @@ pub fn settings(dir: &Path) -> Settings {
         grace: Duration::from_millis(700),
         state: dir.join("state"),
         start: Vec::new(),
+        schedules: true,
     }
 }
 

@@ -58,6 +58,7 @@ pub fn prepare(dir: &Path) -> io::Result<Settings> {
         grace: Duration::from_secs(5),
         state: dir.join("state"),
         start: START.iter().map(|name| (*name).to_owned()).collect(),
+        schedules: true,
     })
 }
 

@@ -59,7 +59,7 @@ impl Actor {
                 timing.lock = None;
                 continue;
             }
-            if timing.lock.is_none() {
+            if self.settings.schedules && timing.lock.is_none() {
                 match self.store.schedule_lock(name) {
                     Ok(lock) => timing.lock = lock,
                     Err(e) => troubles.push(e),

@@ -36,7 +36,7 @@ mod view;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::backends::{Backend, BackendError, Link, Running};
+use crate::backends::{Backend, BackendError, Link, Role, Running};
 use crate::config::{Local, Problems};
 use crate::model::{BackendInfo, Capabilities, SafeText};
 
@@ -58,6 +58,8 @@ pub struct Settings {
     pub state: PathBuf,
     /// Names of pipelines that are run once, as soon as they are read.
     pub start: Vec<String>,
+    /// Whether scheduled runs are started by this process, if no other does it already.
+    pub schedules: bool,
 }
 
 impl Settings {
@@ -69,7 +71,27 @@ impl Settings {
             grace: config.grace,
             state: state_dir.join("local").join(store::file_name(backend)),
             start: Vec::new(),
+            schedules: true,
         }
+    }
+
+    /// One pipeline alone, run on demand.
+    pub fn single(file: PathBuf, state_dir: &Path) -> Self {
+        Self {
+            pipelines: vec![file],
+            parallelism: 4,
+            grace: Duration::from_secs(10),
+            state: state_dir.join("local").join("run"),
+            start: Vec::new(),
+            schedules: false,
+        }
+    }
+
+    /// As fits what the process is for.
+    #[must_use]
+    pub fn with_role(mut self, role: Role) -> Self {
+        self.schedules = role == Role::Operate;
+        self
     }
 }
 
