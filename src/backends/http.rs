@@ -211,6 +211,22 @@ impl Http {
         &self.base
     }
 
+    /// Goes on counting where another client of the same server stopped.
+    pub fn inherit(&self, other: &Self) {
+        let before = other.stats();
+        self.counters
+            .requests
+            .fetch_add(before.requests, Ordering::Relaxed);
+        self.counters
+            .failures
+            .fetch_add(before.failures, Ordering::Relaxed);
+        self.counters
+            .bytes
+            .fetch_add(before.bytes, Ordering::Relaxed);
+        let skew = other.counters.skew_ms.load(Ordering::Relaxed);
+        self.counters.skew_ms.store(skew, Ordering::Relaxed);
+    }
+
     /// Counters since the start.
     pub fn stats(&self) -> WireStats {
         let get = |c: &AtomicU64| c.load(Ordering::Relaxed);

@@ -2,6 +2,7 @@
 //! allows, tells what it observes as events, and carries out plans.
 //! Must not know the world, alerts, screens or each other.
 
+pub mod airflow;
 pub mod http;
 mod link;
 pub mod local;

@@ -156,18 +156,20 @@ impl Pacer {
 }
 
 /// Work under way, at most one piece for each key. Dropping it ends all.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Flights<K> {
     tasks: HashMap<K, JoinHandle<()>>,
 }
 
-impl<K: Eq + Hash + Clone> Flights<K> {
-    pub fn new() -> Self {
+impl<K> Default for Flights<K> {
+    fn default() -> Self {
         Self {
             tasks: HashMap::new(),
         }
     }
+}
 
+impl<K: Eq + Hash + Clone> Flights<K> {
     /// Starts the work unless work for this key is under way. Says whether it did.
     pub fn start<F>(&mut self, key: &K, work: impl FnOnce() -> F) -> bool
     where
@@ -279,7 +281,7 @@ mod tests {
 
     #[tokio::test]
     async fn flights_are_one_for_each_key_and_end_when_not_wanted() {
-        let mut flights = Flights::new();
+        let mut flights = Flights::default();
         assert!(flights.start(&1, std::future::pending::<()>));
         assert!(!flights.start(&1, std::future::pending::<()>));
         assert!(flights.start(&2, std::future::pending::<()>));

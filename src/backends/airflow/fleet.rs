@@ -1,0 +1,671 @@
+//! The fleet: every DAG, its newest runs, and the nodes that matter in them. Read whole at the start and
+//! now and then, and by what changed in between: two requests a look, whatever the number of DAGs.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Duration, Utc};
+use serde_json::Value;
+
+use crate::backends::EngineGone;
+use crate::backends::poll::Urgency;
+use crate::model::{Event, Node, NodeId, NodeState, Pipeline, Run, RunKey, SafeText, Schedule};
+
+use super::api::TiQuery;
+use super::shared::{Shared, Trouble, watched};
+use super::states::{self, NOTABLE};
+use super::{system, v2, wire};
+
+/// Runs a DAG is listed with: as many as the fleet shows.
+const RUNS: usize = 10;
+/// A transaction may commit this long after the time that it writes as `updated_at`.
+const OVERLAP: Duration = Duration::seconds(4);
+/// More changes than this are not followed one by one.
+const MOST_CHANGES: usize = 300;
+/// The public way to the newest runs reads so many pages of the newest of all.
+const NEWEST: usize = 300;
+/// And so many more requests for DAGs that ran long ago.
+const OLDER: usize = 5;
+
+/// Reads everything: DAGs, import errors, newest runs, failures in them.
+pub async fn resync(shared: &Shared, urgency: Urgency) -> Result<(), Trouble> {
+    let began = shared.server_now() - OVERLAP;
+    shared.memory().resync = false;
+    system::notices(shared, urgency).await?;
+    let (dags, complete) = dags(shared, urgency).await?;
+    let mut rows: Vec<wire::Run> = Vec::new();
+    for dag in &dags {
+        for value in &dag.latest_dag_runs {
+            match serde_json::from_value::<wire::Run>(value.clone()) {
+                Ok(mut run) => {
+                    run.dag_id.clone_from(&dag.dag_id);
+                    rows.push(run);
+                }
+                Err(e) => {
+                    shared
+                        .complain(format!("latest_dag_runs of {}: {e}", dag.dag_id))
+                        .await?
+                }
+            }
+        }
+    }
+    let list: Vec<Pipeline> = dags.iter().map(|dag| pipeline(shared, dag)).collect();
+    remember_dags(shared, &list, complete);
+    shared.emit(Event::Pipelines { list, complete }).await?;
+    if shared.ui() {
+        forget_deleted(shared, &dags, &rows).await?;
+        let ran: HashSet<&str> = rows.iter().map(|r| r.dag_id.as_str()).collect();
+        let mut memory = shared.memory();
+        memory.never_ran = dags
+            .iter()
+            .map(|d| d.dag_id.clone())
+            .filter(|d| !ran.contains(d.as_str()))
+            .collect();
+    } else {
+        rows.extend(newest_runs(shared, urgency).await?);
+    }
+    emit_runs(shared, &rows).await?;
+    failures(shared, urgency).await?;
+    let mut memory = shared.memory();
+    memory.since = Some(memory.since.map_or(began, |since| since.min(began)));
+    Ok(())
+}
+
+/// All DAGs that are watched, and whether that is the whole list.
+async fn dags(shared: &Shared, urgency: Urgency) -> Result<(Vec<wire::Dag>, bool), Trouble> {
+    const ALL: usize = 100_000;
+    let mut found = None;
+    if shared.ui() {
+        match shared
+            .pages::<wire::Dag>(urgency, "dags", ALL, |offset| v2::ui_dags(offset, RUNS))
+            .await
+        {
+            Ok(pages) => found = Some(pages),
+            Err(Trouble::Http(error)) if !passing(&error) => shared.no_ui(&error).await?,
+            Err(error) => return Err(error),
+        }
+    }
+    let pages = match found {
+        Some(pages) => pages,
+        None => {
+            shared
+                .pages(urgency, "dags", ALL, |offset| shared.api.dags(offset))
+                .await?
+        }
+    };
+    let broken = |dag: &wire::Dag| {
+        dag.has_import_errors || shared.memory().import_errors.iter().any(|e| e.is_of(dag))
+    };
+    let rows = pages
+        .rows
+        .into_iter()
+        // a stale DAG without an error was taken away on purpose
+        .filter(|dag| !dag.stale() || broken(dag))
+        .filter(|dag| {
+            watched(
+                &shared.filter,
+                &dag.dag_id,
+                dag.tags.iter().map(|t| t.name.as_str()),
+            )
+        })
+        .collect();
+    Ok((rows, pages.complete))
+}
+
+/// Whether an error says something about the moment rather than about the endpoint.
+fn passing(error: &crate::backends::http::HttpError) -> bool {
+    use crate::backends::http::HttpError as E;
+    matches!(
+        error,
+        E::Unreachable { .. }
+            | E::Timeout { .. }
+            | E::RateLimited { .. }
+            | E::Unauthorised { .. }
+            | E::Setup(_)
+    )
+}
+
+/// A DAG in our words.
+pub fn pipeline(shared: &Shared, dag: &wire::Dag) -> Pipeline {
+    let mut pipeline = Pipeline::new(shared.pipeline_key(&dag.dag_id));
+    if let Some(name) = dag.dag_display_name.as_deref().filter(|n| !n.is_empty()) {
+        pipeline.name = SafeText::new(name);
+    }
+    pipeline.paused = dag.is_paused;
+    pipeline.owner = (!dag.owners.is_empty()).then(|| SafeText::new(dag.owners.join(", ")));
+    pipeline.tags = dag.tags.iter().map(|t| SafeText::new(&t.name)).collect();
+    let text = dag
+        .timetable_summary
+        .as_deref()
+        .or(dag.timetable_description.as_deref());
+    pipeline.schedule = Schedule {
+        text: SafeText::new(text.filter(|t| !t.starts_with("Never")).unwrap_or_default()),
+        next: dag
+            .next_dagrun_run_after
+            .or(dag.next_dagrun_create_after)
+            .filter(|_| !dag.is_paused),
+    };
+    let base = shared.http.base().as_str().trim_end_matches('/');
+    let page = crate::backends::http::path(["dags", &dag.dag_id]);
+    pipeline.url = Some(SafeText::new(format!("{base}{page}")));
+    let memory = shared.memory();
+    if dag.stale() || dag.has_import_errors {
+        let cause = memory
+            .import_errors
+            .iter()
+            .find(|e| e.is_of(dag))
+            .map_or("its file can't be imported", |e| e.cause());
+        pipeline.stale = Some(SafeText::new(format!("import error: {cause}")));
+    }
+    if let Some((params, doc)) = memory.details.get(&dag.dag_id) {
+        pipeline.params.clone_from(params);
+        pipeline.doc.clone_from(doc);
+    }
+    pipeline
+}
+
+fn remember_dags(shared: &Shared, list: &[Pipeline], complete: bool) {
+    let mut memory = shared.memory();
+    if complete {
+        let listed: HashSet<&str> = list.iter().map(|p| p.key.pipeline.raw()).collect();
+        memory.dags.retain(|id, _| listed.contains(id.as_str()));
+        memory.runs.retain(|id, _| listed.contains(id.as_str()));
+        let listed = |run: &RunKey| listed.contains(run.pipeline.pipeline.raw());
+        memory.told.retain(|run, _| listed(run));
+        memory.examined.retain(|run| listed(run));
+    }
+    for pipeline in list {
+        memory
+            .dags
+            .insert(pipeline.key.pipeline.raw().to_owned(), pipeline.clone());
+    }
+}
+
+/// A run that we know and that is missing among the newest although it should be there was deleted.
+async fn forget_deleted(
+    shared: &Shared,
+    dags: &[wire::Dag],
+    rows: &[wire::Run],
+) -> Result<(), EngineGone> {
+    let mut events = Vec::new();
+    {
+        let mut memory = shared.memory();
+        for dag in dags {
+            let Some(known) = memory.runs.get_mut(&dag.dag_id) else {
+                continue;
+            };
+            let listed: HashMap<&str, DateTime<Utc>> = rows
+                .iter()
+                .filter(|r| r.dag_id == dag.dag_id)
+                .map(|r| (r.dag_run_id.as_str(), ordered_at(r)))
+                .collect();
+            // with fewer than were asked for, these are all there are
+            let oldest = match listed.len() < RUNS {
+                true => DateTime::<Utc>::MIN_UTC,
+                false => listed
+                    .values()
+                    .min()
+                    .copied()
+                    .unwrap_or(DateTime::<Utc>::MIN_UTC),
+            };
+            let before = known.len();
+            known.retain(|id, run| listed.contains_key(id.as_str()) || run.ordered_at < oldest);
+            if known.len() < before {
+                events.push(Event::RunsComplete {
+                    pipeline: shared.pipeline_key(&dag.dag_id),
+                    list: known.values().cloned().collect(),
+                });
+            }
+        }
+    }
+    for event in events {
+        shared.emit(event).await?;
+    }
+    Ok(())
+}
+
+/// The public way to the newest run of each DAG: the newest of all, then those of DAGs not among them.
+async fn newest_runs(shared: &Shared, urgency: Urgency) -> Result<Vec<wire::Run>, Trouble> {
+    let newest = shared
+        .pages::<wire::Run>(urgency, "dag_runs", NEWEST, |offset| {
+            shared.api.runs_list(&[], offset)
+        })
+        .await?;
+    let all = newest.complete;
+    let mut rows = newest.rows;
+    let mut missing: Vec<String> = {
+        let memory = shared.memory();
+        let seen: HashSet<&str> = rows.iter().map(|r| r.dag_id.as_str()).collect();
+        let known = |dag: &String| {
+            seen.contains(dag.as_str())
+                || memory.runs.contains_key(dag)
+                || memory.never_ran.contains(dag)
+        };
+        memory
+            .dags
+            .keys()
+            .filter(|dag| !known(dag))
+            .cloned()
+            .collect()
+    };
+    for _ in 0..OLDER {
+        if all {
+            shared.memory().never_ran.extend(missing.drain(..));
+        }
+        if missing.is_empty() {
+            return Ok(rows);
+        }
+        let ids: Vec<&str> = missing.iter().map(String::as_str).take(500).collect();
+        let asked = ids.len();
+        let page = shared
+            .records::<wire::Run>(urgency, &shared.api.runs_list(&ids, 0), "dag_runs")
+            .await?;
+        let seen: HashSet<String> = page.rows.iter().map(|r| r.dag_id.clone()).collect();
+        if page.total.is_some_and(|total| total <= page.held) {
+            let none = missing
+                .iter()
+                .take(asked)
+                .filter(|d| !seen.contains(*d))
+                .cloned();
+            shared.memory().never_ran.extend(none);
+            missing.drain(..asked);
+        }
+        missing.retain(|dag| !seen.contains(dag));
+        rows.extend(page.rows);
+    }
+    if !missing.is_empty() {
+        shared
+            .degraded(format!(
+                "the last runs of {} DAGs are not read yet",
+                missing.len()
+            ))
+            .await?;
+    }
+    Ok(rows)
+}
+
+/// The time that orders the runs of a DAG: when it was due (`run_after`; v1 has the end of the interval).
+fn ordered_at(run: &wire::Run) -> DateTime<Utc> {
+    run.run_after
+        .or(run.data_interval_end)
+        .or(run.logical_date)
+        .or(run.queued_at)
+        .or(run.start_date)
+        .unwrap_or(DateTime::<Utc>::UNIX_EPOCH)
+}
+
+/// A run in our words; what a short form leaves out is kept from `known`.
+pub fn run(shared: &Shared, row: &wire::Run, known: Option<&Run>, paused: bool) -> Run {
+    let mut run = Run::new(
+        shared.run_key(&row.dag_id, &row.dag_run_id),
+        ordered_at(row),
+    );
+    run.state = states::run_state(&row.state, paused);
+    run.native = match run.state {
+        crate::model::RunState::Paused => SafeText::new(format!("{} (DAG paused)", row.state)),
+        _ => states::native(Some(&row.state)),
+    };
+    run.queued_at = row.queued_at;
+    run.started_at = row.start_date;
+    run.ended_at = row.end_date;
+    let short = row.run_type.is_none();
+    if let (true, Some(known)) = (short, known) {
+        run.cause = known.cause.clone();
+        run.note.clone_from(&known.note);
+        run.params.clone_from(&known.params);
+        run.queued_at = known.queued_at;
+        return run;
+    }
+    let kind = match &row.run_type {
+        Some(kind) => kind.as_str(),
+        None => row.dag_run_id.split_once("__").map_or("", |(kind, _)| kind),
+    };
+    run.cause = SafeText::new(match &row.triggering_user_name {
+        Some(user) => format!("{kind} by {user}"),
+        None => kind.to_owned(),
+    });
+    run.note = row
+        .note
+        .as_deref()
+        .filter(|n| !n.is_empty())
+        .map(SafeText::new);
+    if let Value::Object(conf) = &row.conf {
+        let text = |value: &Value| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        };
+        run.params = conf
+            .iter()
+            .map(|(k, v)| (SafeText::new(k), SafeText::new(text(v))))
+            .collect();
+    }
+    run
+}
+
+/// Tells of runs of watched DAGs, and remembers them. Says which of them are new.
+pub async fn emit_runs(shared: &Shared, rows: &[wire::Run]) -> Result<(), EngineGone> {
+    let mut list = Vec::new();
+    {
+        let mut memory = shared.memory();
+        for row in rows {
+            let Some(paused) = memory.dags.get(&row.dag_id).map(|p| p.paused) else {
+                // a DAG that came since the list was read; one that is filtered out is never in it
+                memory.resync |= shared.filter == crate::config::DagFilter::default();
+                continue;
+            };
+            memory.never_ran.remove(&row.dag_id);
+            let known = memory.runs.entry(row.dag_id.clone()).or_default();
+            let told = run(shared, row, known.get(&row.dag_run_id), paused);
+            if !told.state.ended() {
+                memory.examined.remove(&told.key);
+            }
+            let known = memory.runs.entry(row.dag_id.clone()).or_default();
+            known.insert(row.dag_run_id.clone(), told.clone());
+            list.push(told);
+        }
+        for known in memory.runs.values_mut() {
+            trim(known);
+        }
+    }
+    if !list.is_empty() {
+        shared.emit(Event::Runs { list }).await?;
+    }
+    Ok(())
+}
+
+/// Bounds what is remembered of one DAG.
+fn trim(known: &mut HashMap<String, Run>) {
+    const KEPT: usize = 60;
+    if known.len() <= KEPT + 20 {
+        return;
+    }
+    let mut times: Vec<DateTime<Utc>> = known.values().map(|r| r.ordered_at).collect();
+    times.sort_unstable_by(|a, b| b.cmp(a));
+    let oldest = times[KEPT - 1];
+    known.retain(|_, run| run.ordered_at >= oldest || !run.state.ended());
+}
+
+/// Finds the failed, retrying and running tasks of every newest and every unfinished run, whatever the
+/// run's own state says: a run is `success` when its last task is, though others failed.
+async fn failures(shared: &Shared, urgency: Urgency) -> Result<(), Trouble> {
+    let wanted: HashMap<String, HashSet<String>> = {
+        let memory = shared.memory();
+        let mut wanted: HashMap<String, HashSet<String>> = HashMap::new();
+        for (dag, runs) in &memory.runs {
+            let newest = runs.values().max_by_key(|r| r.ordered_at).map(|r| &r.key);
+            for run in runs.values() {
+                let matters = Some(&run.key) == newest || !run.state.ended();
+                if matters && !memory.examined.contains(&run.key) {
+                    wanted
+                        .entry(run.key.run.raw().to_owned())
+                        .or_default()
+                        .insert(dag.clone());
+                }
+            }
+        }
+        wanted
+    };
+    let ids: Vec<&str> = wanted.keys().map(String::as_str).collect();
+    for runs in ids.chunks(200) {
+        let query = TiQuery {
+            runs,
+            states: &NOTABLE,
+            ..TiQuery::default()
+        };
+        let found = shared
+            .pages::<wire::TaskInstance>(urgency, "task_instances", 1000, |offset| {
+                shared.api.tis_list(&query, offset)
+            })
+            .await?;
+        let rows: Vec<wire::TaskInstance> = found
+            .rows
+            .into_iter()
+            .filter(|ti| {
+                wanted
+                    .get(&ti.dag_run_id)
+                    .is_some_and(|dags| dags.contains(&ti.dag_id))
+            })
+            .collect();
+        emit_tis(shared, &rows).await?;
+        if found.complete {
+            settle(shared, urgency, runs, &wanted, &rows).await?;
+        }
+    }
+    Ok(())
+}
+
+/// After all notable tasks of these runs are known: what was told and is not notable any more is read
+/// again, and ended runs need not be looked at again.
+async fn settle(
+    shared: &Shared,
+    urgency: Urgency,
+    runs: &[&str],
+    wanted: &HashMap<String, HashSet<String>>,
+    rows: &[wire::TaskInstance],
+) -> Result<(), Trouble> {
+    let seen: HashSet<(RunKey, NodeId)> = rows
+        .iter()
+        .map(|ti| {
+            (
+                shared.run_key(&ti.dag_id, &ti.dag_run_id),
+                states::node_id(&ti.task_id, ti.map_index),
+            )
+        })
+        .collect();
+    let (mut old_runs, mut old_tasks): (HashSet<String>, HashSet<String>) = Default::default();
+    {
+        let mut memory = shared.memory();
+        let keys: Vec<RunKey> = runs
+            .iter()
+            .flat_map(|run| {
+                wanted
+                    .get(*run)
+                    .into_iter()
+                    .flatten()
+                    .map(|dag| shared.run_key(dag, run))
+            })
+            .collect();
+        for key in keys {
+            for (node, state) in memory.told.get(&key).into_iter().flatten() {
+                let notable = matches!(
+                    state,
+                    NodeState::Failed | NodeState::Retrying | NodeState::Running
+                );
+                if notable && !seen.contains(&(key.clone(), node.clone())) {
+                    old_runs.insert(key.run.raw().to_owned());
+                    old_tasks.insert(states::task_of(node).0.to_owned());
+                }
+            }
+            let over = memory
+                .runs
+                .get(key.pipeline.pipeline.raw())
+                .and_then(|runs| runs.get(key.run.raw()))
+                .is_some_and(|run| run.state.ended());
+            if over {
+                memory.examined.insert(key);
+            }
+        }
+    }
+    if !old_runs.is_empty() {
+        let (runs, tasks): (Vec<&str>, Vec<&str>) = (
+            old_runs.iter().map(String::as_str).collect(),
+            old_tasks.iter().map(String::as_str).collect(),
+        );
+        let query = TiQuery {
+            runs: &runs,
+            tasks: &tasks,
+            ..TiQuery::default()
+        };
+        let now = shared
+            .pages::<wire::TaskInstance>(urgency, "task_instances", 500, |offset| {
+                shared.api.tis_list(&query, offset)
+            })
+            .await?;
+        emit_tis(shared, &now.rows).await?;
+    }
+    Ok(())
+}
+
+/// What changed since the last look.
+pub async fn changes(shared: &Shared) -> Result<(), Trouble> {
+    let began = shared.server_now() - OVERLAP;
+    let Some(since) = shared.memory().since else {
+        return resync(shared, Urgency::WhenDue).await;
+    };
+    let api = shared.api;
+    let runs = shared
+        .pages::<wire::Run>(Urgency::WhenDue, "dag_runs", MOST_CHANGES, |offset| {
+            api.runs_since(since, offset)
+        })
+        .await?;
+    emit_runs(shared, &runs.rows).await?;
+    let first = shared
+        .records::<wire::TaskInstance>(
+            Urgency::WhenDue,
+            &api.tis_since(since, &[], 0),
+            "task_instances",
+        )
+        .await?;
+    let total = first.total.unwrap_or(first.held);
+    let mut rows = first.rows;
+    if total > MOST_CHANGES {
+        // too much goes on to follow it all: what failed, and the runs in view by themselves
+        let failed = shared
+            .pages(Urgency::WhenDue, "task_instances", 1000, |offset| {
+                api.tis_since(since, &["failed", "up_for_retry"], offset)
+            })
+            .await?;
+        rows = failed.rows;
+        for key in open_runs(shared) {
+            let (dag, run) = (key.pipeline.pipeline.raw(), key.run.raw());
+            let own = shared
+                .pages(Urgency::WhenDue, "task_instances", 1000, |offset| {
+                    api.run_tis_since(dag, run, since, offset)
+                })
+                .await?;
+            rows.extend(own.rows);
+        }
+    } else if first.held < total {
+        let held = first.held;
+        let rest = shared
+            .pages_from(
+                Urgency::WhenDue,
+                "task_instances",
+                held,
+                MOST_CHANGES,
+                |offset| api.tis_since(since, &[], offset),
+            )
+            .await?;
+        rows.extend(rest.rows);
+    }
+    emit_tis(shared, &rows).await?;
+    let mut memory = shared.memory();
+    // a load that is under way may have asked for an earlier time meanwhile
+    if memory.since == Some(since) {
+        memory.since = Some(began.max(since));
+    }
+    Ok(())
+}
+
+fn open_runs(shared: &Shared) -> Vec<RunKey> {
+    shared
+        .memory()
+        .open
+        .iter()
+        .filter(|(_, open)| open.loaded)
+        .map(|(key, _)| key.clone())
+        .collect()
+}
+
+/// Tells of task instances: all of runs in view, of others what matters or was told before.
+pub async fn emit_tis(shared: &Shared, rows: &[wire::TaskInstance]) -> Result<(), EngineGone> {
+    let mut events: Vec<(RunKey, Vec<Node>)> = Vec::new();
+    let mut reload = false;
+    {
+        let mut memory = shared.memory();
+        let mut by_run: HashMap<(&str, &str), Vec<&wire::TaskInstance>> = HashMap::new();
+        for ti in rows {
+            by_run
+                .entry((&ti.dag_id, &ti.dag_run_id))
+                .or_default()
+                .push(ti);
+        }
+        for ((dag, run), tis) in by_run {
+            let known = memory
+                .runs
+                .get(dag)
+                .is_some_and(|runs| runs.contains_key(run));
+            if !known {
+                continue;
+            }
+            let key = shared.run_key(dag, run);
+            let pools = memory.full_pools.clone();
+            let list = if let Some(open) = memory.open.get_mut(&key).filter(|open| open.loaded) {
+                // an instance of a mapped task that was one row until now: its row is gone
+                let expands = tis
+                    .iter()
+                    .any(|ti| ti.map_index >= 0 && !open.expanded.contains(&ti.task_id));
+                open.reload |= expands;
+                reload |= expands;
+                let structure = open.structure.clone();
+                tis.iter()
+                    .map(|ti| {
+                        let mut node = node(ti, structure.as_ref(), &pools);
+                        open.nodes.insert(node.id.clone(), node.clone());
+                        open.add_report(&mut node);
+                        node
+                    })
+                    .collect()
+            } else {
+                let told = memory.told.entry(key.clone()).or_default();
+                let mut list = Vec::new();
+                for ti in tis {
+                    let node = node(ti, None, &pools);
+                    let matters = ti.state.as_deref().is_some_and(|s| NOTABLE.contains(&s));
+                    if matters || told.contains_key(&node.id) {
+                        told.insert(node.id.clone(), node.state);
+                        list.push(node);
+                    }
+                }
+                if told.is_empty() {
+                    memory.told.remove(&key);
+                }
+                list
+            };
+            if !list.is_empty() {
+                events.push((key, list));
+            }
+        }
+    }
+    if reload {
+        shared.reload.notify_waiters();
+    }
+    for (run, list) in events {
+        shared
+            .emit(Event::Nodes {
+                run,
+                list,
+                complete: false,
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+/// A task instance in our words, with what it waits for.
+pub fn node(
+    ti: &wire::TaskInstance,
+    structure: Option<&Arc<super::structure::Structure>>,
+    full_pools: &HashMap<String, SafeText>,
+) -> Node {
+    let label = structure.and_then(|s| s.label(&ti.task_id));
+    let group = structure.and_then(|s| s.group(&ti.task_id));
+    let mut node = states::node(ti, label, group);
+    if ti.state.as_deref() == Some("scheduled")
+        && let Some(held) = ti.pool.as_ref().and_then(|pool| full_pools.get(pool))
+    {
+        node.waits_for = Some(held.clone());
+    }
+    node
+}
