@@ -209,6 +209,19 @@ fn signals_give_the_terminal_back() {
 }
 
 #[test]
+fn a_stuck_link_does_not_keep_the_program_from_ending() {
+    let mut pty = start();
+    pty.stall();
+    // More frames than a terminal holds: the last of them gets stuck.
+    for n in 0..150 {
+        pty.resize(100 + n % 2, 40);
+        std::thread::sleep(Duration::from_millis(4));
+    }
+    pty.signal(Signal::TERM);
+    assert_eq!(pty.wait_exit().exit_code(), 143);
+}
+
+#[test]
 fn a_panic_of_the_screen_restores_first_and_reports_then() {
     let mut pty = start();
     pty.send("P");

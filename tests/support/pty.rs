@@ -185,12 +185,18 @@ impl Pty {
         !local.intersects(LocalModes::ICANON | LocalModes::ECHO)
     }
 
-    /// The terminal window is closed. The program must draw when its size changes: that wakes the reader.
-    pub fn hang_up(&mut self) {
+    /// Nobody reads any more, as on a link that is stuck. The program must draw when its size changes: that wakes
+    /// the reader for the last time.
+    pub fn stall(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
         let now = self.look(vt100::Screen::size);
         self.resize(now.1.get() + 1, now.0.get());
         self.reader.take().unwrap().join().unwrap();
+    }
+
+    /// The terminal window is closed.
+    pub fn hang_up(&mut self) {
+        self.stall();
         self.writer = None;
         self.master = None;
     }

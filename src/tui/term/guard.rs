@@ -5,11 +5,13 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
-use std::thread::ThreadId;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+
+use super::outlet::ThreadOutlet;
 
 /// What is switched on besides raw mode, the alternate screen and bracketed paste.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,7 +44,7 @@ struct Owner {
 impl Owner {
     fn here() -> Self {
         Self {
-            thread: std::thread::current().id(),
+            thread: thread::current().id(),
             task: tokio::task::try_id(),
         }
     }
@@ -96,6 +98,10 @@ impl TerminalGuard {
             crossterm::terminal::disable_raw_mode()?;
             crossterm::terminal::enable_raw_mode()?;
         }
+        // With a frame stuck in the terminal nothing more gets through; it is repainted when that is over.
+        let Some(_turn) = take_turn() else {
+            return Ok(());
+        };
         let mut bytes = ENTER.to_vec();
         if self.options.focus {
             bytes.extend_from_slice(FOCUS_ON);
@@ -131,12 +137,57 @@ pub fn restore() {
     if !ENTERED.swap(false, Ordering::SeqCst) {
         return;
     }
-    if can_write()
+    if let Some(_turn) = take_turn()
+        && can_write()
         && let Ok(mut out) = open_output()
     {
         let _ = out.write_all(LEAVE);
     }
     let _ = crossterm::terminal::disable_raw_mode();
+}
+
+/// Who writes to the terminal: one at a time, so that the way back never lands inside a frame.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Waits a little for a frame that is on its way; `None` when it is stuck.
+fn take_turn() -> Option<MutexGuard<'static, ()>> {
+    for _ in 0..100 {
+        match TURN.try_lock() {
+            Ok(turn) => return Some(turn),
+            Err(TryLockError::Poisoned(turn)) => return Some(turn.into_inner()),
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(2)),
+        }
+    }
+    None
+}
+
+/// The way out for frames, which writes only while the terminal is ours.
+pub fn outlet() -> io::Result<ThreadOutlet> {
+    let mut out = open_output()?;
+    ThreadOutlet::start(move |bytes| {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        if ENTERED.load(Ordering::SeqCst) {
+            write_all(&mut out, bytes)
+        } else {
+            Ok(())
+        }
+    })
+}
+
+/// Another program that shares the terminal may have made it non-blocking: then waits until there is room.
+fn write_all(out: &mut File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match out.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => bytes = bytes.get(n..).unwrap_or_default(),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                rustix::event::poll(&mut [PollFd::new(&*out, PollFlags::OUT)], None)?;
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
 }
 
 /// Standard output without the line buffer of `std::io::Stdout`.
@@ -145,26 +196,19 @@ pub fn open_output() -> io::Result<File> {
 }
 
 /// Not hung up, and with room: a write to a dead or stuck terminal would fail or never return.
-fn can_write() -> bool {
-    let got = output_state(Duration::from_millis(200));
-    got.contains(PollFlags::OUT) && !got.intersects(PollFlags::HUP | PollFlags::ERR)
-}
-
-/// Whether the terminal has hung up: then even a last word on standard error would fail.
-pub fn is_gone() -> bool {
-    output_state(Duration::ZERO).intersects(PollFlags::HUP | PollFlags::ERR)
-}
-
-fn output_state(patience: Duration) -> PollFlags {
+pub fn can_write() -> bool {
     let out = rustix::stdio::stdout();
     let mut fds = [PollFd::new(&out, PollFlags::OUT)];
-    let wait = Timespec {
+    let patience = Timespec {
         tv_sec: 0,
-        tv_nsec: patience.subsec_nanos().into(),
+        tv_nsec: 200_000_000,
     };
-    match rustix::event::poll(&mut fds, Some(&wait)) {
-        Ok(_) => fds[0].revents(),
-        Err(_) => PollFlags::empty(),
+    match rustix::event::poll(&mut fds, Some(&patience)) {
+        Ok(_) => {
+            let got = fds[0].revents();
+            got.contains(PollFlags::OUT) && !got.intersects(PollFlags::HUP | PollFlags::ERR)
+        }
+        Err(_) => false,
     }
 }
 

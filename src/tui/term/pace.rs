@@ -101,10 +101,14 @@ impl Pace {
         }
     }
 
-    /// A frame was sent; `blocked` is how long the terminal made us wait for it.
-    pub fn drawn(&mut self, now: Instant, blocked: Duration) {
+    /// A frame was drawn and is on its way.
+    pub fn drawn(&mut self, now: Instant) {
         self.want = None;
         self.last = Some(now);
+    }
+
+    /// The terminal has taken a frame and made us wait so long for it.
+    pub fn sent(&mut self, blocked: Duration) {
         if blocked > SLOW_WRITE {
             self.slowdown = (self.slowdown * 2).min(MAX_SLOWDOWN);
             self.quick = 0;
@@ -137,7 +141,7 @@ mod tests {
 
     fn drawn_at(t: Instant) -> Pace {
         let mut pace = Pace::new(false);
-        pace.drawn(t, Duration::ZERO);
+        pace.drawn(t);
         pace
     }
 
@@ -176,7 +180,7 @@ mod tests {
             let mut pace = Pace::new(ssh);
             pace.data(t);
             assert!(pace.is_due(t), "the first frame waits for nothing");
-            pace.drawn(t, Duration::ZERO);
+            pace.drawn(t);
             pace.data(t + 5 * MS);
             pace.data(t + 50 * MS);
             assert_eq!(pace.next_deadline(), Some(t + slot * MS));
@@ -201,7 +205,7 @@ mod tests {
         assert_eq!(pace.next_deadline(), Some(t + 1000 * MS));
         pace.input(t + MS);
         assert!(pace.is_due(t + MS));
-        pace.drawn(t + MS, Duration::ZERO);
+        pace.drawn(t + MS);
         pace.focus(true);
         pace.data(t + 2 * MS);
         assert_eq!(pace.next_deadline(), Some(t + 101 * MS));
@@ -209,18 +213,17 @@ mod tests {
 
     #[test]
     fn a_slow_link_halves_the_rate_and_a_quick_one_restores_it() {
-        let t = Instant::now();
         let mut pace = Pace::new(false);
-        pace.drawn(t, 51 * MS);
+        pace.sent(51 * MS);
         assert_eq!(pace.spacing(), 200 * MS);
-        pace.drawn(t, 300 * MS);
+        pace.sent(300 * MS);
         assert_eq!(pace.spacing(), 400 * MS);
         for _ in 0..10 {
-            pace.drawn(t, 300 * MS);
+            pace.sent(300 * MS);
         }
         assert_eq!(pace.spacing(), 1600 * MS, "bounded");
         for _ in 0..QUICK_WRITES * 4 {
-            pace.drawn(t, MS);
+            pace.sent(MS);
         }
         assert_eq!(pace.spacing(), 100 * MS);
     }

@@ -2,7 +2,7 @@
 //! everything that waits has been taken in, and a frame is due.
 
 use std::future::{pending, ready};
-use std::io::{self, Write};
+use std::io;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
@@ -16,6 +16,7 @@ use super::clipboard::{self, Copied, CopyError};
 use super::guard::{self, TerminalGuard};
 use super::hangup;
 use super::input::Input;
+use super::outlet::Outlet;
 use super::pace::Pace;
 use super::screen::Screen;
 use super::signals::Signal;
@@ -128,7 +129,7 @@ impl Lifecycle for TerminalGuard {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exit {
     pub code: i32,
-    /// The terminal is gone: nothing may be written to it any more.
+    /// The terminal is gone, or stuck: nothing may be written to it any more, no last line either.
     pub hung_up: bool,
     pub stats: WriteStats,
 }
@@ -137,6 +138,8 @@ enum Step<E> {
     Signal(Signal),
     HungUp,
     Input(Input),
+    /// The terminal has taken the last frame.
+    Sent(io::Result<Duration>),
     Draw,
     Copied(Result<Copied, CopyError>),
     Event(E),
@@ -146,7 +149,7 @@ enum Step<E> {
 
 /// Runs until the application quits, a signal ends it or the terminal is gone. Never fails: a terminal that can't be
 /// written or read any more is a terminal that is gone.
-pub async fn run<A: Application, W: Write, L: Lifecycle>(
+pub async fn run<A: Application, W: Outlet, L: Lifecycle>(
     app: &mut A,
     screen: &mut Screen<W>,
     lifecycle: &mut L,
@@ -179,7 +182,7 @@ impl From<io::Error> for End {
     }
 }
 
-struct Driver<'a, A, W: Write, L> {
+struct Driver<'a, A, W: Outlet, L> {
     app: &'a mut A,
     screen: &'a mut Screen<W>,
     lifecycle: &'a mut L,
@@ -190,7 +193,7 @@ struct Driver<'a, A, W: Write, L> {
     last_wake: Option<Instant>,
 }
 
-impl<A: Application, W: Write, L: Lifecycle> Driver<'_, A, W, L> {
+impl<A: Application, W: Outlet, L: Lifecycle> Driver<'_, A, W, L> {
     async fn run(mut self, mut sources: Sources<A::Event>) -> Exit {
         let end = match self.cycle(&mut sources).await {
             Ok(never) => match never {},
@@ -215,10 +218,10 @@ impl<A: Application, W: Write, L: Lifecycle> Driver<'_, A, W, L> {
         self.pace.input(Instant::now());
         let mut more_events = true;
         loop {
-            if !self.suspended && self.pace.is_overdue(Instant::now()) {
+            if self.may_paint() && self.pace.is_overdue(Instant::now()) {
                 self.paint()?;
             }
-            let urgent = !self.suspended && self.pace.is_urgent();
+            let urgent = self.may_paint() && self.pace.is_urgent();
             let timer = self.timer();
             let step = tokio::select! {
                 biased;
@@ -228,6 +231,7 @@ impl<A: Application, W: Write, L: Lifecycle> Driver<'_, A, W, L> {
                     Some(Ok(input)) => Step::Input(input),
                     Some(Err(_)) | None => Step::HungUp,
                 },
+                sent = self.screen.done(), if self.screen.is_busy() => Step::Sent(sent),
                 () = ready(()), if urgent => Step::Draw,
                 Some(done) = self.copies.next(), if !self.copies.is_empty() => {
                     Step::Copied(self.finish_copy(done))
@@ -242,6 +246,7 @@ impl<A: Application, W: Write, L: Lifecycle> Driver<'_, A, W, L> {
                 Step::Signal(signal) => self.signal(signal)?,
                 Step::HungUp => return Err(End::HungUp),
                 Step::Input(input) => self.input(input)?,
+                Step::Sent(took) => self.pace.sent(took?),
                 Step::Draw => self.paint()?,
                 Step::Copied(outcome) => self.notice(Notice::Copied(outcome))?,
                 Step::Event(event) => self.events(event, &mut sources.events)?,
@@ -252,7 +257,7 @@ impl<A: Application, W: Write, L: Lifecycle> Driver<'_, A, W, L> {
     }
 
     fn timer(&self) -> Option<Instant> {
-        let frame = self.pace.next_deadline().filter(|_| !self.suspended);
+        let frame = self.pace.next_deadline().filter(|_| self.may_paint());
         let wake = self.app.next_wake().map(|at| match self.last_wake {
             Some(last) => at.max(last + MIN_WAKE_GAP),
             None => at,
@@ -267,7 +272,7 @@ impl<A: Application, W: Write, L: Lifecycle> Driver<'_, A, W, L> {
             let flow = self.app.wake(now);
             self.apply(flow, false)?;
         }
-        if !self.suspended && self.pace.is_due(now) {
+        if self.may_paint() && self.pace.is_due(now) {
             self.paint()?;
         }
         Ok(())
@@ -366,7 +371,8 @@ impl<A: Application, W: Write, L: Lifecycle> Driver<'_, A, W, L> {
 
     fn request(&mut self, request: Request) -> Result<(), End> {
         match request {
-            Request::Bell if self.suspended => {}
+            // Nobody hears a bell now; later it would mean nothing.
+            Request::Bell if !self.may_paint() => {}
             Request::Bell => {
                 self.screen.send(b"\x07")?;
             }
@@ -393,10 +399,18 @@ impl<A: Application, W: Write, L: Lifecycle> Driver<'_, A, W, L> {
         }
     }
 
+    /// The terminal is ours and has taken the last frame.
+    fn may_paint(&self) -> bool {
+        !self.suspended && !self.screen.is_busy()
+    }
+
     fn paint(&mut self) -> Result<(), End> {
         let app = &mut *self.app;
         let sent = self.screen.draw(|frame| app.draw(frame))?;
-        self.pace.drawn(Instant::now(), sent.blocked);
+        self.pace.drawn(Instant::now());
+        if !self.screen.is_busy() {
+            self.pace.sent(sent.blocked);
+        }
         self.requests()
     }
 }

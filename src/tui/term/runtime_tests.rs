@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use ratatui::layout::Size;
@@ -21,6 +22,8 @@ impl Write for Tape {
         Ok(())
     }
 }
+
+impl Outlet for Tape {}
 
 impl Tape {
     fn writes(&self) -> Vec<String> {
@@ -294,6 +297,7 @@ async fn a_terminal_that_cannot_be_written_ends_the_loop() {
             Ok(())
         }
     }
+    impl Outlet for Dead {}
     let mut screen = Screen::new(Dead, &caps(), Box::new(|| Size::new(40, 2))).unwrap();
     let mut app = Counter::default();
     let exit = run(
@@ -359,4 +363,67 @@ async fn a_resize_repaints_even_when_the_application_does_not_care() {
     let (_, writes) = drive(&mut app, &mut FakeLife::default(), sources(input)).await;
     assert_eq!(writes.len(), 2);
     assert!(writes[1].starts_with("^[2J"), "{writes:?}");
+}
+
+#[tokio::test]
+async fn a_stalled_terminal_stops_neither_events_nor_signals() {
+    use super::super::outlet::ThreadOutlet;
+    let (release, gate) = std::sync::mpsc::channel::<()>();
+    let started = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&started);
+    let out = ThreadOutlet::start(move |_| {
+        *count.lock().unwrap() += 1;
+        let _ = gate.recv();
+        Ok(())
+    })
+    .unwrap();
+    let mut screen = Screen::new(out, &caps(), Box::new(|| Size::new(40, 2))).unwrap();
+    let mut app = Counter::default();
+    let mut from = sources(quiet());
+    from.events = timed(vec![(20, 1), (20, 1), (200, 1)]);
+    from.signals = timed(vec![(400, Signal::Terminate)]);
+    let mut life = FakeLife::default();
+    let exit = run(
+        &mut app,
+        &mut screen,
+        &mut life,
+        &caps(),
+        Pace::new(false),
+        from,
+    )
+    .await;
+    assert_eq!((exit.code, app.events), (143, 3));
+    assert_eq!(exit.stats.frames, 1, "frames do not queue up");
+    assert_eq!(*started.lock().unwrap(), 1);
+    drop(release);
+}
+
+#[tokio::test]
+async fn a_frame_that_waits_is_drawn_when_the_terminal_has_room_again() {
+    use super::super::outlet::ThreadOutlet;
+    let tape = Tape::default();
+    let mut theirs = tape.clone();
+    let out = ThreadOutlet::start(move |bytes| {
+        std::thread::sleep(Duration::from_millis(100));
+        theirs.write_all(bytes)
+    })
+    .unwrap();
+    let mut screen = Screen::new(out, &caps(), Box::new(|| Size::new(40, 2))).unwrap();
+    let mut from = sources(timed(vec![
+        (20, Ok(Input::Key(KeyPress::char('j')))),
+        (20, Ok(Input::Key(KeyPress::char('j')))),
+        (400, Ok(Input::Key(KeyPress::char('q')))),
+    ]));
+    from.events = quiet();
+    let mut life = FakeLife::default();
+    run(
+        &mut Counter::default(),
+        &mut screen,
+        &mut life,
+        &caps(),
+        Pace::new(false),
+        from,
+    )
+    .await;
+    assert_eq!(tape.writes(), ["^[1Hk0 e0 w0^[?25l", "^[1;2H2"]);
 }

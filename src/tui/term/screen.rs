@@ -1,6 +1,8 @@
 //! The terminal as something to draw on: ratatui's `Terminal` with frames that are sent whole.
 
-use std::io::{self, Write};
+use std::future::poll_fn;
+use std::io;
+use std::time::Duration;
 
 use ratatui::backend::Backend as _;
 use ratatui::layout::Size;
@@ -8,15 +10,16 @@ use ratatui::{Frame, Terminal};
 
 use super::backend::{SizeSource, TermBackend};
 use super::caps::Caps;
+use super::outlet::Outlet;
 use super::writer::{FrameWriter, Sent, WriteStats};
 
-pub struct Screen<W: Write> {
+pub struct Screen<W: io::Write> {
     terminal: Terminal<TermBackend<W>>,
     repaint: bool,
 }
 
-impl<W: Write> Screen<W> {
-    /// `out` must be unbuffered. Nothing is sent before the first `draw`.
+impl<W: Outlet> Screen<W> {
+    /// `out` must pass every write on at once, as it is. Nothing is sent before the first `draw`.
     pub fn new(out: W, caps: &Caps, size: SizeSource) -> io::Result<Self> {
         let writer = FrameWriter::new(out, caps.sync_output);
         let terminal = Terminal::new(TermBackend::new(writer, caps, size))?;
@@ -45,6 +48,17 @@ impl<W: Write> Screen<W> {
     /// Sends something that is not a frame: a bell, a clipboard sequence.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<Sent> {
         self.terminal.backend_mut().writer_mut().send_now(bytes)
+    }
+
+    /// The last frame is still on its way: drawing another would only queue it up.
+    pub fn is_busy(&self) -> bool {
+        self.terminal.backend().writer().get_ref().is_busy()
+    }
+
+    /// Waits until the terminal has taken everything; gives the time the last frame took.
+    pub async fn done(&self) -> io::Result<Duration> {
+        let out = self.terminal.backend().writer().get_ref();
+        poll_fn(|cx| out.poll_done(cx)).await
     }
 
     pub fn size(&self) -> io::Result<Size> {

@@ -88,7 +88,7 @@ pub async fn run<A: Application>(
     let signals = signals::listen()?;
     let mut guard = TerminalGuard::enter(options.guard)?;
     let gone = hangup::watch(rustix::stdio::stdout())?;
-    let mut screen = Screen::new(guard::open_output()?, &caps, Box::new(tty_size))?;
+    let mut screen = Screen::new(guard::outlet()?, &caps, Box::new(tty_size))?;
     let sources = Sources {
         input: input::stream(),
         events,
@@ -104,8 +104,8 @@ pub async fn run<A: Application>(
     let mut pace = Pace::new(caps.ssh);
     pace.limit(options.max_fps);
     let mut exit = runtime::run(app, &mut screen, &mut guard, &caps, pace, sources).await;
-    // SIGHUP may come before the watcher has seen that the terminal is gone.
-    exit.hung_up |= guard::is_gone();
+    // SIGHUP may come before the watcher has seen that the terminal is gone; or it takes nothing any more.
+    exit.hung_up |= !guard::can_write();
     if exit.hung_up {
         guard.abandon();
     }

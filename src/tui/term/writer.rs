@@ -6,10 +6,6 @@ use std::time::{Duration, Instant};
 const SYNC_BEGIN: &[u8] = b"\x1b[?2026h";
 const SYNC_END: &[u8] = b"\x1b[?2026l";
 
-/// How long, and how often, to wait for a terminal that would block.
-const WAIT: Duration = Duration::from_millis(2);
-const MAX_WAITS: u32 = 1000;
-
 /// What has been sent since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WriteStats {
@@ -93,7 +89,6 @@ impl<W: Write> FrameWriter<W> {
     /// `write_all` that counts the calls.
     fn write_counted(&mut self) -> io::Result<()> {
         let mut rest = self.buf.as_slice();
-        let mut waits = 0;
         while !rest.is_empty() {
             match self.out.write(rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -103,11 +98,6 @@ impl<W: Write> FrameWriter<W> {
                     rest = rest.get(n..).unwrap_or_default();
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                // Another program that shares the terminal has made it non-blocking.
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock && waits < MAX_WAITS => {
-                    waits += 1;
-                    std::thread::sleep(WAIT);
-                }
                 Err(e) => return Err(e),
             }
         }
