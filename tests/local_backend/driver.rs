@@ -64,10 +64,10 @@ pub fn write(dir: &Path, name: &str, text: &str) {
 
 impl Driver {
     pub fn new(dir: &Path) -> Self {
-        Self::with(dir, settings(dir))
+        Self::with(settings(dir))
     }
 
-    pub fn with(dir: &Path, settings: Settings) -> Self {
+    pub fn with(settings: Settings) -> Self {
         let info = BackendInfo {
             id: backend(),
             name: backend().safe(),

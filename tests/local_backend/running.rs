@@ -191,7 +191,7 @@ run = "true"
     );
     let mut settings = super::driver::settings(temp.path());
     settings.parallelism = 2;
-    let mut driver = Driver::with(temp.path(), settings);
+    let mut driver = Driver::with(settings);
     let run = driver.trigger("p", "r1").await;
     driver.until_state(&run, "map[2]", NodeState::Queued).await;
     let queues = &driver
@@ -260,9 +260,11 @@ run = "head -c 10000000 /dev/zero | tr '\\0' x; echo; echo end"
     assert!(log.bytes.ends_with(b"x\nend\n"));
     assert!(log.largest <= 64 << 10);
     // looked at again afterwards: only its end, and said so
-    driver.focus(|f| f.logs.clear());
-    driver.logs.clear();
-    driver.refresh().await;
+    driver.quit().await;
+    let mut driver = Driver::new(temp.path());
+    driver
+        .until("the run", |d| d.world.run(&run).is_some())
+        .await;
     let again = driver.log(&run, "wide", 1).await;
     assert!(again.len() <= 4 << 20 && again.ends_with(b"end\n"));
     assert_eq!(driver.logs[&wide].lost.len(), 1);

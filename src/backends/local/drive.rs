@@ -30,7 +30,7 @@ impl Actor {
         let driven: Vec<RunKey> = self
             .slots
             .iter()
-            .filter(|(_, s)| s.driven() && s.dirty())
+            .filter(|(_, s)| s.driven() && s.unsettled)
             .map(|(k, _)| k.clone())
             .collect();
         for key in &driven {
@@ -45,6 +45,7 @@ impl Actor {
         let Some(slot) = self.slots.get_mut(key) else {
             return;
         };
+        slot.unsettled = false;
         let facts = if slot.cancelled {
             Vec::new()
         } else {

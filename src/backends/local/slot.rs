@@ -49,8 +49,10 @@ pub struct Slot {
     pub left: Vec<i32>,
     /// Size of the journal when it was last read or written.
     pub seen: u64,
-    /// Told to the engine since these changed?
+    /// Changed since it was last told to the engine.
     pub dirty: Dirty,
+    /// Something happened from which more may follow.
+    pub unsettled: bool,
     /// Whoever follows the log of an attempt that may still write: node, attempt.
     followers: HashMap<(usize, u32), watch::Sender<bool>>,
 }
@@ -74,6 +76,7 @@ impl Slot {
             cancelled: false,
             left: Vec::new(),
             dirty: Dirty::default(),
+            unsettled: true,
             followers: HashMap::new(),
         }
     }
@@ -106,6 +109,7 @@ impl Slot {
             }
             None => self.dirty.run = true,
         }
+        self.unsettled = true;
         self.release_followers();
         written
     }
