@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::{ColorDepth, Switch};
+use crate::model::{Action, NodeState};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -15,7 +16,7 @@ Exit codes:
 
 /// top for data pipelines: every pipeline of every orchestrator in one terminal, worst first.
 #[derive(Debug, Parser)]
-#[command(name = "dagtop", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+#[command(name = "dagtop", version, after_help = EXIT_CODES)]
 #[command(disable_help_subcommand = true)]
 pub struct Cli {
     #[command(flatten)]
@@ -86,9 +87,241 @@ impl Color {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Monitor(Monitor),
+    Demo(Demo),
+    Run(Run),
+    Status(Status),
+    Logs(Logs),
+    Act(Act),
+    Snapshot(Snapshot),
     Doctor(Doctor),
     Graph(Graph),
     Completions(Completions),
+}
+
+/// Watch and operate every configured backend (the default)
+#[derive(Clone, Debug, Default, Args)]
+pub struct Monitor {}
+
+/// Run five small example pipelines as real local processes, and watch them
+///
+/// Nothing is installed and no configuration is read; what the pipelines write lies under the
+/// state directory and is made anew at each start.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Demo {}
+
+/// Run one local pipeline and watch it
+#[derive(Clone, Debug, Args)]
+pub struct Run {
+    /// The pipeline, a TOML file
+    pub file: PathBuf,
+
+    /// No screen: print what happens, end with the run (exit 0 when it went well, 1 when not)
+    #[arg(long)]
+    pub plain: bool,
+
+    /// A parameter of the pipeline
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
+    pub params: Vec<(String, String)>,
+}
+
+/// Look once and say how things are, as monitoring plugins do
+///
+/// Exit codes: 0 ok, 1 warning (late or lost runs), 2 critical (failures), 3 unknown (a backend
+/// can't be asked, or the configuration can't be used).
+#[derive(Clone, Debug, Args)]
+pub struct Status {
+    /// Give up on backends that have not answered after this many seconds
+    #[arg(long, default_value_t = 20, value_name = "SECONDS")]
+    pub wait: u64,
+}
+
+/// Print the log of a node
+#[derive(Clone, Debug, Args)]
+pub struct Logs {
+    /// BACKEND/PIPELINE/RUN/NODE; RUN may be `latest`; without NODE the worst one is taken
+    pub address: String,
+
+    /// Which attempt, from 1 [default: the last]
+    #[arg(long)]
+    pub attempt: Option<u32>,
+
+    /// Go on printing until the log ends
+    #[arg(short, long)]
+    pub follow: bool,
+
+    /// Give up on a backend that has not answered after this many seconds
+    #[arg(long, default_value_t = 20, value_name = "SECONDS")]
+    pub wait: u64,
+}
+
+/// Do something to a pipeline, run or node: previewed, confirmed, read back, audited
+///
+/// Without --yes the plan is printed and, on a terminal, a confirmation asked for; nothing is
+/// done without one. Exit codes: 0 done, 1 refused or declined, 2 wrong command line, 3 sent but
+/// not seen to have happened.
+#[derive(Clone, Debug, Args)]
+pub struct Act {
+    pub action: ActionName,
+
+    /// BACKEND, BACKEND/PIPELINE, BACKEND/PIPELINE/RUN or BACKEND/PIPELINE/RUN/NODE
+    pub address: String,
+
+    /// Do it without asking
+    #[arg(long)]
+    pub yes: bool,
+
+    /// The name of the pipeline (or backend), in place of --yes where the backend is protected
+    /// or the action is `stop`
+    #[arg(long, value_name = "NAME", conflicts_with = "yes")]
+    pub confirm: Option<String>,
+
+    /// Print the plan and do nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub dry_run: bool,
+
+    /// trigger: a parameter; the value is JSON, or text when it is not
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
+    pub params: Vec<(String, String)>,
+
+    /// trigger: an id of your own, so that doing it twice starts one run
+    #[arg(long, value_name = "ID")]
+    pub run_id: Option<String>,
+
+    /// retry, mark: also everything before it
+    #[arg(long)]
+    pub upstream: bool,
+
+    /// retry, mark: also everything after it
+    #[arg(long)]
+    pub downstream: bool,
+
+    /// retry: only what failed or is blocked
+    #[arg(long)]
+    pub only_failed: bool,
+
+    /// mark: the state to set
+    #[arg(long = "as", value_name = "STATE")]
+    pub mark: Option<MarkAs>,
+
+    /// note: the text
+    #[arg(long)]
+    pub note: Option<String>,
+
+    /// Give up on a backend that has not answered after this many seconds
+    #[arg(long, default_value_t = 20, value_name = "SECONDS")]
+    pub wait: u64,
+}
+
+/// What can be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ActionName {
+    Pause,
+    Resume,
+    Cancel,
+    Retry,
+    Restart,
+    Trigger,
+    Mark,
+    Note,
+    Stop,
+}
+
+impl ActionName {
+    pub fn action(self) -> Action {
+        match self {
+            Self::Pause => Action::Pause,
+            Self::Resume => Action::Resume,
+            Self::Cancel => Action::Cancel,
+            Self::Retry => Action::Retry,
+            Self::Restart => Action::Restart,
+            Self::Trigger => Action::Trigger,
+            Self::Mark => Action::Mark,
+            Self::Note => Action::Note,
+            Self::Stop => Action::Stop,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MarkAs {
+    Succeeded,
+    Failed,
+    Skipped,
+}
+
+impl MarkAs {
+    pub fn state(self) -> NodeState {
+        match self {
+            Self::Succeeded => NodeState::Succeeded,
+            Self::Failed => NodeState::Failed,
+            Self::Skipped => NodeState::Skipped,
+        }
+    }
+}
+
+/// Print a screen as text or picture, for an incident channel
+#[derive(Clone, Debug, Args)]
+pub struct Snapshot {
+    /// Width and height in cells
+    #[arg(long, default_value = "160x48", value_name = "WxH", value_parser = size)]
+    pub size: (u16, u16),
+
+    #[arg(long, default_value = "fleet")]
+    pub screen: ScreenName,
+
+    #[arg(long, default_value = "text")]
+    pub format: PictureFormat,
+
+    /// What the screen shows: BACKEND/PIPELINE or BACKEND/PIPELINE/RUN [default: the worst]
+    pub address: Option<String>,
+
+    /// Of the demo instead of the configured backends
+    #[arg(long)]
+    pub demo: bool,
+
+    /// Let the backends work for this many seconds before the picture is taken
+    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    pub after: u64,
+
+    /// Give up on backends that have not answered after this many seconds
+    #[arg(long, default_value_t = 20, value_name = "SECONDS")]
+    pub wait: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ScreenName {
+    Fleet,
+    Run,
+    Log,
+    System,
+    Alerts,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PictureFormat {
+    Text,
+    Ansi,
+    Svg,
+}
+
+/// `NAME=VALUE`
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+/// `160x48`; a picture is at least one cell and at most 1000 by 1000.
+fn size(text: &str) -> Result<(u16, u16), String> {
+    let wrong = || "write WIDTHxHEIGHT, each from 1 to 1000, such as 160x48".to_owned();
+    let (width, height) = text.split_once('x').ok_or_else(wrong)?;
+    let cells = |t: &str| t.parse().ok().filter(|n| (1..=1000).contains(n));
+    Ok((
+        cells(width).ok_or_else(wrong)?,
+        cells(height).ok_or_else(wrong)?,
+    ))
 }
 
 /// Check the configuration: the file, secrets, certificates, the terminal and the place for the state

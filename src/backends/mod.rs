@@ -3,11 +3,13 @@
 //! Must not know the world, alerts, screens or each other.
 
 pub mod airflow;
+mod build;
 pub mod http;
 mod link;
 pub mod local;
 pub mod poll;
 
+pub use build::{build, local_info};
 pub use link::{Emitter, EngineGone, Link, Request};
 
 use std::convert::Infallible;

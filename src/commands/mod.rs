@@ -1,11 +1,22 @@
 //! Owns the subcommands, one thin file each: reads what the command line says, asks the rooms below, prints.
 //! Must not know how the rooms do their work.
 
+mod act;
+mod address;
 mod completions;
+mod demo;
 mod doctor;
 mod graph;
+mod logs;
+mod monitor;
 mod names;
+mod open;
 mod paths;
+mod run;
+mod session;
+mod snapshot;
+mod status;
+mod watch;
 
 use std::io::{self, Write as _};
 
@@ -42,10 +53,16 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         return paths::run(global);
     }
     match cli.command {
+        None | Some(Command::Monitor(_)) => monitor::run(global),
+        Some(Command::Demo(_)) => demo::run(global),
+        Some(Command::Run(args)) => run::run(global, &args),
         Some(Command::Doctor(args)) => doctor::run(global, &args),
         Some(Command::Graph(args)) => graph::run(global, &args),
+        Some(Command::Snapshot(args)) => snapshot::run(global, &args),
+        Some(Command::Status(args)) => status::run(global, &args),
+        Some(Command::Logs(args)) => logs::run(global, &args),
+        Some(Command::Act(args)) => act::run(global, &args),
         Some(Command::Completions(args)) => completions::run(&args),
-        None => Ok(Exit::Done),
     }
 }
 

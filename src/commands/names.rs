@@ -1,7 +1,8 @@
-//! Names in the configuration that only the screen knows: whether there is such a theme.
+//! Names in the configuration that only the screen knows: themes, commands and keys.
 
 use crate::config::reader::nearest;
 use crate::config::{Loaded, Problem};
+use crate::tui::command::KeyMap;
 use crate::tui::theme::Theme;
 
 /// What the screen can't make sense of, each with its place in the file.
@@ -18,5 +19,30 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
         let message = format!("there is no theme \"{}\"", theme.value);
         problems.push(loaded.source.problem(theme.span, message, help));
     }
+    let keys = &loaded.config.ui.keys;
+    for problem in keymap(&loaded.config.ui).1 {
+        let Some((command, wished)) = keys.get(problem.entry) else {
+            continue;
+        };
+        let span = problem
+            .key
+            .and_then(|at| wished.get(at))
+            .map_or(command.span, |key| key.span);
+        let help = "`?` in dagtop shows every command with its name and keys";
+        problems.push(loaded.source.problem(span, problem.text, help.to_owned()));
+    }
     problems
+}
+
+/// The keys as wished, and which wishes can't be fulfilled.
+pub(super) fn keymap(ui: &crate::config::Ui) -> (KeyMap, Vec<crate::tui::command::KeyProblem>) {
+    let wishes: Vec<(String, Vec<String>)> = ui
+        .keys
+        .iter()
+        .map(|(command, keys)| {
+            let keys = keys.iter().map(|key| key.value.clone()).collect();
+            (command.value.clone(), keys)
+        })
+        .collect();
+    KeyMap::with(&wishes)
 }

@@ -59,6 +59,23 @@ impl Session {
             .await
     }
 
+    /// Waits for what this very process drives: a local run lives no longer than its driver.
+    pub async fn until_idle(&mut self) {
+        let driven = |watch: &Watch| {
+            watch.fleet().iter().any(|row| {
+                row.active > 0
+                    && watch
+                        .world
+                        .backend(&row.key.backend)
+                        .is_some_and(|b| b.info.drives_runs)
+            })
+        };
+        while driven(&self.engine.watch) {
+            self.until(Duration::from_secs(3600), |watch| !driven(watch))
+                .await;
+        }
+    }
+
     /// The rows and alerts as of now.
     pub fn refresh(&mut self) {
         self.engine.watch.touch();
@@ -66,6 +83,7 @@ impl Session {
     }
 
     pub async fn close(self) {
-        self.engine.shutdown(self.events, GRACE).await;
+        drop(self.events);
+        self.engine.shutdown(GRACE).await;
     }
 }

@@ -1,17 +1,60 @@
 //! `dagtop status`: one look, one line, one exit code, as monitoring plugins do it.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::backends::Role;
+use crate::cli::{Global, Status};
 use crate::engine::Watch;
 use crate::model::{Health, SafeText};
 use crate::world::{FleetRow, Tally};
 
+use super::{Exit, open, print, print_json};
+
+/// Longest wait for the logs that explain the failures, once everything else is known.
+const EXPLAIN: Duration = Duration::from_secs(5);
+
+pub(super) fn run(global: &Global, args: &Status) -> anyhow::Result<Exit> {
+    match look(global, args) {
+        Ok(report) => {
+            if global.json {
+                print_json(&report)?;
+            } else {
+                print(text(&report))?;
+            }
+            Ok(Exit::Code(report.level as u8))
+        }
+        Err(error) if super::reader_gone(&error) => Err(error),
+        // a plugin that can't look says so on its line, and with its code
+        Err(error) => {
+            print(format!(
+                "UNKNOWN: {}\n",
+                SafeText::new(format!("{error:#}"))
+            ))?;
+            Ok(Exit::Code(Level::Unknown as u8))
+        }
+    }
+}
+
+fn look(global: &Global, args: &Status) -> anyhow::Result<Report> {
+    let (config, paths) = open::config(global)?;
+    super::runtime()?.block_on(async {
+        let mut session = open::session(&config, &paths, Role::Observe);
+        session.until_listed(Duration::from_secs(args.wait)).await;
+        session.until_explained(EXPLAIN).await;
+        session.refresh();
+        let report = report(&session.engine.watch);
+        session.close().await;
+        Ok(report)
+    })
+}
+
 /// The monitoring-plugin convention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Level {
+pub(super) enum Level {
     Ok = 0,
     Warning = 1,
     Critical = 2,
@@ -31,7 +74,7 @@ impl Level {
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub(super) struct Report {
     pub level: Level,
     pub pipelines: usize,
     pub failing: usize,
@@ -43,7 +86,7 @@ pub struct Report {
 }
 
 #[derive(Debug, Serialize)]
-pub struct Problem {
+pub(super) struct Problem {
     pub pipeline: SafeText,
     pub backend: SafeText,
     pub health: Health,
@@ -56,7 +99,7 @@ pub struct Problem {
 }
 
 #[derive(Debug, Serialize)]
-pub struct BackendLine {
+pub(super) struct BackendLine {
     pub name: SafeText,
     pub up: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +108,7 @@ pub struct BackendLine {
 
 /// Critical: something fails. Unknown: a backend can't be asked. Warning: late or lost runs. The
 /// first that holds.
-pub fn report(watch: &Watch) -> Report {
+fn report(watch: &Watch) -> Report {
     let fleet = watch.fleet();
     let tally = Tally::of(fleet);
     let backends: Vec<BackendLine> = watch
@@ -122,7 +165,7 @@ fn problem(watch: &Watch, row: &FleetRow) -> Problem {
 }
 
 /// One line of summary with the figures after a bar, then one line a problem.
-pub fn text(report: &Report) -> String {
+fn text(report: &Report) -> String {
     let mut out = format!(
         "{}: {} failing, {} late, {} running, {} queued of {} pipelines | failing={} late={} running={} queued={}\n",
         report.level.word(),

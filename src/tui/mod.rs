@@ -3,7 +3,9 @@
 pub mod app;
 pub mod command;
 pub mod dialogs;
+pub mod monitor;
 pub mod screens;
+pub mod snapshot;
 pub mod svg;
 pub mod term;
 pub mod theme;

@@ -1,6 +1,7 @@
 //! `dagtop doctor`: everything that can be checked before a bad night, in one list.
 
 mod machine;
+mod probe;
 mod report;
 mod settings;
 
@@ -49,9 +50,14 @@ pub(super) fn run(global: &Global, args: &Doctor) -> anyhow::Result<Exit> {
     );
     let chosen = choose(&loaded.config.backends, &args.backends)?;
     let runtime = runtime()?;
-    for backend in &chosen {
-        report.section(&backend.name, runtime.block_on(settings::backend(backend)));
-    }
+    runtime.block_on(async {
+        let answers = probe::all(&loaded.config, &chosen, &paths).await;
+        for (backend, answer) in chosen.iter().zip(answers) {
+            let mut checks = settings::backend(backend).await;
+            checks.extend(answer);
+            report.section(&backend.name, checks);
+        }
+    });
     end(global, &report, &caps)
 }
 

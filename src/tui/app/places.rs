@@ -112,7 +112,7 @@ impl App {
         runs.get(to).cloned()
     }
 
-    pub(super) fn go_run(&mut self, run: RunKey) {
+    pub(in crate::tui) fn go_run(&mut self, run: RunKey) {
         let view = match self.stack.last() {
             Some(Screen::Run(open)) => open.view,
             _ => self.settings.view,
@@ -130,7 +130,7 @@ impl App {
         }
     }
 
-    pub(super) fn go_log(&mut self, watch: &Watch, key: LogKey) {
+    pub(in crate::tui) fn go_log(&mut self, watch: &Watch, key: LogKey) {
         let newest = watch
             .world
             .node(&key.node)
@@ -147,7 +147,7 @@ impl App {
             .push(Screen::Log(Box::new(LogScreen { key, newest, view })));
     }
 
-    pub(super) fn open_target(&mut self, watch: &Watch, target: &Target) {
+    pub(in crate::tui) fn open_target(&mut self, watch: &Watch, target: &Target) {
         match target {
             Target::Backend(id) => {
                 let at = watch.world.backends().position(|b| &b.info.id == id);
@@ -172,7 +172,7 @@ impl App {
     }
 
     /// Shows one of the four main screens, with the fleet below it.
-    pub(super) fn show(&mut self, screen: Option<Screen>) {
+    pub(in crate::tui) fn show(&mut self, screen: Option<Screen>) {
         self.stack.clear();
         self.stack.extend(screen);
     }

@@ -1,0 +1,69 @@
+//! From a section of the configuration to a backend.
+
+use crate::config::{self, BackendKind, Paths};
+use crate::model::{BackendId, BackendInfo, Capabilities, SafeText};
+
+use super::airflow::Airflow;
+use super::local::{self, LocalBackend};
+use super::{Backend, BackendError, Link, Role, Running};
+
+/// The backend that a section describes. One that can't be used is a backend too: it says why.
+pub fn build(section: &config::Backend, paths: &Paths, role: Role) -> Box<dyn Backend> {
+    let info = BackendInfo {
+        id: BackendId::new(&section.name),
+        name: SafeText::new(&section.name),
+        kind: section.kind.name(),
+        read_only: section.read_only,
+        protect: section.protect,
+        drives_runs: matches!(section.kind, BackendKind::Local(_)),
+        accent: section.accent.map(|colour| SafeText::new(colour.text())),
+    };
+    let built: Result<Box<dyn Backend>, String> = match &section.kind {
+        BackendKind::Airflow(airflow) => Ok(Box::new(Airflow::new(info.clone(), section, airflow))),
+        BackendKind::Local(settings) => {
+            let settings = local::Settings::new(settings, &section.name, &paths.state_dir);
+            LocalBackend::new(info.clone(), settings.with_role(role))
+                .map(|b| Box::new(b) as Box<dyn Backend>)
+                .map_err(|e| e.to_string())
+        }
+    };
+    built.unwrap_or_else(|why| {
+        Box::new(Unusable {
+            info,
+            why: SafeText::new(why),
+        })
+    })
+}
+
+/// What is known of a local backend that no configuration describes.
+pub fn local_info(name: &str) -> BackendInfo {
+    BackendInfo {
+        id: BackendId::new(name),
+        name: SafeText::new(name),
+        kind: "local",
+        read_only: false,
+        protect: false,
+        drives_runs: true,
+        accent: None,
+    }
+}
+
+/// Stands in for a backend whose settings can't be used.
+struct Unusable {
+    info: BackendInfo,
+    why: SafeText,
+}
+
+impl Backend for Unusable {
+    fn info(&self) -> &BackendInfo {
+        &self.info
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    fn run(self: Box<Self>, _link: Link) -> Running {
+        Box::pin(async move { Err(BackendError::Setup(self.why)) })
+    }
+}

@@ -1,0 +1,53 @@
+//! From the configuration to a running engine.
+
+use crate::backends::{self, Role};
+use crate::cli::Global;
+use crate::config::{self, Backend, Config, LoadError, Paths, Problems};
+use crate::engine::{Engine, Settings};
+use crate::history::Audit;
+
+use super::names;
+use super::session::Session;
+
+/// The configuration with what the command line says over it.
+pub(super) fn config(global: &Global) -> anyhow::Result<(Config, Paths)> {
+    let paths = Paths::discover(global.config.as_deref())?;
+    let config = load(global, &paths)?;
+    Ok((config, paths))
+}
+
+/// The same when the paths are known. Names that only the screen knows are checked too.
+pub(super) fn load(global: &Global, paths: &Paths) -> Result<Config, LoadError> {
+    let mut loaded = config::load(&paths.config_file)?;
+    let problems = names::problems(&loaded);
+    if !problems.is_empty() {
+        return Err(LoadError::Problems(Problems(problems)));
+    }
+    global.over(&mut loaded.config.ui);
+    Ok(loaded.config)
+}
+
+/// Starts every enabled backend. Must be called inside a tokio runtime.
+pub(super) fn session(config: &Config, paths: &Paths, role: Role) -> Session {
+    let enabled: Vec<&Backend> = config.backends.iter().filter(|b| b.enabled).collect();
+    backends(config, &enabled, paths, role)
+}
+
+/// Starts these backends. One that can't be used is shown as such; the others work.
+pub(super) fn backends(config: &Config, chosen: &[&Backend], paths: &Paths, role: Role) -> Session {
+    let started = chosen
+        .iter()
+        .map(|b| backends::build(b, paths, role))
+        .collect();
+    start(config, paths, started)
+}
+
+pub(super) fn start(
+    config: &Config,
+    paths: &Paths,
+    backends: Vec<Box<dyn backends::Backend>>,
+) -> Session {
+    let audit = Audit::open(&paths.state_dir);
+    let (engine, events) = Engine::start(backends, &Settings::from(config), audit);
+    Session { engine, events }
+}

@@ -1,0 +1,116 @@
+//! `dagtop snapshot`: a screen as text or picture.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use chrono::Utc;
+
+use crate::backends::Role;
+use crate::cli::{Global, PictureFormat, ScreenName, Snapshot as Args};
+use crate::config::{Config, Paths};
+use crate::engine::Watch;
+use crate::model::Target;
+use crate::tui::snapshot::{Place, Snapshot};
+use crate::tui::svg::{buffer_to_ansi, buffer_to_svg, buffer_to_text};
+use crate::tui::term::session::SessionOptions;
+use crate::tui::term::{Caps, ColorDepth};
+
+use super::session::Session;
+use super::watch::Screen;
+use super::{Exit, address, demo, open, print};
+
+/// Longest wait for what the picture shows, once everything is listed.
+const SETTLE: Duration = Duration::from_secs(10);
+
+pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
+    let paths = Paths::discover(global.config.as_deref())?;
+    let config = if args.demo {
+        let mut config = Config::default();
+        global.over(&mut config.ui);
+        config
+    } else {
+        open::load(global, &paths)?
+    };
+    let screen = Screen::new(&config, &paths);
+    let picture = super::runtime()?.block_on(async {
+        let mut session = if args.demo {
+            demo::session(&config, &paths)?
+        } else {
+            open::session(&config, &paths, Role::Observe)
+        };
+        let picture = take(&mut session, screen, args).await;
+        session.close().await;
+        picture
+    })?;
+    print(picture)?;
+    Ok(Exit::Done)
+}
+
+async fn take(session: &mut Session, screen: Screen, args: &Args) -> anyhow::Result<String> {
+    session.until_listed(Duration::from_secs(args.wait)).await;
+    if args.after > 0 {
+        session
+            .until(Duration::from_secs(args.after), |_| false)
+            .await;
+    }
+    session.refresh();
+    let place = place(&session.engine.watch, args)?;
+    let caps = caps(screen.terminal, args.format);
+    let theme = screen.theme(&caps);
+    let mut snapshot = Snapshot::new(screen.settings, args.size, place, &session.engine.watch);
+    let deadline = tokio::time::Instant::now() + SETTLE;
+    loop {
+        for command in snapshot.settle(&session.engine.watch, Utc::now()) {
+            session.engine.command(command);
+        }
+        let now = tokio::time::Instant::now();
+        if snapshot.ready(&session.engine.watch) || now >= deadline {
+            break;
+        }
+        let revision = session.engine.watch.world.revision();
+        session
+            .until((deadline - now).min(Duration::from_millis(200)), |watch| {
+                watch.world.revision() != revision
+            })
+            .await;
+    }
+    let buffer = snapshot.draw(&session.engine.watch, &theme);
+    Ok(match args.format {
+        PictureFormat::Text => buffer_to_text(&buffer),
+        PictureFormat::Ansi => buffer_to_ansi(&buffer, caps.color),
+        PictureFormat::Svg => buffer_to_svg(&buffer, "dagtop"),
+    })
+}
+
+/// A file has no terminal to ask: pictures have colours and Unicode unless told otherwise.
+fn caps(terminal: SessionOptions, format: PictureFormat) -> Caps {
+    let mut caps = Caps::from_env(terminal.overrides);
+    caps.unicode = terminal.overrides.unicode.unwrap_or(true);
+    caps.color = match format {
+        PictureFormat::Text => ColorDepth::None,
+        _ => terminal.overrides.color.unwrap_or(ColorDepth::Ansi16),
+    };
+    caps
+}
+
+fn place(watch: &Watch, args: &Args) -> anyhow::Result<Place> {
+    let target = || -> anyhow::Result<Target> {
+        match &args.address {
+            Some(text) => match address::resolve(watch, text)? {
+                Target::Backend(_) => bail!("a run belongs to a pipeline: write BACKEND/PIPELINE"),
+                target => Ok(target),
+            },
+            None => match watch.fleet().iter().find(|row| row.run.is_some()) {
+                Some(row) => Ok(Target::Pipeline(row.key.clone())),
+                None => bail!("nothing has run yet"),
+            },
+        }
+    };
+    Ok(match args.screen {
+        ScreenName::Fleet => Place::Fleet,
+        ScreenName::Run => Place::Run(target()?),
+        ScreenName::Log => Place::Log(target()?),
+        ScreenName::System => Place::System,
+        ScreenName::Alerts => Place::Alerts,
+    })
+}

@@ -1,0 +1,285 @@
+//! The monitor: the screen on top of a running engine. Hands observations to the engine and keys
+//! to the app, runs the effects, draws. The only place where the two meet.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use ratatui::Frame;
+use tokio::sync::mpsc;
+
+use crate::engine::Engine;
+use crate::model::{LogKey, SafeText, Stamped};
+use crate::world::Changes;
+
+use super::app::{App, Effect, LayoutDone, LayoutWanted, Level, Msg, Settings};
+use super::screens;
+use super::term::runtime::Notice;
+use super::term::{Application, Flow, Input, Request};
+use super::theme::Theme;
+
+/// Results of effects that may wait for the loop.
+const RESULTS: usize = 16;
+
+/// What the loop hears besides keys.
+#[derive(Debug)]
+pub enum Happening {
+    Observed(Stamped),
+    LaidOut(LayoutDone),
+    Said(Level, SafeText),
+}
+
+/// The engine with a screen.
+pub struct Monitor {
+    engine: Engine,
+    app: App,
+    theme: Theme,
+    results: mpsc::Sender<Happening>,
+    requests: Vec<Request>,
+    /// What has changed since the app was told.
+    changes: Changes,
+    /// One layout is computed at a time; of those that are wanted meanwhile the newest is next.
+    laying_out: bool,
+    next_layout: Option<LayoutWanted>,
+}
+
+impl Monitor {
+    /// The monitor and the stream of what it must be told.
+    pub fn new(
+        engine: Engine,
+        events: mpsc::Receiver<Stamped>,
+        settings: Settings,
+        theme: Theme,
+        size: (u16, u16),
+    ) -> (Self, BoxStream<'static, Happening>) {
+        let (results, back) = mpsc::channel(RESULTS);
+        let observed = received(events).map(Happening::Observed);
+        let happenings = stream::select(observed, received(back)).boxed();
+        let app = App::new(settings, Utc::now(), size);
+        let changes = Changes {
+            fleet: true,
+            system: true,
+            ..Changes::default()
+        };
+        let monitor = Self {
+            engine,
+            app,
+            theme,
+            results,
+            requests: Vec::new(),
+            changes,
+            laying_out: false,
+            next_layout: None,
+        };
+        (monitor, happenings)
+    }
+
+    /// The engine, to be shut down.
+    pub fn into_engine(self) -> Engine {
+        self.engine
+    }
+
+    /// Tells something bad from anywhere, if the loop has room to hear it.
+    pub fn teller(&self) -> impl Fn(SafeText) + Send + Sync + 'static {
+        let results = self.results.clone();
+        move |text| {
+            let _ = results.try_send(Happening::Said(Level::Bad, text));
+        }
+    }
+
+    /// How many actions were sent in this session, for the last line after the screen is gone.
+    pub fn actions_sent(&self) -> usize {
+        self.engine.actions_sent()
+    }
+
+    /// How many runs are going that end with this process.
+    pub fn drives_runs(&self) -> usize {
+        let watch = &self.engine.watch;
+        let driven = |row: &&crate::world::FleetRow| {
+            watch
+                .world
+                .backend(&row.key.backend)
+                .is_some_and(|b| b.info.drives_runs)
+        };
+        watch
+            .fleet()
+            .iter()
+            .filter(driven)
+            .map(|row| row.active)
+            .sum()
+    }
+
+    /// Tells the app everything that has changed, and what follows from it.
+    fn catch_up(&mut self) -> Flow {
+        let mut flow = self.update(Msg::Tick(Utc::now()));
+        if let Some(trouble) = self.engine.audit_trouble() {
+            let text = SafeText::new(trouble.to_string());
+            flow = stronger(flow, self.update(Msg::Say(Level::Bad, text)));
+        }
+        let refreshed = self.engine.refresh();
+        let changes = std::mem::take(&mut self.changes);
+        if changes.any() {
+            flow = stronger(flow, self.update(Msg::World(changes)));
+        }
+        if refreshed {
+            flow = stronger(flow, self.update(Msg::Refreshed));
+        }
+        flow
+    }
+
+    fn update(&mut self, msg: Msg) -> Flow {
+        let effects = self.app.update(&self.engine.watch, msg);
+        let mut flow = Flow::Redraw;
+        for effect in effects {
+            flow = stronger(flow, self.run(effect));
+        }
+        flow
+    }
+
+    fn run(&mut self, effect: Effect) -> Flow {
+        match effect {
+            Effect::Engine(command) => {
+                self.engine.command(command);
+                // an answer may be there already: a read-only backend refuses at once
+                self.changes.actions = true;
+            }
+            Effect::Copy(text) => self.requests.push(Request::Copy(text.to_string())),
+            Effect::Bell => self.requests.push(Request::Bell),
+            Effect::ComputeLayout(wanted) => {
+                self.next_layout = Some(wanted);
+                self.lay_out();
+            }
+            Effect::SaveLog { key, path } => self.save(&key, path),
+            Effect::Redraw => return Flow::Repaint,
+            Effect::Suspend => return Flow::Suspend,
+            Effect::Quit(code) => return Flow::Quit(code),
+        }
+        Flow::Redraw
+    }
+
+    fn lay_out(&mut self) {
+        if self.laying_out {
+            return;
+        }
+        let Some(wanted) = self.next_layout.take() else {
+            return;
+        };
+        self.laying_out = true;
+        let results = self.results.clone();
+        tokio::task::spawn_blocking(move || {
+            let done = wanted.compute();
+            // nobody hears it after the end
+            let _ = results.blocking_send(Happening::LaidOut(done));
+        });
+    }
+
+    fn save(&self, key: &LogKey, path: PathBuf) {
+        let Some(log) = self.engine.watch.logs.get(key) else {
+            return;
+        };
+        let text: String = log
+            .lines(0..log.len())
+            .flat_map(|line| [line.text.text.as_str(), "\n"])
+            .collect();
+        let results = self.results.clone();
+        tokio::task::spawn_blocking(move || {
+            let said = match write_private(&path, &text) {
+                Ok(()) => (Level::Good, format!("saved to {}", path.display())),
+                Err(error) => (
+                    Level::Bad,
+                    format!("can't save to {}: {error}", path.display()),
+                ),
+            };
+            let _ = results.blocking_send(Happening::Said(said.0, SafeText::new(said.1)));
+        });
+    }
+}
+
+fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    crate::config::paths::create_private_file(path)?.write_all(text.as_bytes())
+}
+
+impl Application for Monitor {
+    type Event = Happening;
+
+    fn handle(&mut self, input: Input) -> Flow {
+        // a key acts on what is, not on what was drawn last
+        let before = self.catch_up();
+        stronger(before, self.update(Msg::Input(input)))
+    }
+
+    fn handle_event(&mut self, happening: Happening) -> Flow {
+        match happening {
+            Happening::Observed(stamped) => {
+                let changes = self.engine.apply(&stamped);
+                self.changes = self.changes.and(changes);
+                if changes.any() {
+                    Flow::Redraw
+                } else {
+                    Flow::Idle
+                }
+            }
+            Happening::LaidOut(done) => {
+                self.laying_out = false;
+                self.lay_out();
+                self.update(Msg::LayoutReady(done))
+            }
+            Happening::Said(level, text) => self.update(Msg::Say(level, text)),
+        }
+    }
+
+    fn draw(&mut self, frame: &mut Frame) {
+        // frames are paced, so what follows from observations is computed as seldom as it is seen
+        self.catch_up();
+        screens::draw(&self.app, &self.engine.watch, &self.theme, frame);
+    }
+
+    fn next_wake(&self) -> Option<Instant> {
+        let at = self.app.next_wake(&self.engine.watch);
+        let ahead = (at - Utc::now()).to_std().unwrap_or(Duration::ZERO);
+        Some(Instant::now() + ahead)
+    }
+
+    fn wake(&mut self, _now: Instant) -> Flow {
+        self.catch_up()
+    }
+
+    fn take_requests(&mut self) -> Vec<Request> {
+        std::mem::take(&mut self.requests)
+    }
+
+    fn notice(&mut self, notice: Notice) -> Flow {
+        let (level, text) = match notice {
+            Notice::Copied(Ok(how)) => (Level::Good, how.to_string()),
+            Notice::Copied(Err(why)) => (Level::Bad, why.to_string()),
+            Notice::CannotSuspend => (
+                Level::Bad,
+                "nobody could continue this program, so it was not stopped".to_owned(),
+            ),
+            Notice::Resumed => return self.catch_up(),
+        };
+        self.update(Msg::Say(level, SafeText::new(text)))
+    }
+}
+
+/// Of two wishes the one that matters more.
+fn stronger(a: Flow, b: Flow) -> Flow {
+    let rank = |flow: &Flow| match flow {
+        Flow::Idle => 0,
+        Flow::Redraw => 1,
+        Flow::RedrawNow => 2,
+        Flow::Repaint => 3,
+        Flow::Suspend => 4,
+        Flow::Quit(_) => 5,
+    };
+    if rank(&b) > rank(&a) { b } else { a }
+}
+
+fn received<T: Send + 'static>(
+    mut receiver: mpsc::Receiver<T>,
+) -> impl futures_util::Stream<Item = T> {
+    stream::poll_fn(move |cx| receiver.poll_recv(cx))
+}
