@@ -125,7 +125,7 @@ fn columns(name: u16, backend: u16, backends: usize) -> Vec<Column> {
         Column::new("PIPELINE", Width::Min(name, name)),
         Column::new("BACKEND", Width::Min(backend, backend)).drop(1),
         Column::new("LAST RUNS", Width::Fixed(10)).drop(3),
-        Column::new("NOW", Width::Fill(22)),
+        Column::new("NOW", Width::Fill(20)),
         Column::new("TIME", Width::Fixed(6)).right().drop(2),
         Column::new("USUAL", Width::Fixed(6)).right().drop(5),
         Column::new("NEXT", Width::Fixed(8)).right().drop(4),

@@ -160,7 +160,11 @@ fn now(
             let fraction = node
                 .progress
                 .map(crate::model::Progress::fraction)
-                .or_else(|| run.and_then(RunView::fraction));
+                .or_else(|| {
+                    // of a run with one node it would only say "not done"
+                    run.filter(|r| r.counts().is_some_and(|c| c.total() > 1))?
+                        .fraction()
+                });
             let room = pen.room();
             let bar_room = if room >= BAR + 8 { BAR } else { 0 };
             let name = format::fit(

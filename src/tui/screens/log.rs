@@ -8,8 +8,8 @@ use crate::logs::Log;
 use crate::model::{LogKey, Node, NodeState};
 use crate::tui::app::{App, LogScreen, LogView, Pane};
 use crate::tui::theme::{Theme, Token};
-use crate::tui::widgets::Pen;
 use crate::tui::widgets::log::LogPane;
+use crate::tui::widgets::{Pen, format};
 use crate::world::RunView;
 
 use super::{frame, why};
@@ -27,20 +27,35 @@ pub fn draw_pane(
     buf: &mut Buffer,
     area: Rect,
 ) {
-    let mut rest = area;
-    if let Some(why) = why.filter(|_| area.height > 2) {
-        let mut pen = Pen::new(buf, area, 0, theme);
-        pen.skip(1).put("why ", theme[Token::Title]);
-        let room = pen.room();
-        pen.cell(why, room, theme[Token::Text]);
-        rest = Rect {
-            y: area.y + 1,
-            height: area.height - 1,
-            ..area
-        };
-    }
+    let rest = why_lines(why, theme, buf, area);
     let focused = frame::has_keys(app, Pane::Log);
     draw_log(app, view, run, node, watch, theme, buf, rest, focused);
+}
+
+/// The line of why, on two lines where there is room; returns what is left below.
+fn why_lines(why: Option<&str>, theme: &Theme, buf: &mut Buffer, area: Rect) -> Rect {
+    let Some(why) = why.filter(|_| area.height > 2) else {
+        return area;
+    };
+    let most = if area.height >= 7 { 2 } else { 1 };
+    let columns = usize::from(area.width.saturating_sub(6)).max(1);
+    let lines = format::wrap(why, columns);
+    let shown = lines.len().min(most);
+    for (i, line) in lines.iter().take(shown).enumerate() {
+        let mut pen = Pen::new(buf, area, i as u16, theme);
+        pen.skip(1)
+            .put(if i == 0 { "why " } else { "    " }, theme[Token::Title])
+            .put(line, theme[Token::Text]);
+        if i + 1 == shown && lines.len() > shown {
+            pen.put(theme.glyphs.ellipsis, theme[Token::Muted]);
+        }
+    }
+    let used = shown as u16;
+    Rect {
+        y: area.y + used,
+        height: area.height - used,
+        ..area
+    }
 }
 
 #[allow(clippy::too_many_arguments)]

@@ -78,7 +78,7 @@ fn main(
     buf: &mut Buffer,
     area: Rect,
 ) {
-    let title = title(app, screen, view, watch, theme);
+    let title = title(app, screen, view, watch, theme, usize::from(area.width));
     let title: Vec<(&str, Style)> = title.iter().map(|(t, s)| (t.as_str(), *s)).collect();
     let focused = frame::has_keys(app, Pane::Main);
     let inner = Panel {
@@ -111,11 +111,10 @@ fn title(
     view: &RunView,
     watch: &Watch,
     theme: &Theme,
+    columns: usize,
 ) -> Vec<(String, Style)> {
-    let mut all = vec![(
-        Target::Run(screen.run.clone()).label().as_str().to_owned(),
-        theme[Token::Title],
-    )];
+    let pipeline = screen.run.pipeline.pipeline.safe();
+    let mut all = vec![(pipeline.as_str().to_owned(), theme[Token::Title])];
     let line = format!(" {}{} ", theme.glyphs.horizontal, theme.glyphs.horizontal);
     let gap = || (line.clone(), theme[Token::Border]);
     let health = theme.health(view.health);
@@ -180,6 +179,14 @@ fn title(
             format!(" {} watched", theme.glyphs.dot),
             theme[Token::Accent],
         ));
+    }
+    // the run's id is what can be shortened best: its pipeline and its state are what one looks for
+    let used: usize = all.iter().map(|(text, _)| format::width(text)).sum();
+    let room = columns.saturating_sub(used + 7).min(60);
+    if room >= 8 {
+        let id = screen.run.run.safe();
+        let id = format::fit_middle(id.as_str(), room, theme.glyphs.ellipsis);
+        all.insert(1, (format!(" / {id}"), theme[Token::Title]));
     }
     all
 }
