@@ -353,10 +353,20 @@ impl App {
     }
 }
 
+/// A target without the id of its run: that is long and rarely what one looks for.
+fn short(target: &Target) -> String {
+    match target {
+        Target::Backend(id) => id.safe().as_str().to_owned(),
+        Target::Pipeline(key) => key.pipeline.safe().as_str().to_owned(),
+        Target::Run(key) => key.pipeline.pipeline.safe().as_str().to_owned(),
+        Target::Node(key) => format!("{} / {}", key.run.pipeline.pipeline.safe(), key.node.safe()),
+    }
+}
+
 fn batch_name(watch: &Watch, batch: &Batch) -> String {
     match batch.ids.as_slice() {
         [one] => {
-            let target = watch.world.action(*one).map(|a| a.request.target.label());
+            let target = watch.world.action(*one).map(|a| short(&a.request.target));
             format!("{} {}", batch.action.word(), target.unwrap_or_default())
         }
         many => format!("{} {} targets", batch.action.word(), many.len()),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::engine::Watch;
 use crate::graph;
 use crate::model::{LogKey, Node, NodeId, NodeKey, NodeState, RunKey};
+use crate::tui::widgets::graph::Form;
 use crate::world::RunView;
 
 use super::logview::LogView;
@@ -39,11 +40,11 @@ impl View {
     }
 }
 
-/// A finished drawing and which nodes its boxes are.
+/// A finished drawing.
 #[derive(Debug, Clone)]
 pub struct LaidOut {
     pub version: u64,
-    pub graph: Arc<graph::Graph>,
+    pub form: Form,
     pub layout: Arc<graph::Layout>,
 }
 
@@ -67,11 +68,13 @@ pub struct RunScreen {
     /// Counts changes of shape and folds.
     pub version: u64,
     pub laid: Option<LaidOut>,
-    asked: Option<(u64, Arc<graph::Graph>)>,
+    asked: Option<(u64, Form)>,
+    /// How boxes are drawn: depends on the room there is.
+    pub form: Form,
     /// Shape of the run that `tree` was made of.
     shape: Option<u64>,
     /// Upper left corner of the graph, and first row of the list, in the last frame.
-    pub corner: Cell<(i32, i32)>,
+    pub corner: Cell<Option<(i32, i32)>>,
     pub top: Cell<usize>,
     /// What is typed to find a node.
     pub find: tui_input::Input,
@@ -95,8 +98,9 @@ impl RunScreen {
             version: 0,
             laid: None,
             asked: None,
+            form: Form::Boxes,
             shape: None,
-            corner: Cell::new((0, 0)),
+            corner: Cell::new(None),
             top: Cell::new(0),
             find: tui_input::Input::default(),
             finding: false,
@@ -177,6 +181,15 @@ impl RunScreen {
         self.version += 1;
     }
 
+    /// Boxes or lines, whatever there is room for.
+    fn fit(&mut self, form: Form) {
+        if self.form != form {
+            self.form = form;
+            self.corner.set(None);
+            self.reshaped();
+        }
+    }
+
     /// Fits everything derived to the run as it is now.
     pub fn sync(&mut self, view: &RunView) {
         if self.shape != Some(view.shape) {
@@ -252,28 +265,22 @@ impl RunScreen {
         {
             return None;
         }
-        let graph = Arc::new(super::super::screens::run_graph(
-            view,
-            &self.tree,
-            &self.folds,
-        ));
-        self.asked = Some((self.version, graph.clone()));
+        self.asked = Some((self.version, self.form));
+        let graph = crate::tui::screens::run_graph(view, &self.tree, &self.folds, self.form);
+        let previous = self.laid.as_ref().map(|l| l.layout.order());
         Some(LayoutWanted {
             run: self.run.clone(),
             version: self.version,
-            graph,
-            options: graph::Options {
-                previous: self.laid.as_ref().map(|l| l.layout.order()),
-                ..graph::Options::default()
-            },
+            graph: Arc::new(graph),
+            options: self.form.options(previous),
         })
     }
 
     fn layout_ready(&mut self, done: LayoutDone) {
-        if let Some((version, graph)) = self.asked.take_if(|(v, _)| *v == done.version) {
+        if let Some((version, form)) = self.asked.take_if(|(v, _)| *v == done.version) {
             self.laid = Some(LaidOut {
                 version,
-                graph,
+                form,
                 layout: done.layout,
             });
         }
@@ -325,9 +332,11 @@ impl App {
         let moves = self.dialog.is_none();
         let fleet_log = self.fleet_log(watch);
         self.fleet.log.show(fleet_log);
+        let room = crate::tui::screens::graph_room(self.size);
         for screen in &mut self.stack {
             match screen {
                 Screen::Run(run) => {
+                    run.fit(Form::for_area(room.0, room.1));
                     if let Some(view) = watch.world.run(&run.run) {
                         if moves {
                             run.sync(view);

@@ -35,7 +35,11 @@ impl Confirm {
         let foot = self.foot(watch, theme, columns);
         let fixed = u16::try_from(head.len() + foot.len() + 1).unwrap_or(u16::MAX);
         let room = area.height.saturating_sub(4).saturating_sub(fixed).max(1);
-        let rows = u16::try_from(list.len()).unwrap_or(u16::MAX).min(room);
+        // a little room from the start, so that the box doesn't jump when the plan arrives
+        let rows = u16::try_from(list.len())
+            .unwrap_or(u16::MAX)
+            .max(5)
+            .min(room);
         let verb = match self.stage {
             Stage::Results => format!("{}: results", self.action.word()),
             _ => format!("{}?", self.action.word()),
@@ -51,10 +55,10 @@ impl Confirm {
         let top = self
             .scroll
             .min(list.len().saturating_sub(usize::from(rows)));
-        for line in list.iter().skip(top).take(usize::from(rows)) {
-            put(buf, inner, y, theme, line);
-            y += 1;
+        for (i, line) in list.iter().skip(top).take(usize::from(rows)).enumerate() {
+            put(buf, inner, y + i as u16, theme, line);
         }
+        y += rows;
         if list.len() > usize::from(rows) {
             let last = top + usize::from(rows);
             let text = format!(

@@ -22,7 +22,7 @@ pub fn draw(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, area: Rec
         }
         return;
     }
-    let height = (area.height / 4).clamp(5, 14);
+    let height = (area.height / 4).clamp(6, 14);
     let upper = Rect {
         height: area.height - height,
         ..area

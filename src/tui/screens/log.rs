@@ -37,7 +37,7 @@ fn why_lines(why: Option<&str>, theme: &Theme, buf: &mut Buffer, area: Rect) -> 
     let Some(why) = why.filter(|_| area.height > 2) else {
         return area;
     };
-    let most = if area.height >= 7 { 2 } else { 1 };
+    let most = if area.height >= 6 { 2 } else { 1 };
     let columns = usize::from(area.width.saturating_sub(6)).max(1);
     let lines = format::wrap(why, columns);
     let shown = lines.len().min(most);

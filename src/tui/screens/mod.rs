@@ -41,6 +41,19 @@ fn is_small(area: Rect) -> bool {
     area.width < SMALL.0 || area.height < SMALL.1
 }
 
+/// Columns and rows there are for the graph of a run at this size.
+pub fn graph_room((width, height): (u16, u16)) -> (u16, u16) {
+    let area = Rect {
+        x: 0,
+        y: 0,
+        width,
+        height,
+    };
+    let (_, body, _) = frame::split(area);
+    let (main, _) = run::split(body, has_sidebar((width, height)));
+    (main.width.saturating_sub(2), main.height.saturating_sub(2))
+}
+
 /// Draws everything. The same app, world and size give the same picture.
 pub fn draw(app: &App, watch: &Watch, theme: &Theme, frame: &mut Frame) {
     let area = frame.area();

@@ -15,6 +15,27 @@ use crate::world::RunView;
 
 use super::{frame, is_small, log, run_graph, run_list, why};
 
+/// The graph or list, and the log pane below; what is right of the first is for the alerts.
+pub fn split(area: Rect, wide: bool) -> (Rect, Rect) {
+    if is_small(Rect {
+        height: area.height.saturating_add(2),
+        ..area
+    }) {
+        return (area, area);
+    }
+    let height = (area.height * 2 / 5).clamp(6, 20);
+    let upper = Rect {
+        height: area.height - height,
+        ..area
+    };
+    let lower = Rect {
+        y: upper.bottom(),
+        height,
+        ..area
+    };
+    (frame::beside(upper, wide).0, lower)
+}
+
 pub fn draw(
     app: &App,
     screen: &RunScreen,
@@ -53,17 +74,13 @@ pub fn draw(
         }
         return;
     }
-    let height = (area.height * 2 / 5).clamp(6, 20);
-    let upper = Rect {
-        height: area.height - height,
-        ..area
+    let (left, rest) = split(area, super::has_sidebar(app.size));
+    let side = Rect {
+        x: left.right(),
+        width: area.width - left.width,
+        ..left
     };
-    let lower = Rect {
-        y: upper.bottom(),
-        height,
-        ..area
-    };
-    let (left, side) = frame::beside(upper, super::has_sidebar(app.size));
+    let lower = rest;
     main(app, screen, view, watch, theme, buf, left);
     frame::alerts(app, watch, theme, buf, side, false);
     pane(buf, lower);

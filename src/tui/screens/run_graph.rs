@@ -5,67 +5,49 @@ use std::collections::HashMap;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::graph::{Graph, GraphGroup, GraphNode};
-use crate::model::NodeId;
+use crate::graph::Graph;
+use crate::model::{NodeId, Topology};
 use crate::tui::app::{App, RunScreen, Tree};
-use crate::tui::theme::Theme;
+use crate::tui::theme::{Theme, Token};
+use crate::tui::widgets::Pen;
+use crate::tui::widgets::graph::{self as widget, Form, GraphView, Item, Members};
 use crate::world::RunView;
 
-/// The graph of a run as it is folded now.
-pub fn run_graph(view: &RunView, tree: &Tree, folds: &HashMap<NodeId, bool>) -> Graph {
-    let mut graph = Graph::default();
-    let mut at: HashMap<NodeId, usize> = HashMap::new();
-    let groups: Vec<&crate::model::Group> = view.topology.iter().flat_map(|t| &t.groups).collect();
-    let group_at: HashMap<&NodeId, usize> =
-        groups.iter().enumerate().map(|(i, g)| (&g.id, i)).collect();
-    let mut nodes: Vec<&NodeId> = view.topology.iter().flat_map(|t| &t.nodes).collect();
-    nodes.extend(view.nodes.keys());
-    for id in nodes {
-        if at.contains_key(id) || group_at.contains_key(id) {
-            continue;
-        }
-        let node = view.nodes.get(id);
-        let name = node.map_or_else(|| id.safe(), |n| n.name.clone());
-        at.insert(id.clone(), graph.nodes.len());
-        graph.nodes.push(GraphNode {
-            id: id.raw().to_owned(),
-            width: box_width(name.as_str()),
-            height: 3,
-            group: node
-                .and_then(|n| n.group.as_ref())
-                .and_then(|g| group_at.get(g))
-                .copied(),
-        });
-    }
-    for group in &groups {
-        graph.groups.push(GraphGroup {
-            id: group.id.raw().to_owned(),
-            parent: group.parent.as_ref().and_then(|p| group_at.get(p)).copied(),
-            collapsed: !tree.is_open(view, folds, &group.id),
-            width: box_width(group.name.as_str()),
-            height: 3,
-        });
-    }
-    let place = |id: &NodeId| {
-        group_at
-            .get(id)
-            .map(|g| graph.nodes.len() + g)
-            .or_else(|| at.get(id).copied())
-    };
-    graph.edges = view
-        .topology
-        .iter()
-        .flat_map(|t| &t.edges)
-        .filter_map(|(from, to)| Some((place(from)?, place(to)?)))
-        .collect();
-    graph
+struct Shown<'a> {
+    view: &'a RunView,
+    tree: &'a Tree,
+    folds: &'a HashMap<NodeId, bool>,
 }
 
-fn box_width(name: &str) -> u16 {
-    u16::try_from(crate::tui::widgets::format::width(name))
-        .unwrap_or(u16::MAX)
-        .clamp(6, 28)
-        + 10
+impl Members for Shown<'_> {
+    fn name(&self, node: &NodeId) -> String {
+        match self.view.nodes.get(node) {
+            Some(node) => node.name.as_str().to_owned(),
+            None => node.safe().as_str().to_owned(),
+        }
+    }
+
+    fn group_of(&self, node: &NodeId) -> Option<NodeId> {
+        self.view.nodes.get(node)?.group.clone()
+    }
+
+    fn is_open(&self, group: &NodeId) -> bool {
+        self.tree.is_open(self.view, self.folds, group)
+    }
+
+    fn late(&self) -> Vec<NodeId> {
+        let known: std::collections::HashSet<&NodeId> =
+            self.view.topology.iter().flat_map(|t| &t.nodes).collect();
+        let all = self.view.nodes.keys();
+        all.filter(|id| !known.contains(id)).cloned().collect()
+    }
+}
+
+/// The graph of a run as it is folded now.
+pub fn run_graph(view: &RunView, tree: &Tree, folds: &HashMap<NodeId, bool>, form: Form) -> Graph {
+    let nothing = Topology::default();
+    let topology = view.topology.as_deref().unwrap_or(&nothing);
+    widget::build(topology, &Shown { view, tree, folds }, form)
 }
 
 pub fn draw(
@@ -77,5 +59,44 @@ pub fn draw(
     area: Rect,
     focused: bool,
 ) {
-    super::run_list::draw(app, screen, view, theme, buf, area, focused);
+    let Some(laid) = &screen.laid else {
+        Pen::new(buf, area, 0, theme)
+            .skip(2)
+            .put("drawing its graph...", theme[Token::Muted]);
+        return;
+    };
+    let selected = screen.selected.as_ref().map(NodeId::raw);
+    let corner = match screen.corner.get() {
+        // the first look shows the selected one in its surroundings
+        None => selected
+            .and_then(|id| widget::center_on(&laid.layout, id, area))
+            .unwrap_or_default(),
+        Some(corner) => corner,
+    };
+    let corner = widget::ensure_visible(corner, &laid.layout, selected, area);
+    screen.corner.set(Some(corner));
+    let item = |raw: &str| {
+        let id = NodeId::new(raw);
+        match screen.tree.group(&id) {
+            None => view.nodes.get(&id).map(Item::Node),
+            Some(group) => {
+                let counts = screen.tree.counts(view, &id);
+                let total = counts.total().max(1);
+                Some(Item::Group {
+                    name: group.name.as_str(),
+                    counts,
+                    fraction: f64::from(counts.ended()) / f64::from(total),
+                })
+            }
+        }
+    };
+    GraphView {
+        layout: &laid.layout,
+        form: laid.form,
+        selected,
+        focused,
+        now: app.now,
+        item: &item,
+    }
+    .draw(buf, area, theme, corner);
 }
