@@ -53,6 +53,8 @@ pub struct Look<'a> {
     pub now: DateTime<Utc>,
     /// The style of the selection when this box is selected.
     pub selected: Option<Style>,
+    /// A line leaves it to the right.
+    pub leads_on: bool,
 }
 
 impl Look<'_> {
@@ -273,14 +275,17 @@ impl Look<'_> {
         }
         let room = width.saturating_sub(used + 1);
         let x = b.x + used as i32 + 1;
-        match item {
-            Item::Group { counts, .. } => {
-                pieces(canvas, x, b.y, room, &self.counts(&counts, room));
-            }
-            Item::Node(node) => {
-                let (text, style) = self.after(node);
-                canvas.put(x, b.y, &text, room, style);
-            }
+        let after = match item {
+            Item::Group { counts, .. } => self.counts(&counts, room),
+            Item::Node(node) => vec![self.after(node)],
+        };
+        pieces(canvas, x, b.y, room, &after);
+        // the line begins where the text ends, not where the box does
+        let end: usize = after.iter().map(|(t, _)| format::width(t)).sum();
+        let end = if end == 0 { 0 } else { end + 1 };
+        if self.leads_on && end < room {
+            let line = theme.glyphs.horizontal;
+            canvas.repeat(x + end as i32, b.y, line, room - end, theme[Token::Border]);
         }
     }
 

@@ -1,5 +1,7 @@
 //! The drawing of what is in view: lines, then boxes, then what is outside.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -56,13 +58,20 @@ impl GraphView<'_> {
             canvas.put(cell.x, cell.y, glyph, 1, theme[Token::Border]);
         }
         self.own_lines(&mut canvas, theme, window);
-        for (_, placed) in self.layout.visible(window) {
+        let leads_on: HashSet<usize> = self
+            .layout
+            .routes_in(window)
+            .filter(|(_, r)| !r.reversed)
+            .map(|(_, r)| r.from)
+            .collect();
+        for (i, placed) in self.layout.visible(window) {
             let look = Look {
                 theme,
                 form: self.form,
                 now: self.now,
                 selected: (self.selected == Some(placed.id.as_str()))
                     .then(|| selection(theme, self.focused)),
+                leads_on: leads_on.contains(&i),
             };
             look.draw(&mut canvas, placed, (self.item)(&placed.id));
             drawn.boxes += 1;

@@ -40,8 +40,8 @@ impl Form {
     pub fn options(self, previous: Option<Vec<String>>) -> Options {
         Options {
             rank_gap: match self {
-                Self::Boxes => 5,
-                Self::Compact => 4,
+                Self::Boxes => 4,
+                Self::Compact => 3,
             },
             previous,
             ..Options::default()
