@@ -41,7 +41,7 @@ impl Form {
         Options {
             rank_gap: match self {
                 Self::Boxes => 4,
-                Self::Compact => 3,
+                Self::Compact => 4,
             },
             previous,
             ..Options::default()
