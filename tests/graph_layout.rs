@@ -383,6 +383,27 @@ fn a_collapsed_fan_is_one_box() {
 }
 
 #[test]
+fn an_open_group_of_folded_groups_is_no_box() {
+    let group = |id: &str, parent, collapsed| GraphGroup {
+        id: id.to_owned(),
+        parent,
+        collapsed,
+        width: 12,
+        height: 3,
+    };
+    // nothing of the folded group's members is named: they would be hidden anyway
+    let graph = Graph {
+        nodes: vec![node(0, 8, 3)],
+        groups: vec![group("extract", None, false), group("pull", Some(0), true)],
+        edges: vec![(0, 2)],
+    };
+    let layout = layout(&graph, &options(Direction::LeftRight));
+    let ids: Vec<&str> = layout.boxes.iter().map(|b| b.id.as_str()).collect();
+    assert_eq!(ids.len(), 2, "{ids:?}");
+    assert!(ids.contains(&"pull"), "{ids:?}");
+}
+
+#[test]
 fn cancelling_ends_it() {
     let g = dag(1, 500, 900);
     assert!(layout_until(&g, &Options::default(), &|| true).is_none());

@@ -52,6 +52,12 @@ pub(super) fn resolve(graph: &Graph) -> Visible<'_> {
             has_members[a] = true;
         }
     }
+    // a group of nothing but groups is no leaf: what it holds is drawn
+    for g in 0..groups.len() {
+        for a in ancestors(&parents, parents[g]) {
+            has_members[a] = true;
+        }
+    }
     let mut seen = Visible::default();
     let mut box_of_group: Vec<Option<usize>> = vec![None; groups.len()];
     let mut box_of_node: Vec<usize> = Vec::with_capacity(nodes);
