@@ -5,15 +5,16 @@
 //! `detail` follow what is in view; `system` looks at pools and heartbeats; `actions` plans and acts.
 //! All requests go through one pacer, so the load on the server does not grow with what is watched.
 
-#![allow(dead_code)]
-
+mod actions;
 mod api;
+mod capabilities;
 mod connect;
 mod detail;
 mod fleet;
 mod log_v1;
 mod log_v2;
 mod logs;
+mod plan;
 mod run;
 mod shared;
 mod states;
@@ -35,7 +36,7 @@ use crate::backends::poll::{Flights, Schedule, Urgency};
 use crate::backends::{Backend, BackendError, EngineGone, Link, Request, Running};
 use crate::config;
 use crate::model::{
-    ActionError, BackendInfo, BackendStatus, Capabilities, Event, Focus, LogKey, NodeKey,
+    ActionError, ActionId, BackendInfo, BackendStatus, Capabilities, Event, Focus, LogKey, NodeKey,
     PipelineKey, RunKey, SafeText,
 };
 
@@ -108,6 +109,8 @@ impl Airflow {
                         self.refresh,
                     );
                     shared.up().await?;
+                    let able = capabilities::capabilities(Some(shared.api));
+                    shared.emit(Event::Capabilities(able)).await?;
                     return Ok(shared);
                 }
                 Err(error) => error,
@@ -132,7 +135,7 @@ impl Backend for Airflow {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::default()
+        capabilities::capabilities(None)
     }
 
     fn run(self: Box<Self>, link: Link) -> Running {
@@ -259,6 +262,8 @@ struct View {
     logs: Flights<(LogKey, bool)>,
     details: Flights<NodeKey>,
     histories: Flights<PipelineKey>,
+    /// Planning (false) and doing (true).
+    actions: Flights<(ActionId, bool)>,
 }
 
 /// Takes focus and requests until the engine goes away.
@@ -275,10 +280,13 @@ async fn serve(shared: &Arc<Shared>, link: &mut Link) -> Result<Infallible, Engi
             }
             request = link.requests.recv() => match request.ok_or(EngineGone)? {
                 Request::Plan(request) => {
-                    let why = ActionError::Unsupported(SafeText::new("not yet"));
-                    link.emitter.refused(request.id, why).await?;
+                    let id = (request.id, false);
+                    view.actions.start(&id, || actions::plan(Arc::clone(shared), request));
                 }
-                Request::Execute(_) => {}
+                Request::Execute(plan) => {
+                    let id = (plan.request.id, true);
+                    view.actions.start(&id, || actions::execute(Arc::clone(shared), plan));
+                }
                 Request::Refresh => {
                     let mut memory = shared.memory();
                     memory.resync = true;

@@ -41,18 +41,6 @@ pub fn run_state(word: &str, paused: bool) -> RunState {
     }
 }
 
-/// States in which a task instance waits or works.
-pub const ACTIVE: [&str; 8] = [
-    "scheduled",
-    "queued",
-    "running",
-    "restarting",
-    "up_for_retry",
-    "up_for_reschedule",
-    "deferred",
-    "awaiting_input",
-];
-
 /// What the fleet must know of a run that nobody looks at.
 pub const NOTABLE: [&str; 4] = ["failed", "up_for_retry", "running", "restarting"];
 

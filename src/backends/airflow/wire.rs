@@ -176,13 +176,6 @@ pub struct TaskInstance {
     pub rendered_fields: Option<Value>,
 }
 
-impl TaskInstance {
-    /// Identity inside its run.
-    pub fn id(&self) -> (&str, i32) {
-        (&self.task_id, self.map_index)
-    }
-}
-
 /// `GET /dags/{id}/tasks`
 #[derive(Clone, Debug, Deserialize)]
 pub struct Task {
