@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, TryLockError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
@@ -212,31 +212,37 @@ pub fn can_write() -> bool {
     }
 }
 
-type BackgroundPanic = Box<dyn Fn(String) + Send + Sync>;
-static BACKGROUND: OnceLock<BackgroundPanic> = OnceLock::new();
+type Tell = Arc<dyn Fn(String) + Send + Sync>;
+/// Who hears of a panic that is not the screen's.
+static BACKGROUND: Mutex<Option<Tell>> = Mutex::new(None);
+static HOOK: Once = Once::new();
 
-/// Makes panics safe for the screen; call once, before `TerminalGuard::enter`.
+/// Makes panics safe for the screen; call it before `TerminalGuard::enter`. A later call replaces `background`.
 ///
 /// Where the screen is drawn, the terminal is restored first and the usual report follows. A panic in any other task
 /// or thread while the screen is up goes to `background` as one line (message and place) and writes nothing;
 /// its `JoinHandle` tells the rest.
 pub fn install_panic_hook(background: impl Fn(String) + Send + Sync + 'static) {
-    if BACKGROUND.set(Box::new(background)).is_err() {
-        return;
+    if let Ok(mut tell) = BACKGROUND.lock() {
+        *tell = Some(Arc::new(background));
     }
-    let report = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        let ours = OWNER.try_lock().ok().and_then(|owner| *owner);
-        let elsewhere = ours.is_some_and(|owner| !owner.is_here());
-        if elsewhere && ENTERED.load(Ordering::SeqCst) {
-            if let Some(tell) = BACKGROUND.get() {
-                tell(describe(info));
+    HOOK.call_once(|| {
+        let report = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            // A lock that can't be had counts as the screen's own fault: better a restored terminal than a lost report.
+            let owner = OWNER.try_lock().ok().and_then(|owner| *owner);
+            let elsewhere = owner.is_some_and(|owner| !owner.is_here());
+            if elsewhere && ENTERED.load(Ordering::SeqCst) {
+                let tell = BACKGROUND.try_lock().ok().and_then(|tell| tell.clone());
+                if let Some(tell) = tell {
+                    tell(describe(info));
+                }
+                return;
             }
-            return;
-        }
-        restore();
-        report(info);
-    }));
+            restore();
+            report(info);
+        }));
+    });
 }
 
 fn describe(info: &PanicHookInfo<'_>) -> String {

@@ -222,7 +222,8 @@ impl<A: Application, W: Outlet, L: Lifecycle> Driver<'_, A, W, L> {
                 self.paint()?;
             }
             let urgent = self.may_paint() && self.pace.is_urgent();
-            let timer = self.timer();
+            let wake = self.wake_at();
+            let timer = self.frame_at().into_iter().chain(wake).min();
             let step = tokio::select! {
                 biased;
                 Some(signal) = sources.signals.next() => Step::Signal(signal),
@@ -251,23 +252,27 @@ impl<A: Application, W: Outlet, L: Lifecycle> Driver<'_, A, W, L> {
                 Step::Copied(outcome) => self.notice(Notice::Copied(outcome))?,
                 Step::Event(event) => self.events(event, &mut sources.events)?,
                 Step::NoMoreEvents => more_events = false,
-                Step::Timer => self.timer_passed()?,
+                Step::Timer => self.timer_passed(wake)?,
             }
         }
     }
 
-    fn timer(&self) -> Option<Instant> {
-        let frame = self.pace.next_deadline().filter(|_| self.may_paint());
-        let wake = self.app.next_wake().map(|at| match self.last_wake {
-            Some(last) => at.max(last + MIN_WAKE_GAP),
-            None => at,
-        });
-        frame.into_iter().chain(wake).min()
+    fn frame_at(&self) -> Option<Instant> {
+        self.pace.next_deadline().filter(|_| self.may_paint())
     }
 
-    fn timer_passed(&mut self) -> Result<(), End> {
+    fn wake_at(&self) -> Option<Instant> {
+        let at = self.app.next_wake()?;
+        Some(match self.last_wake {
+            Some(last) => at.max(last + MIN_WAKE_GAP),
+            None => at,
+        })
+    }
+
+    /// `wake` is what was waited for: asked again, an application that is late may say "now" for ever.
+    fn timer_passed(&mut self, wake: Option<Instant>) -> Result<(), End> {
         let now = Instant::now();
-        if self.app.next_wake().is_some_and(|at| at <= now) {
+        if wake.is_some_and(|at| at <= now) {
             self.last_wake = Some(now);
             let flow = self.app.wake(now);
             self.apply(flow, false)?;

@@ -41,6 +41,8 @@ struct Counter {
     events: usize,
     wakes: usize,
     wake_at: Option<Instant>,
+    /// Always wants to be woken "now", and goes by its own clock.
+    late: bool,
     requests: Vec<Request>,
     notices: Vec<Notice>,
 }
@@ -83,6 +85,9 @@ impl Application for Counter {
     }
 
     fn next_wake(&self) -> Option<Instant> {
+        if self.late {
+            return Some(Instant::now());
+        }
         self.wake_at
     }
 
@@ -245,6 +250,23 @@ async fn a_wake_is_called_once_when_its_time_has_come() {
     let (_, writes) = drive(&mut app, &mut FakeLife::default(), sources(input)).await;
     assert_eq!(app.wakes, 1);
     assert_eq!(writes.last().unwrap(), "^[1;8H1");
+}
+
+#[tokio::test]
+async fn an_application_that_is_always_late_is_woken_at_a_bounded_rate() {
+    let mut app = Counter {
+        late: true,
+        ..Counter::default()
+    };
+    let input = timed(vec![(300, Ok(Input::Key(KeyPress::char('q'))))]);
+    let start = Instant::now();
+    drive(&mut app, &mut FakeLife::default(), sources(input)).await;
+    let most = start.elapsed().as_millis() / MIN_WAKE_GAP.as_millis() + 1;
+    assert!(
+        app.wakes >= 2 && app.wakes as u128 <= most,
+        "{} wakes",
+        app.wakes
+    );
 }
 
 #[tokio::test]
