@@ -437,3 +437,6 @@ fn find_cycle(needs: &[Vec<usize>]) -> Option<Vec<usize>> {
     cycle.push(cycle[0]);
     Some(cycle)
 }
+
+#[cfg(test)]
+mod tests;
