@@ -100,6 +100,10 @@ needs = ["soft"]
         ]
     );
     assert_eq!(driver.node(&run, "bad").unwrap().exit_code, Some(3));
+    assert_eq!(
+        driver.log(&run, "far", 0).await,
+        b"has not run: blocked by bad (failed)\n"
+    );
     let soft = driver.node(&run, "soft").unwrap();
     assert_eq!((soft.signal, soft.failure_allowed), (Some(9), true));
     let view = driver.world.run(&run).unwrap();
@@ -311,5 +315,34 @@ async fn what_runs_is_measured() {
                 .is_some_and(|u| u.cpu_seconds > 0.2 && u.cpu_now > 0.05 && u.memory > 0)
         })
         .await;
+    driver.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_that_never_rests_can_be_watched_and_cancelled() {
+    let temp = tempfile::tempdir().unwrap();
+    write(
+        temp.path(),
+        "p",
+        "[[node]]\nid = \"yes\"\nrun = \"yes ::group::\"\n",
+    );
+    let mut driver = Driver::new(temp.path());
+    let run = driver.trigger("p", "r1").await;
+    let log = key(&run, "yes").log(1);
+    driver.focus(|f| f.logs = vec![log.clone()]);
+    driver
+        .until("what could not be shown, and more after it", |d| {
+            d.logs
+                .get(&log)
+                .is_some_and(|l| !l.lost.is_empty() && l.bytes.len() > 1 << 20)
+        })
+        .await;
+    let done = driver
+        .act(
+            dagtop::model::Action::Cancel,
+            dagtop::model::Target::Run(run.clone()),
+        )
+        .await;
+    assert_eq!(done.unwrap(), "1 run over, no process left");
     driver.quit().await;
 }

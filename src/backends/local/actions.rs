@@ -1,6 +1,5 @@
 //! From a request to a plan with the exact list of what it hits, and from a plan to its deed.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::backends::EngineGone;
@@ -27,7 +26,7 @@ pub(super) struct Draft {
 
 pub(super) type Drafted = Result<Draft, ActionError>;
 
-fn hit(name: impl AsRef<str>, now: impl AsRef<str>, then: impl AsRef<str>) -> Hit {
+pub(super) fn hit(name: impl AsRef<str>, now: impl AsRef<str>, then: impl AsRef<str>) -> Hit {
     Hit {
         name: SafeText::new(name),
         now: SafeText::new(now),
@@ -39,7 +38,7 @@ pub(super) fn refused(why: impl AsRef<str>) -> ActionError {
     ActionError::Refused(SafeText::new(why))
 }
 
-fn nothing(why: impl AsRef<str>) -> ActionError {
+pub(super) fn nothing(why: impl AsRef<str>) -> ActionError {
     ActionError::Nothing(SafeText::new(why))
 }
 
@@ -140,7 +139,7 @@ impl Actor {
     }
 
     /// A run that is ours, or that nobody drives: it can be taken up again.
-    fn free(&self, key: &RunKey) -> Result<&Slot, ActionError> {
+    pub(super) fn free(&self, key: &RunKey) -> Result<&Slot, ActionError> {
         let slot = self.slot(key)?;
         if let Some(who) = Self::driver(slot) {
             return Err(refused(format!("this run is driven by {who}: act there")));
@@ -346,7 +345,7 @@ impl Actor {
         })
     }
 
-    fn members(&self, slot: &Slot, key: &NodeKey) -> Result<Vec<usize>, ActionError> {
+    pub(super) fn members(&self, slot: &Slot, key: &NodeKey) -> Result<Vec<usize>, ActionError> {
         let tasks = slot.record.shape.resolve(key.node.raw());
         if tasks.is_empty() {
             return Err(ActionError::Gone(key.node.safe()));
@@ -396,173 +395,6 @@ impl Actor {
         })
     }
 
-    fn retry_run(&self, key: &RunKey) -> Drafted {
-        let slot = self.free(key)?;
-        let lost = slot.record.state == RunState::Lost;
-        let tasks: Vec<usize> = (0..slot.record.nodes.len())
-            .filter(|t| {
-                let node = &slot.record.nodes[*t];
-                match node.state {
-                    NodeState::Failed
-                    | NodeState::Blocked
-                    | NodeState::Cancelled
-                    | NodeState::Unknown => true,
-                    NodeState::Pending => lost,
-                    _ => false,
-                }
-            })
-            .collect();
-        if tasks.is_empty() {
-            return Err(nothing("nothing in this run has failed"));
-        }
-        self.retry(key, slot, tasks)
-    }
-
-    fn retry_node(&self, key: &NodeKey, request: &ActionRequest) -> Drafted {
-        let slot = self.free(&key.run)?;
-        let own = self.members(slot, key)?;
-        let shape = &slot.record.shape;
-        let scope = request.options.scope;
-        let state = |t: usize| slot.record.nodes[t].state;
-        let stuck = |t: usize| {
-            matches!(
-                state(t),
-                NodeState::Failed | NodeState::Blocked | NodeState::Cancelled | NodeState::Unknown
-            )
-        };
-        if let Some(live) = own
-            .iter()
-            .find(|t| !state(**t).ended() && state(**t) != NodeState::Unknown)
-        {
-            let (id, word) = (slot.id(*live), state(*live).word());
-            return Err(refused(format!("{id} is {word}: cancel it first")));
-        }
-        let mut tasks: BTreeSet<usize> = own.iter().copied().collect();
-        let below = shape.reach(&own, true);
-        if scope.downstream {
-            tasks.extend(&below);
-        } else {
-            // what waits for it starts by itself when it succeeds
-            tasks.extend(below.iter().filter(|t| state(**t) == NodeState::Blocked));
-        }
-        if scope.upstream {
-            tasks.extend(shape.reach(&own, false));
-        }
-        let tasks: Vec<usize> = tasks
-            .into_iter()
-            .filter(|t| state(*t).ended() || state(*t) == NodeState::Unknown)
-            .filter(|t| !scope.only_failed || stuck(*t))
-            .collect();
-        if tasks.is_empty() {
-            return Err(nothing("nothing there has failed"));
-        }
-        self.retry(&key.run, slot, tasks)
-    }
-
-    fn retry(&self, key: &RunKey, slot: &Slot, tasks: Vec<usize>) -> Drafted {
-        let mut warnings = Vec::new();
-        let mut definition = None;
-        let now = self
-            .catalog
-            .get(key.pipeline.pipeline.raw())
-            .filter(|l| l.broken.is_none())
-            .and_then(|l| l.definition.clone());
-        match now {
-            Some(now) if *now == *slot.record.definition => {}
-            Some(now) if super::definition::Shape::of(&now).fits(&slot.record.shape) => {
-                warnings.push("its file has changed: the commands are as they are now".to_owned());
-                definition = Some(now);
-            }
-            _ => warnings.push(
-                "its file has other nodes now, or none: the commands are those of this run"
-                    .to_owned(),
-            ),
-        }
-        let n = tasks
-            .iter()
-            .filter(|t| slot.record.nodes[**t].state != NodeState::Blocked)
-            .count();
-        Ok(Draft {
-            summary: format!("Runs {} again, and what waits for them.", plural(n, "node")),
-            hits: hits_of(slot, &tasks, "pending"),
-            warnings,
-            deed: Deed::Retry {
-                run: key.clone(),
-                tasks,
-                definition,
-            },
-        })
-    }
-
-    fn restart(&self, key: &RunKey) -> Drafted {
-        let slot = self.free(key)?;
-        let going = !slot.record.state.ended();
-        let mut hits = Vec::new();
-        if going {
-            hits = nodes(slot, |s, _| !s.ended(), NodeState::Cancelled);
-        }
-        hits.push(hit(key.pipeline.pipeline.raw(), "", "a new run"));
-        let with: String = slot
-            .record
-            .header
-            .params
-            .iter()
-            .map(|(k, v)| format!(" {k}={v}"))
-            .collect();
-        Ok(Draft {
-            summary: if going {
-                format!("Cancels this run, then starts a new one{with}.")
-            } else {
-                format!("Starts a new run{with}; this one stays as it is.")
-            },
-            hits,
-            warnings: Vec::new(),
-            deed: Deed::Restart(key.clone()),
-        })
-    }
-
-    fn mark(&self, key: &NodeKey, state: Option<NodeState>) -> Drafted {
-        let slot = self.free(&key.run)?;
-        let state = state.filter(|s| {
-            matches!(
-                s,
-                NodeState::Succeeded | NodeState::Failed | NodeState::Skipped
-            )
-        });
-        let state =
-            state.ok_or_else(|| refused("a node is marked succeeded, failed or skipped"))?;
-        let tasks = self.members(slot, key)?;
-        if let Some(live) = tasks.iter().find(|t| slot.live.contains_key(t)) {
-            return Err(refused(format!(
-                "{} is running: cancel it first",
-                slot.id(*live)
-            )));
-        }
-        let tasks: Vec<usize> = tasks
-            .into_iter()
-            .filter(|t| slot.record.nodes[*t].state != state)
-            .collect();
-        if tasks.is_empty() {
-            return Err(nothing(format!("it is {}", state.word())));
-        }
-        let mut warnings = Vec::new();
-        let below = slot.record.shape.reach(&tasks, true);
-        let freed = below
-            .iter()
-            .filter(|t| slot.record.nodes[**t].state == NodeState::Blocked)
-            .count();
-        if freed > 0 && state != NodeState::Failed {
-            let n = plural(freed, "blocked node");
-            warnings.push(format!("{n} below may start"));
-        }
-        Ok(Draft {
-            summary: format!("Records the state {} by hand; runs nothing.", state.word()),
-            hits: hits_of(slot, &tasks, state.word()),
-            warnings,
-            deed: Deed::Mark(key.run.clone(), tasks, state),
-        })
-    }
-
     fn write_note(&self, run: &RunKey, node: Option<&NodeKey>, note: Option<&str>) -> Drafted {
         let slot = self.slot(run)?;
         if let Some(who) = Self::driver(slot) {
@@ -592,14 +424,18 @@ impl Actor {
 }
 
 /// The nodes of a run in some states. The test gets the state and whether it has a process.
-fn nodes(slot: &Slot, test: impl Fn(NodeState, bool) -> bool, then: NodeState) -> Vec<Hit> {
+pub(super) fn nodes(
+    slot: &Slot,
+    test: impl Fn(NodeState, bool) -> bool,
+    then: NodeState,
+) -> Vec<Hit> {
     let tasks: Vec<usize> = (0..slot.record.nodes.len())
         .filter(|t| test(slot.record.nodes[*t].state, slot.live.contains_key(t)))
         .collect();
     hits_of(slot, &tasks, then.word())
 }
 
-fn hits_of(slot: &Slot, tasks: &[usize], then: &str) -> Vec<Hit> {
+pub(super) fn hits_of(slot: &Slot, tasks: &[usize], then: &str) -> Vec<Hit> {
     tasks
         .iter()
         .map(|t| {
@@ -610,7 +446,7 @@ fn hits_of(slot: &Slot, tasks: &[usize], then: &str) -> Vec<Hit> {
 }
 
 /// Parameters for a run: what was given over what is default.
-fn given(
+pub(super) fn given(
     definition: &Arc<Definition>,
     given: &[(String, serde_json::Value)],
 ) -> Result<Vec<(String, String)>, ActionError> {

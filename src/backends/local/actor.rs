@@ -1,6 +1,6 @@
 //! The actor: owns everything, wakes for words of its processes, requests, focus and time.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::time::{Duration, SystemTime};
 
@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::backends::{EngineGone, Link, Request};
 use crate::model::{
-    BackendId, BackendInfo, BackendStatus, Event, Focus, LogKey, Notice, NoticeLevel, Pipeline,
-    PipelineKey, Queue, Reach, RunKey, SafeText,
+    BackendId, BackendInfo, Event, Focus, LogKey, Notice, Pipeline, PipelineKey, Queue, RunKey,
+    Usage,
 };
 
 use super::catalog::Catalog;
@@ -21,14 +21,14 @@ use super::pending::Pending;
 use super::process::Word;
 use super::slot::{Hold, Slot};
 use super::store::{Store, StoreError};
-use super::{Settings, capabilities, tail, view};
+use super::{Settings, capabilities};
 
 /// How often files and other dagtops' runs are looked at.
 const SCAN: Duration = Duration::from_secs(2);
 /// How often what runs is measured.
 const SAMPLE: Duration = Duration::from_secs(1);
-/// Changes are told at most this often.
-const FLUSH: Duration = Duration::from_millis(40);
+/// Whoever quits does not wait longer than this for what runs.
+const QUIT_GRACE: Duration = Duration::from_secs(8);
 /// How often what was asked is read back.
 const CHECK: Duration = Duration::from_millis(50);
 
@@ -41,7 +41,7 @@ pub(super) enum Heard {
         attempt: u32,
         word: Word,
     },
-    Measured(Vec<(i32, crate::model::Usage)>),
+    Measured(Vec<(i32, Usage)>),
 }
 
 pub(super) struct Actor {
@@ -59,16 +59,16 @@ pub(super) struct Actor {
     pub focus: Focus,
     pub heard: mpsc::Receiver<Heard>,
     pub hear: mpsc::Sender<Heard>,
-    tails: HashMap<LogKey, JoinHandle<Result<(), EngineGone>>>,
+    pub(super) tails: HashMap<LogKey, JoinHandle<Result<(), EngineGone>>>,
     /// Pipelines as last told.
-    told: Vec<Pipeline>,
-    told_queue: Option<Queue>,
-    told_notices: Vec<Notice>,
+    pub(super) told: Vec<Pipeline>,
+    pub(super) told_queue: Option<Queue>,
+    pub(super) told_notices: Vec<Notice>,
     /// State that could not be written or read, for the status line.
     pub trouble: Option<String>,
-    told_trouble: Option<String>,
+    pub(super) told_trouble: Option<String>,
     pub dirty: bool,
-    next_flush: Instant,
+    pub(super) next_flush: Instant,
     next_scan: Instant,
     next_sample: Instant,
     sampled_at: Option<Instant>,
@@ -234,7 +234,7 @@ impl Actor {
         });
     }
 
-    fn measured(&mut self, list: &[(i32, crate::model::Usage)]) {
+    fn measured(&mut self, list: &[(i32, Usage)]) {
         for slot in self.slots.values_mut() {
             for (node, live) in &mut slot.live {
                 let found = list.iter().find(|(group, _)| *group == live.process.group);
@@ -261,286 +261,10 @@ impl Actor {
         }
     }
 
-    async fn tell_status(&mut self) -> Result<(), EngineGone> {
-        self.told_trouble.clone_from(&self.trouble);
-        let n = self.settings.parallelism;
-        let status = BackendStatus {
-            reach: Reach::Up,
-            version: SafeText::new(format!("processes of this machine, {n} at once")),
-            degraded: self.trouble.as_ref().map(SafeText::new),
-            ..BackendStatus::default()
-        };
-        self.link.emit(Event::Status(status)).await
-    }
-
-    /// Takes in what is on screen now.
-    async fn look(&mut self) -> Result<(), EngineGone> {
-        let focus = self.link.focus_now();
-        let new: Vec<RunKey> = focus
-            .runs
-            .iter()
-            .filter(|k| !self.focus.runs.contains(k))
-            .cloned()
-            .collect();
-        let detail = focus
-            .detail
-            .clone()
-            .filter(|d| self.focus.detail.as_ref() != Some(d));
-        self.focus = focus;
-        for key in new {
-            self.tell_whole(&key).await?;
-        }
-        if let Some(key) = detail {
-            self.tell_detail(&key.run, &[key.node.raw().to_owned()])
-                .await?;
-        }
-        let wanted: BTreeSet<LogKey> = self
-            .focus
-            .logs
-            .iter()
-            .chain(&self.focus.tails)
-            .cloned()
-            .collect();
-        self.tails.retain(|key, task| {
-            let keep = wanted.contains(key);
-            if !keep {
-                task.abort();
-            }
-            keep
-        });
-        for key in wanted {
-            if !self.tails.contains_key(&key) {
-                self.follow(key).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn follow(&mut self, key: LogKey) -> Result<(), EngineGone> {
-        let id = key.node.node.raw();
-        let found = self.slots.get_mut(&key.node.run).and_then(|slot| {
-            let node = slot.record.shape.task(id)?;
-            Some((
-                slot.dir.log(id, key.attempt),
-                slot.follow(node, key.attempt),
-            ))
-        });
-        let Some((path, ended)) = found else {
-            let what = SafeText::new("this run is no longer kept");
-            let update = crate::model::LogUpdate::Failed(what);
-            let chunk = crate::model::LogChunk { key, update };
-            return self.link.emit(Event::Log(chunk)).await;
-        };
-        let emitter = self.link.emitter.clone();
-        let task = tokio::spawn(tail::follow(path, key.clone(), ended, emitter));
-        self.tails.insert(key, task);
-        Ok(())
-    }
-
-    /// Topology and all nodes of a run.
-    pub async fn tell_whole(&mut self, key: &RunKey) -> Result<(), EngineGone> {
-        let Some(slot) = self.slots.get_mut(key) else {
-            return Ok(());
-        };
-        slot.dirty.all = false;
-        slot.dirty.nodes.clear();
-        let topology = view::topology(&slot.record);
-        let list = view::nodes(&slot.record);
-        let run = key.clone();
-        self.link.emit(Event::Topology { run, topology }).await?;
-        self.link
-            .emit(Event::Nodes {
-                run: key.clone(),
-                list,
-                complete: true,
-            })
-            .await
-    }
-
-    async fn tell_detail(&self, run: &RunKey, changed: &[String]) -> Result<(), EngineGone> {
-        let Some(key) = self.focus.detail.clone().filter(|d| &d.run == run) else {
-            return Ok(());
-        };
-        let id = key.node.raw();
-        if !changed.iter().any(|c| c == id) {
-            return Ok(());
-        }
-        let detail = self.slots.get(run).and_then(|slot| {
-            let task = slot.record.shape.task(id)?;
-            view::detail(&slot.record, task)
-        });
-        match detail {
-            Some(detail) => self.link.emit(Event::Detail { node: key, detail }).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Tells what changed since it was last told, not too often.
-    pub async fn flush(&mut self) -> Result<(), EngineGone> {
-        let now = Instant::now();
-        if !self.dirty || now < self.next_flush {
-            return Ok(());
-        }
-        self.dirty = false;
-        self.next_flush = now + FLUSH;
-        if self.trouble != self.told_trouble {
-            self.tell_status().await?;
-        }
-        self.tell_pipelines().await?;
-        let keys: Vec<RunKey> = self
-            .slots
-            .iter()
-            .filter(|(_, s)| s.dirty.run || s.dirty.all || !s.dirty.nodes.is_empty())
-            .map(|(k, _)| k.clone())
-            .collect();
-        for key in keys {
-            self.tell_run(&key).await?;
-        }
-        self.tell_queue().await?;
-        self.tell_notices().await
-    }
-
-    /// Tells what changed before something is said about it.
-    pub async fn flush_now(&mut self) -> Result<(), EngineGone> {
-        self.dirty = true;
-        self.next_flush = Instant::now();
-        self.flush().await
-    }
-
-    async fn tell_run(&mut self, key: &RunKey) -> Result<(), EngineGone> {
-        let Some(slot) = self.slots.get_mut(key) else {
-            return Ok(());
-        };
-        let dirty = std::mem::take(&mut slot.dirty);
-        let list = vec![view::run(&slot.record, key.clone())];
-        // nobody is to see an end before what led to it
-        let ended = slot.record.state.ended() && !dirty.all;
-        let run = Event::Runs { list };
-        if !ended {
-            self.link.emit(run.clone()).await?;
-        }
-        if dirty.all {
-            self.tell_whole(key).await?;
-        } else {
-            self.tell_nodes(key, &dirty.nodes).await?;
-        }
-        if ended {
-            self.link.emit(run).await?;
-        }
-        Ok(())
-    }
-
-    async fn tell_nodes(
-        &mut self,
-        key: &RunKey,
-        tasks: &BTreeSet<usize>,
-    ) -> Result<(), EngineGone> {
-        let Some(slot) = self.slots.get(key) else {
-            return Ok(());
-        };
-        let list: Vec<_> = tasks
-            .iter()
-            .filter_map(|at| view::node(&slot.record, *at))
-            .collect();
-        if list.is_empty() {
-            return Ok(());
-        }
-        let changed: Vec<String> = list.iter().map(|n| n.id.raw().to_owned()).collect();
-        let run = key.clone();
-        let complete = false;
-        self.link
-            .emit(Event::Nodes {
-                run,
-                list,
-                complete,
-            })
-            .await?;
-        self.tell_detail(key, &changed).await
-    }
-
-    /// Pipelines as they are now: those of the files, and those whose file went away under a
-    /// going run.
-    fn pipelines(&self) -> Vec<Pipeline> {
-        let mut list: Vec<Pipeline> = Vec::new();
-        for (name, listed) in self.catalog.listed() {
-            let key = self.pipeline_key(name);
-            let mut pipeline = match &listed.definition {
-                Some(definition) => view::pipeline(definition, key),
-                None => Pipeline::new(key),
-            };
-            pipeline.stale = listed.broken.as_ref().map(SafeText::new);
-            if let Some(timing) = self.timing.get(name) {
-                pipeline.paused = timing.paused;
-                pipeline.schedule.next = timing
-                    .next
-                    .filter(|_| !timing.paused && pipeline.stale.is_none());
-            }
-            list.push(pipeline);
-        }
-        for (key, slot) in self.slots.iter().filter(|(_, s)| s.driven()) {
-            if !list.iter().any(|p| p.key == key.pipeline) {
-                let mut pipeline = view::pipeline(&slot.record.definition, key.pipeline.clone());
-                pipeline.stale = Some(SafeText::new("its file is gone"));
-                list.push(pipeline);
-            }
-        }
-        list
-    }
-
-    pub async fn tell_pipelines(&mut self) -> Result<(), EngineGone> {
-        let list = self.pipelines();
-        if list != self.told {
-            self.told.clone_from(&list);
-            let complete = true;
-            self.link.emit(Event::Pipelines { list, complete }).await?;
-        }
-        Ok(())
-    }
-
-    async fn tell_queue(&mut self) -> Result<(), EngineGone> {
-        let driven = || self.slots.values().filter(|s| s.driven());
-        let queue = Queue {
-            name: SafeText::new("processes"),
-            slots: Some(self.settings.parallelism as u64),
-            running: driven().map(|s| s.busy() as u64).sum(),
-            waiting: driven()
-                .map(|s| s.in_state(crate::model::NodeState::Queued).len() as u64)
-                .sum(),
-            held_by: None,
-        };
-        if self.told_queue.as_ref() != Some(&queue) {
-            self.told_queue = Some(queue.clone());
-            self.link.emit(Event::Queues(vec![queue])).await?;
-        }
-        Ok(())
-    }
-
-    async fn tell_notices(&mut self) -> Result<(), EngineGone> {
-        let mut notices = self.catalog.notices().to_vec();
-        for (key, slot) in &self.slots {
-            if !slot.left.is_empty() {
-                let pids: Vec<String> = slot.left.iter().map(ToString::to_string).collect();
-                notices.push(Notice {
-                    subject: crate::model::Target::Run(key.clone()).label(),
-                    level: NoticeLevel::Warning,
-                    text: vec![SafeText::new(format!(
-                        "its dagtop died and left processes behind ({}): cancel the run to stop them",
-                        pids.join(", ")
-                    ))],
-                    at: slot.record.ended_at,
-                });
-            }
-        }
-        if notices != self.told_notices {
-            self.told_notices.clone_from(&notices);
-            self.link.emit(Event::Notices(notices)).await?;
-        }
-        Ok(())
-    }
-
     /// Ends what runs, writes it down, and lets the engine hear of it while it listens.
     async fn shutdown(&mut self) {
         self.closing = true;
+        let grace = self.settings.grace.min(QUIT_GRACE);
         for (_, task) in self.tails.drain() {
             task.abort();
         }
@@ -551,9 +275,9 @@ impl Actor {
             .map(|(k, _)| k.clone())
             .collect();
         for key in &driven {
-            self.cancel_run(key, Some("dagtop was quit"));
+            self.cancel_run(key, grace, Some("dagtop was quit"));
         }
-        let limit = Instant::now() + self.settings.grace + Duration::from_secs(2);
+        let limit = Instant::now() + grace + Duration::from_secs(2);
         while self.slots.values().any(|s| !s.live.is_empty()) {
             match tokio::time::timeout_at(limit, self.heard.recv()).await {
                 Ok(Some(heard)) => self.take(heard),

@@ -59,8 +59,9 @@ impl Actor {
                 params,
             } => self.do_trigger(&definition, run, params),
             Deed::Cancel(runs) => {
+                let grace = self.settings.grace;
                 for run in &runs {
-                    self.cancel_run(run, None);
+                    self.cancel_run(run, grace, None);
                 }
                 self.wish(id, Wish::Over(runs));
                 Ok(None)
@@ -187,7 +188,7 @@ impl Actor {
 
     fn cancel_if_going(&mut self, run: &RunKey) {
         if self.slots.get(run).is_some_and(|s| s.driven()) {
-            self.cancel_run(run, None);
+            self.cancel_run(run, self.settings.grace, None);
         }
     }
 
@@ -206,7 +207,10 @@ impl Actor {
         let (order, wish): (_, fn(_) -> Wish) = match action {
             Action::Pause => (Order::Pause, Wish::Stopped),
             Action::Resume => (Order::Resume, Wish::Going),
-            _ => (Order::Cancel, Wish::Ended),
+            _ => {
+                let grace = self.settings.grace;
+                (Order::Cancel { grace }, Wish::Ended)
+            }
         };
         let live = self.order(run, Some(tasks), order);
         if live.is_empty() {

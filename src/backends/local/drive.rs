@@ -1,10 +1,13 @@
 //! Driving runs: starting them, their nodes, and taking in how those end.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use crate::model::{NodeState, RunKey, RunState};
 
+use super::actions::given;
 use super::actor::{Actor, Heard};
 use super::definition::Definition;
 use super::process::{self, Ended, Order, Word};
@@ -265,9 +268,14 @@ impl Actor {
         let Some(definition) = self.catalog.get(name).and_then(|l| l.definition.clone()) else {
             return;
         };
-        let params = defaults(&definition);
-        let started = self.start_run(&definition, None, "started with dagtop", None, params);
-        self.kept(started);
+        match given(&definition, &[]) {
+            Ok(params) => {
+                let cause = "started with dagtop";
+                let started = self.start_run(&definition, None, cause, None, params);
+                self.kept(started);
+            }
+            Err(why) => self.trouble = Some(format!("{name} was not started: {why}")),
+        }
     }
 
     pub(super) fn next_due(&self) -> Option<DateTime<Utc>> {
@@ -312,7 +320,7 @@ impl Actor {
     }
 
     /// Tells the processes of a run to end, and writes off what has not begun.
-    pub(super) fn cancel_run(&mut self, key: &RunKey, note: Option<&str>) {
+    pub(super) fn cancel_run(&mut self, key: &RunKey, grace: Duration, note: Option<&str>) {
         let Some(slot) = self.slots.get_mut(key) else {
             return;
         };
@@ -326,7 +334,7 @@ impl Actor {
         for task in 0..slot.record.nodes.len() {
             if let Some(live) = slot.live.get(&task) {
                 // one that has just ended has no need of it
-                let _ = live.orders.send(Order::Cancel);
+                let _ = live.orders.send(Order::Cancel { grace });
             } else if !slot.record.nodes[task].state.ended() {
                 results.push(slot.note(runner::state(slot.id(task), NodeState::Cancelled)));
             }
@@ -368,6 +376,7 @@ impl Actor {
 fn end_attempt(slot: &mut Slot, task: usize, attempt: u32, ended: Ended) -> Result<(), StoreError> {
     let usage = slot.live.remove(&task).and_then(|l| l.usage);
     let node = slot.id(task);
+    slot.unkillable += usize::from(ended.unkillable);
     let end = slot.judge(task, ended, usage);
     if end.state == NodeState::Retrying {
         let delay = slot

@@ -77,6 +77,7 @@ fn read(reader: &Reader<'_>, file: &Path) -> Definition {
         }
         cron.value
     });
+    let scheduled = schedule.is_some();
     let cwd = root.take_str("cwd").map(|at| dir.join(at.value));
     let mut definition = Definition {
         name,
@@ -87,7 +88,7 @@ fn read(reader: &Reader<'_>, file: &Path) -> Definition {
             .collect(),
         schedule,
         doc: root.take_str("doc").map(|at| at.value),
-        params: params(&mut root),
+        params: params(&mut root, scheduled),
         env: env(&mut root),
         cwd: cwd.unwrap_or_else(|| dir.to_owned()),
         nodes: Vec::new(),
@@ -204,7 +205,7 @@ fn env(table: &mut Table<'_>) -> Vec<(String, String)> {
 }
 
 /// `name = default`, or a table with `default`, `type`, `description`, `choices`.
-fn params(table: &mut Table<'_>) -> Vec<Param> {
+fn params(table: &mut Table<'_>, scheduled: bool) -> Vec<Param> {
     let reader = table.reader();
     let Some(mut params) = table.take_table("params") else {
         return Vec::new();
@@ -224,6 +225,7 @@ fn params(table: &mut Table<'_>) -> Vec<Param> {
             );
             reader.problem(name.span, message, "rename one of them".to_owned());
         }
+        let span = name.span;
         let mut param = Param {
             name: name.value,
             kind: String::new(),
@@ -254,6 +256,13 @@ fn params(table: &mut Table<'_>) -> Vec<Param> {
         } else {
             Some(value)
         };
+        if default.is_none() && scheduled {
+            let message = format!(
+                "nobody can be asked for `{}` when the schedule starts a run",
+                param.name
+            );
+            reader.problem(span, message, "give it a `default`".to_owned());
+        }
         if let Some(default) = default {
             let kind = match default.kind() {
                 "integer" => "integer",

@@ -4,8 +4,8 @@
 //!
 //! The parts: `file` and `catalog` read pipeline files; `definition` unfolds them; `record` and
 //! `store` remember runs; `runner` says what follows from a run's state; `process` runs one attempt
-//! and `procs` looks at processes; `tail` follows a log; `actor`, `drive`, `keep`, `actions`,
-//! `deeds`, `pending` are the one task that owns it all.
+//! and `procs` looks at processes; `tail` follows a log; `actor`, `drive`, `keep`, `tell`,
+//! `actions`, `redo`, `deeds`, `pending` are the one task that owns it all.
 //!
 //! When dagtop ends, what it runs is ended too. When it is killed, its runs are lost: they are
 //! shown so, and what is left of them can be stopped by cancelling the run.
@@ -26,11 +26,13 @@ mod pending;
 mod process;
 mod procs;
 mod record;
+mod redo;
 mod runner;
 mod schedule;
 mod slot;
 mod store;
 mod tail;
+mod tell;
 mod view;
 
 use std::path::{Path, PathBuf};

@@ -85,7 +85,17 @@ impl Actor {
                 let over = runs
                     .iter()
                     .all(|k| self.slots.get(k).is_none_or(|s| s.record.state.ended()));
-                if over {
+                let stuck: usize = runs
+                    .iter()
+                    .filter_map(|k| self.slots.get(k))
+                    .map(|s| s.unkillable)
+                    .sum();
+                if over && stuck > 0 {
+                    let n = plural(stuck, "node");
+                    Seen::No(format!(
+                        "processes of {n} can't be killed: the kernel holds them"
+                    ))
+                } else if over {
                     let n = runs.len();
                     Seen::Yes(format!("{} over, no process left", plural(n, "run")))
                 } else {

@@ -57,7 +57,10 @@ pub struct Spec {
 pub enum Order {
     Pause,
     Resume,
-    Cancel,
+    /// TERM, and after this time KILL.
+    Cancel {
+        grace: Duration,
+    },
 }
 
 /// What a running attempt tells.
@@ -82,6 +85,8 @@ pub struct Ended {
     pub signal: Option<i32>,
     pub timed_out: bool,
     pub cancelled: bool,
+    /// Some process was there after KILL.
+    pub unkillable: bool,
     pub progress: Option<Progress>,
     pub metrics: Vec<(String, f64)>,
     pub note: Option<String>,
@@ -235,6 +240,7 @@ impl Attempt {
         let mut eof = false;
         let mut exit: Option<ExitStatus> = None;
         let mut gone_at: Option<Instant> = None;
+        let grace = self.control.grace;
         loop {
             let look = self.control.look_at(exit.is_some());
             let tell_at = self.output.tell_at;
@@ -242,7 +248,7 @@ impl Attempt {
                 biased;
                 order = inbox.recv(), if !closed => {
                     closed = order.is_none();
-                    self.control.order(order.unwrap_or(Order::Cancel), Instant::now());
+                    self.control.order(order.unwrap_or(Order::Cancel { grace }), Instant::now());
                 }
                 status = child.wait(), if exit.is_none() => {
                     // an end that can't be read is an end all the same
@@ -277,6 +283,7 @@ impl Attempt {
             signal: status.signal(),
             timed_out: self.control.timed_out,
             cancelled: self.control.cancelled,
+            unkillable: self.control.unkillable,
             progress: self.output.progress,
             metrics: self.output.metrics,
             note: self.control.note.take(),
@@ -297,6 +304,7 @@ struct Control {
     limit: Option<(Duration, Option<Instant>)>,
     cancelled: bool,
     timed_out: bool,
+    unkillable: bool,
     /// Nothing is left of it, as far as was seen after its leader had ended.
     over: bool,
     next_look: Instant,
@@ -320,6 +328,7 @@ impl Control {
             limit: spec.timeout.map(|limit| (limit, Some(now))),
             cancelled: false,
             timed_out: false,
+            unkillable: false,
             over: false,
             next_look: now,
             note: None,
@@ -340,9 +349,12 @@ impl Control {
             }
             Order::Pause => {}
             Order::Resume => self.resume(now),
-            Order::Cancel => {
+            Order::Cancel { grace } => {
                 self.cancelled = true;
                 self.end(now);
+                if let Some(ending) = &mut self.ending {
+                    ending.kill_at = ending.kill_at.min(now + grace);
+                }
             }
         }
     }
@@ -444,6 +456,7 @@ impl Control {
         }
         if exited && now - since > KILL_LIMIT {
             self.over = true;
+            self.unkillable = true;
             self.note = Some("some of its processes can't be killed".to_owned());
         }
     }

@@ -24,7 +24,8 @@ fn bad(run: &RunRecord, task: usize) -> bool {
 /// state. A node held by a person (paused, with no process) is left alone.
 pub fn next_states(run: &RunRecord) -> Vec<Fact> {
     let mut facts = Vec::new();
-    let mut blocked = vec![false; run.nodes.len()];
+    // by the failure that everything goes back to
+    let mut blocked: Vec<Option<usize>> = vec![None; run.nodes.len()];
     for &task in &run.shape.order {
         let node = &run.nodes[task];
         let waiting = matches!(node.state, NodeState::Pending | NodeState::Blocked);
@@ -33,17 +34,14 @@ pub fn next_states(run: &RunRecord) -> Vec<Fact> {
         }
         let needs = &run.shape.tasks[task].needs;
         // a blocked node that was looked at before has its new state in `blocked`
-        let stopped = |n: &usize| {
-            let node = &run.nodes[*n];
-            match node.state {
-                NodeState::Pending | NodeState::Blocked => blocked[*n],
-                _ => bad(run, *n),
-            }
+        let stopper = |n: usize| match run.nodes[n].state {
+            NodeState::Pending | NodeState::Blocked => blocked[n],
+            _ => bad(run, n).then_some(n),
         };
-        let culprit = needs.iter().copied().find(|n| stopped(n));
+        let culprit = needs.iter().find_map(|n| stopper(*n));
         let id = run.shape.tasks[task].id.clone();
         if let Some(culprit) = culprit {
-            blocked[task] = true;
+            blocked[task] = Some(culprit);
             if node.state != NodeState::Blocked {
                 facts.push(Fact::Node {
                     node: id,
@@ -159,7 +157,9 @@ mod tests {
                 ("c".into(), NodeState::Blocked)
             ]
         );
-        assert_eq!(run.node("b").unwrap().native, "blocked by a (failed)");
+        for below in ["b", "c"] {
+            assert_eq!(run.node(below).unwrap().native, "blocked by a (failed)");
+        }
         assert_eq!(step(&mut run), []);
         assert_eq!(over(&run, false), Some(RunState::Failed));
         put(&mut run, "a", NodeState::Queued);

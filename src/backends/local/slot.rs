@@ -47,6 +47,8 @@ pub struct Slot {
     pub cancelled: bool,
     /// Processes of a lost run that are still there.
     pub left: Vec<i32>,
+    /// Nodes of which some process survived KILL.
+    pub unkillable: usize,
     /// Size of the journal when it was last read or written.
     pub seen: u64,
     /// Changed since it was last told to the engine.
@@ -75,6 +77,7 @@ impl Slot {
             retry_at: HashMap::new(),
             cancelled: false,
             left: Vec::new(),
+            unkillable: 0,
             dirty: Dirty::default(),
             unsettled: true,
             followers: HashMap::new(),
@@ -103,12 +106,11 @@ impl Slot {
             Hold::Other { .. } | Hold::Nobody => Ok(()),
         };
         self.seen = self.dir.journal_size();
-        match self.record.apply(&entry) {
-            Some(node) => {
-                self.dirty.nodes.insert(node);
-            }
-            None => self.dirty.run = true,
+        if let Some(node) = self.record.apply(&entry) {
+            self.dirty.nodes.insert(node);
         }
+        // a run carries the counts of its nodes
+        self.dirty.run = true;
         self.unsettled = true;
         self.release_followers();
         written

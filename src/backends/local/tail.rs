@@ -34,7 +34,7 @@ pub async fn follow(
             update,
         }))
     };
-    let mut file = None;
+    let mut file: Option<File> = None;
     let mut at = 0;
     let mut sieve = Sieve::default();
     let mut found = Vec::new();
@@ -45,51 +45,53 @@ pub async fn follow(
         let last = *ended.borrow_and_update();
         if file.is_none() {
             match File::open(&path) {
-                Ok(opened) => {
-                    let size = opened.metadata().map_or(0, |m| m.len());
-                    at = size.saturating_sub(SHOWN);
-                    file = Some(opened);
-                }
+                Ok(opened) => file = Some(opened),
                 Err(e) if e.kind() == io::ErrorKind::NotFound && !last => {}
                 Err(e) => {
-                    return send(LogUpdate::Failed(SafeText::new(format!(
-                        "{}: {e}",
-                        path.display()
-                    ))))
-                    .await;
+                    let text = format!("{}: {e}", path.display());
+                    return send(LogUpdate::Failed(SafeText::new(text))).await;
                 }
             }
         }
         if let Some(file) = &file {
-            let skipped = at;
+            let size = file.metadata().map_or(0, |m| m.len());
+            // the beginning of a long log, or what a fast writer is ahead of the reader
+            let skipped = size.saturating_sub(SHOWN).saturating_sub(at);
+            let mut resync = skipped > 0;
+            if resync {
+                at += skipped;
+                sieve = Sieve::default();
+                if first {
+                    send(LogUpdate::Replace(Vec::new())).await?;
+                    first = false;
+                }
+                let text = format!("{skipped} bytes are not shown here");
+                send(LogUpdate::Lost(SafeText::new(text))).await?;
+            }
             loop {
                 let n = match file.read_at(&mut piece, at) {
                     Ok(n) => n,
-                    Err(e) => {
-                        return send(LogUpdate::Failed(SafeText::new(e.to_string()))).await;
-                    }
+                    Err(e) => return send(LogUpdate::Failed(SafeText::new(e.to_string()))).await,
                 };
                 at += n as u64;
-                let mut out = Vec::with_capacity(n);
-                found.clear();
-                if first && skipped > 0 {
-                    send(LogUpdate::Replace(Vec::new())).await?;
-                    let text = format!("the first {skipped} bytes are not shown");
-                    send(LogUpdate::Lost(SafeText::new(text))).await?;
-                    first = false;
-                    // begin with a whole line
-                    let start = memchr::memchr(b'\n', &piece[..n]).map_or(0, |i| i + 1);
-                    sieve.feed(&piece[start..n], &mut out, &mut found);
-                } else {
-                    sieve.feed(&piece[..n], &mut out, &mut found);
+                let mut bytes = &piece[..n];
+                if resync {
+                    // go on with a whole line
+                    let start = memchr::memchr(b'\n', bytes).map_or(0, |i| i + 1);
+                    bytes = &bytes[start..];
+                    resync = false;
                 }
+                let mut out = Vec::with_capacity(bytes.len());
+                found.clear();
+                sieve.feed(bytes, &mut out, &mut found);
                 if first {
                     send(LogUpdate::Replace(out)).await?;
                     first = false;
                 } else if !out.is_empty() {
                     send(LogUpdate::Append(out)).await?;
                 }
-                if n < PIECE {
+                // a writer that never rests must not keep us from looking up
+                if n < PIECE || at >= size {
                     break;
                 }
             }
