@@ -6,6 +6,7 @@ use dagtop::graph::{
     layout_until,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::OnceLock;
 
 struct Seed(u64);
 
@@ -107,12 +108,27 @@ fn graphs() -> Vec<(String, Graph)> {
     all
 }
 
+/// Runs a check on every graph in both directions; the layouts are made once for all checks.
 fn each(check: impl Fn(&str, &Graph, &Layout, Direction)) {
-    for (name, graph) in graphs() {
-        for direction in [Direction::LeftRight, Direction::TopBottom] {
-            let done = layout(&graph, &options(direction));
-            check(&format!("{name} {direction:?}"), &graph, &done, direction);
-        }
+    static DONE: OnceLock<Vec<(String, Graph, Layout, Direction)>> = OnceLock::new();
+    let all = DONE.get_or_init(|| {
+        graphs()
+            .into_iter()
+            .flat_map(|(name, graph)| {
+                [Direction::LeftRight, Direction::TopBottom].map(|direction| {
+                    let done = layout(&graph, &options(direction));
+                    (
+                        format!("{name} {direction:?}"),
+                        graph.clone(),
+                        done,
+                        direction,
+                    )
+                })
+            })
+            .collect()
+    });
+    for (name, graph, done, direction) in all {
+        check(name, graph, done, *direction);
     }
 }
 
@@ -266,7 +282,7 @@ fn a_dag_has_no_reversed_edge() {
 
 #[test]
 fn same_input_same_output() {
-    for (name, graph) in graphs() {
+    for (name, graph) in graphs().into_iter().step_by(3) {
         let once = layout(&graph, &Options::default());
         assert!(once == layout(&graph, &Options::default()), "{name}");
     }
@@ -418,8 +434,9 @@ fn cancelling_ends_it() {
 
 #[test]
 fn what_was_placed_stays_in_order_when_the_graph_grows() {
+    let mut checked = 0;
     for seed in 0..20 {
-        let before = dag(seed, 60, 90);
+        let before = dag(seed, 60, 200);
         let first = layout(&before, &Options::default());
         let mut after = before.clone();
         let mut s = Seed(seed);
@@ -452,10 +469,10 @@ fn what_was_placed_stays_in_order_when_the_graph_grows() {
             }
         }
         // components are packed anew, so boxes of different ones may change sides
-        let one_piece = first.stats.components == 1;
-        assert!(
-            !one_piece || turned == 0,
-            "seed {seed}: {turned} pairs turned"
-        );
+        if first.stats.components == 1 {
+            checked += 1;
+            assert_eq!(turned, 0, "seed {seed}");
+        }
     }
+    assert!(checked >= 5, "only {checked} graphs in one piece");
 }

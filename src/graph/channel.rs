@@ -3,7 +3,7 @@
 //! (otherwise the two would lie on each other); among what is left free, the order with the fewest crossings wins.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
 /// Rows at both sides, each with the number of links that use it. One side has exactly one row, the hub.
 #[derive(Debug, Clone, Default)]
@@ -12,6 +12,8 @@ pub(super) struct Wire {
     pub left: Vec<(i32, u32)>,
     /// (row, links)
     pub right: Vec<(i32, u32)>,
+    /// The other half of the same star: they may touch at the hub.
+    pub sibling: Option<usize>,
 }
 
 /// Where the vertical part of a wire runs.
@@ -52,6 +54,8 @@ struct Line {
     /// Rows of the other side ascending, with the sum of links up to and including each.
     spokes: Vec<(i32, u64)>,
     straight: bool,
+    /// Rule of thumb: what goes down, the lower first; what goes up, the upper first.
+    turn: (bool, i32),
 }
 
 impl Line {
@@ -76,6 +80,11 @@ impl Line {
             hub,
             spokes,
             straight: low == high,
+            turn: match (wire.left.first(), wire.right.first()) {
+                (Some(l), Some(r)) if l.0 > r.0 => (true, l.0),
+                (Some(l), _) => (false, -l.0),
+                _ => (false, 0),
+            },
         }
     }
 
@@ -112,6 +121,13 @@ struct Packer<'a> {
     tracks: Vec<BTreeMap<i32, i32>>,
     ways: Vec<Way>,
     placed: Vec<bool>,
+    /// Wires not yet placed that have to be left of each wire.
+    waits: Vec<usize>,
+    /// Crossings that it costs to place each wire now.
+    cost: Vec<u64>,
+    queue: Queue,
+    /// Rows at which something enters or leaves, and how many links.
+    rows: HashMap<i32, u64>,
 }
 
 impl<'a> Packer<'a> {
@@ -128,7 +144,14 @@ impl<'a> Packer<'a> {
             tracks: Vec::new(),
             ways: vec![Way::Straight; n],
             placed: vec![false; n],
+            waits: vec![0; n],
+            cost: vec![0; n],
+            queue: Queue::new(),
+            rows: HashMap::new(),
         };
+        for pin in wires.iter().flat_map(|w| w.left.iter().chain(&w.right)) {
+            *p.rows.entry(pin.0).or_default() += u64::from(pin.1);
+        }
         p.find_hard();
         if p.pairwise {
             p.find_soft();
@@ -174,6 +197,9 @@ impl<'a> Packer<'a> {
                 if self.lines[b].low > self.lines[a].high {
                     break;
                 }
+                if self.wires[a].sibling == Some(b) {
+                    continue;
+                }
                 let a_first = self.lines[b].crossed(&self.wires[a].right)
                     + self.lines[a].crossed(&self.wires[b].left);
                 let b_first = self.lines[a].crossed(&self.wires[b].right)
@@ -192,128 +218,213 @@ impl<'a> Packer<'a> {
     /// Places wire after wire from left to right: always one that nothing forbids and that costs the fewest crossings.
     fn run(&mut self) {
         let n = self.wires.len();
-        let mut waits: Vec<usize> = self.hard_before.iter().map(Vec::len).collect();
-        let mut cost = vec![0u64; n];
-        for after in &self.soft_after {
-            for &(b, c) in after {
-                cost[b as usize] += c;
+        for i in 0..n {
+            self.waits[i] = self.hard_before[i].len();
+            for &(b, c) in &self.soft_after[i] {
+                self.cost[b as usize] += c;
             }
         }
-        // going down: the lower first; going up: the upper first
-        let thumb: Vec<(bool, i32)> = (0..n)
-            .map(|i| {
-                let mean = |pins: &[(i32, u32)]| {
-                    pins.iter().map(|p| i64::from(p.0)).sum::<i64>() / pins.len().max(1) as i64
-                };
-                let (l, r) = (mean(&self.wires[i].left), mean(&self.wires[i].right));
-                (l > r, if r >= l { -l as i32 } else { l as i32 })
-            })
-            .collect();
-        let mut queue = Queue::new();
         let mut open: Vec<usize> = (0..n).filter(|&i| !self.lines[i].straight).collect();
         for &i in &open {
-            if waits[i] == 0 {
-                queue.push(Reverse((cost[i], thumb[i], i)));
-            }
+            self.offer(i);
         }
-        let mut rows: Option<HashSet<i32>> = None;
         loop {
-            let next = loop {
-                match queue.pop() {
-                    Some(Reverse((c, _, i))) if self.placed[i] || c != cost[i] => {}
-                    Some(Reverse((_, _, i))) => break Some(i),
-                    None => break None,
-                }
-            };
-            let Some(i) = next else {
+            let next = self.next();
+            if next.is_none_or(|i| self.cost[i] > 0) {
                 open.retain(|&i| !self.placed[i]);
-                // a ring: the wire that is cheapest to place now takes a detour
-                let stuck = open
-                    .iter()
-                    .copied()
-                    .filter(|&i| self.ways[i] == Way::Straight)
-                    .min_by_key(|&i| (cost[i], thumb[i], i));
-                let Some(i) = stuck else { break };
-                let rows = rows.get_or_insert_with(|| {
-                    self.wires
-                        .iter()
-                        .flat_map(|w| w.left.iter().chain(&w.right))
-                        .map(|p| p.0)
-                        .collect()
-                });
-                let row = free_row(rows, self.lines[i].hub);
-                rows.insert(row);
-                let side = |pins: &[(i32, u32)]| {
-                    let all = || pins.iter().map(|p| p.0).chain([row]);
-                    (all().min().unwrap_or(row), all().max().unwrap_or(row))
-                };
-                let (low, high) = side(&self.wires[i].left);
-                let first = self.book(self.after_all(low, high), low, high);
-                self.ways[i] = Way::Detour {
+                if self.make_way(&open, next) {
+                    if let Some(i) = next {
+                        self.offer(i);
+                    }
+                    continue;
+                }
+            }
+            let Some(i) = next else { break };
+            self.placed[i] = true;
+            let line = &self.lines[i];
+            self.ways[i] = if let Way::Detour { first, row, .. } = self.ways[i] {
+                let (low, high) = span(&self.wires[i].right, row);
+                let least = self.after_wanted(i).max(first + 1);
+                Way::Detour {
                     first,
                     row,
-                    second: first,
-                };
-                self.release(i, &mut waits, &mut cost, &thumb, &mut queue);
-                continue;
-            };
-            self.placed[i] = true;
-            if let Way::Detour { first, row, .. } = self.ways[i] {
-                let all = || self.wires[i].right.iter().map(|p| p.0).chain([row]);
-                let (low, high) = (all().min().unwrap_or(row), all().max().unwrap_or(row));
-                let second = self.book(self.after_all(low, high).max(first + 1), low, high);
-                self.ways[i] = Way::Detour { first, row, second };
-                continue;
-            }
-            let (low, high) = (self.lines[i].low, self.lines[i].high);
-            let least = if self.pairwise {
-                self.after_wanted(i)
+                    second: self.book(least, low, high),
+                }
             } else {
-                self.after_all(low, high)
+                let (low, high) = (line.low, line.high);
+                let least = if self.pairwise {
+                    self.after_wanted(i)
+                } else {
+                    self.after_all(low, high)
+                };
+                let track = self.beside_sibling(i, least);
+                Way::Track(track.unwrap_or_else(|| self.book(least, low, high)))
             };
-            let track = self.book(least, low, high);
-            self.ways[i] = Way::Track(track);
-            self.release(i, &mut waits, &mut cost, &thumb, &mut queue);
+            for k in 0..self.soft_after[i].len() {
+                let (b, c) = self.soft_after[i][k];
+                self.cost[b as usize] = self.cost[b as usize].saturating_sub(c);
+                self.offer(b as usize);
+            }
+            if matches!(self.ways[i], Way::Track(_)) {
+                self.let_go(i);
+            }
         }
     }
 
-    /// Tells the wires that waited for `i` that its left part has its place.
-    fn release(
-        &mut self,
-        i: usize,
-        waits: &mut [usize],
-        cost: &mut [u64],
-        thumb: &[(bool, i32)],
-        queue: &mut Queue,
-    ) {
-        for &(b, c) in &self.soft_after[i] {
-            let b = b as usize;
-            cost[b] = cost[b].saturating_sub(c);
-            if waits[b] == 0 && !self.placed[b] {
-                queue.push(Reverse((cost[b], thumb[b], b)));
+    /// Puts a wire that may be placed into the queue, with its present cost.
+    fn offer(&mut self, i: usize) {
+        if self.waits[i] == 0 && !self.placed[i] {
+            self.queue
+                .push(Reverse((self.cost[i], self.lines[i].turn, i)));
+        }
+    }
+
+    fn next(&mut self) -> Option<usize> {
+        while let Some(Reverse((cost, _, i))) = self.queue.pop() {
+            if !self.placed[i] && cost == self.cost[i] {
+                return Some(i);
             }
         }
-        for &b in &self.hard_after[i] {
-            let b = b as usize;
-            waits[b] = waits[b].saturating_sub(1);
-            if waits[b] == 0 && !self.placed[b] {
-                queue.push(Reverse((cost[b], thumb[b], b)));
+        None
+    }
+
+    /// The left part of `i` has its place: who had to be right of it need wait no longer.
+    fn let_go(&mut self, i: usize) {
+        for k in 0..self.hard_after[i].len() {
+            let b = self.hard_after[i][k] as usize;
+            self.waits[b] = self.waits[b].saturating_sub(1);
+            self.offer(b);
+        }
+    }
+
+    /// Lets wires that block others step aside at once: if that is better than the crossings that `next` has to pay
+    /// because it is placed before those others, or if nothing else can be placed at all. Whether something changed.
+    fn make_way(&mut self, open: &[usize], next: Option<usize>) -> bool {
+        let mut best: Option<(i64, Vec<usize>)> = None;
+        let mut consider = |s: &Self, i: usize, gain: u64| {
+            if s.waits[i] == 0 || s.placed[i] {
+                return;
+            }
+            let steps: Vec<usize> = s.hard_before[i]
+                .iter()
+                .map(|&u| u as usize)
+                .filter(|&u| !s.placed[u] && s.ways[u] == Way::Straight)
+                .collect();
+            let price: u64 = steps
+                .iter()
+                .fold(0, |sum, &u| s.step_aside(u).0.saturating_add(sum));
+            let loss = i64::try_from(price)
+                .unwrap_or(i64::MAX)
+                .saturating_sub(gain as i64);
+            if !steps.is_empty() && best.as_ref().is_none_or(|b| loss < b.0) {
+                best = Some((loss, steps));
+            }
+        };
+        match next {
+            Some(j) => {
+                for &i in &self.soft_before[j] {
+                    let i = i as usize;
+                    let gain = self.soft_after[i]
+                        .iter()
+                        .find(|s| s.0 as usize == j)
+                        .map_or(0, |s| s.1);
+                    consider(self, i, gain);
+                }
+            }
+            None => open.iter().take(60).for_each(|&i| consider(self, i, 0)),
+        }
+        let Some((loss, steps)) = best else {
+            return false;
+        };
+        if next.is_some() && loss >= 0 {
+            return false;
+        }
+        for u in steps {
+            // rows may have been taken by the one before
+            let (_, row) = self.step_aside(u);
+            *self.rows.entry(row).or_default() += 1;
+            let (low, high) = span(&self.wires[u].left, row);
+            let first = self.book(self.after_all(low, high), low, high);
+            self.ways[u] = Way::Detour {
+                first,
+                row,
+                second: first,
+            };
+            self.let_go(u);
+        }
+        true
+    }
+
+    /// A free row near the port of a wire to step to, and about how many crossings that costs.
+    fn step_aside(&self, i: usize) -> (u64, i32) {
+        let port = self.wires[i].left[0].0;
+        let links: u64 = self.wires[i].left.iter().map(|p| u64::from(p.1)).sum();
+        let mut best = (u64::MAX, port);
+        for sign in [1, -1] {
+            let mut crossed = 0;
+            let row = (1..)
+                .map(|d| port + sign * d)
+                .find(|row| match self.rows.get(row) {
+                    Some(&weight) => {
+                        crossed += weight;
+                        false
+                    }
+                    None => true,
+                });
+            // to gather many ports early is the last resort
+            let many = if self.wires[i].left.len() > 1 {
+                1_000_000
+            } else {
+                0
+            };
+            let cost = crossed * links + many;
+            // on the way there it costs less than beyond
+            let ahead = (sign > 0) == (self.lines[i].high > port);
+            let cost = cost.saturating_mul(2) + u64::from(!ahead);
+            if cost < best.0 {
+                best = (cost, row.unwrap_or(port));
             }
         }
+        best
+    }
+
+    /// The track of the other half, if this half may run there too.
+    fn beside_sibling(&mut self, i: usize, least: u32) -> Option<u32> {
+        let sibling = self.wires[i].sibling?;
+        let (Way::Track(track), true) = (self.ways[sibling], self.placed[sibling]) else {
+            return None;
+        };
+        let (line, other) = (&self.lines[i], &self.lines[sibling]);
+        // all but the row at which they meet
+        let (low, high) = if line.low == other.high {
+            (line.low + 1, line.high)
+        } else {
+            (line.low, line.high - 1)
+        };
+        if track < least || !self.is_free(track as usize, low, high) {
+            return None;
+        }
+        self.tracks[track as usize].insert(low, high);
+        Some(track)
     }
 
     /// First track right of all that has to be, or had better be, left of wire `i`.
     fn after_wanted(&self, i: usize) -> u32 {
-        self.hard_before[i]
+        let hard = self.hard_before[i]
             .iter()
-            .chain(&self.soft_before[i])
             .filter_map(|&u| match self.ways[u as usize] {
                 Way::Track(t) => Some(t + 1),
                 Way::Detour { first, .. } => Some(first + 1),
                 Way::Straight => None,
-            })
-            .max()
-            .unwrap_or(0)
+            });
+        let soft = self.soft_before[i]
+            .iter()
+            .filter_map(|&u| match self.ways[u as usize] {
+                Way::Track(t) => Some(t + 1),
+                Way::Detour { second, .. } if self.placed[u as usize] => Some(second + 1),
+                _ => None,
+            });
+        hard.chain(soft).max().unwrap_or(0)
     }
 
     /// First track right of all that overlaps these rows.
@@ -345,12 +456,10 @@ impl<'a> Packer<'a> {
     }
 }
 
-/// The row nearest to `near` at which nothing enters or leaves the gutter.
-fn free_row(taken: &HashSet<i32>, near: i32) -> i32 {
-    (1..)
-        .flat_map(|d| [near + d, near - d])
-        .find(|r| !taken.contains(r))
-        .unwrap_or(near)
+/// The rows from the first to the last of some pins and one more row.
+fn span(pins: &[(i32, u32)], row: i32) -> (i32, i32) {
+    pins.iter()
+        .fold((row, row), |(low, high), p| (low.min(p.0), high.max(p.0)))
 }
 
 #[cfg(test)]
@@ -362,6 +471,7 @@ mod tests {
         Wire {
             left: left.iter().map(|&r| (r, 1)).collect(),
             right: right.iter().map(|&r| (r, 1)).collect(),
+            sibling: None,
         }
     }
 
@@ -390,10 +500,11 @@ mod tests {
     #[test]
     fn two_wires_that_change_places_use_a_free_row() {
         let (ways, _) = pack(&[wire(&[0], &[4]), wire(&[4], &[0])]);
-        let Way::Detour { first, row, second } = ways[0] else {
-            panic!("{ways:?}")
+        let (detour, straight) = match ways[..] {
+            [d @ Way::Detour { .. }, t] | [t, d @ Way::Detour { .. }] => (d, t),
+            _ => panic!("{ways:?}"),
         };
-        let Way::Track(t) = ways[1] else {
+        let (Way::Detour { first, row, second }, Way::Track(t)) = (detour, straight) else {
             panic!("{ways:?}")
         };
         assert!(first < t && t < second, "{ways:?}");

@@ -122,7 +122,11 @@ pub(super) fn draw(
     let ranks = rank::ranks(n, &links, cancelled)?;
     let mut layers = Layers::new(&ranks, &links, &back);
     let prior = prior_places(visible, part, options);
-    let crossings = order::arrange(&mut layers, &prior, cancelled)?;
+    let mut crossings = order::arrange(&mut layers, &prior, cancelled)?;
+    layers = layers.merged(&back);
+    if prior.iter().all(Option::is_none) {
+        crossings = order::polish(&mut layers, cancelled)?;
+    }
     // a self loop runs below its box
     let size: Vec<i32> = cross
         .iter()

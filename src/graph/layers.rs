@@ -1,6 +1,9 @@
 //! The layered form of one component: every link cut into segments between neighbouring ranks.
 //! Long links of one port share one chain of dummies, which branches as late as it can.
 
+/// Dummies for each box and link, on average, up to which links have chains of their own.
+const OWN_CHAINS: usize = 3;
+
 /// Boxes `0..real`, then dummies.
 pub(super) struct Layers {
     pub real: usize,
@@ -27,10 +30,19 @@ pub(super) struct Segment {
     pub back: bool,
 }
 
-/// Adjacency in one direction: (vertex, weight) of `v` are `items[start[v]..start[v + 1]]`.
+/// One end of a segment as the other end sees it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tie {
+    pub vertex: u32,
+    /// Place of the vertex in its rank, as of the latest sorting.
+    pub place: u32,
+    pub weight: u32,
+}
+
+/// Adjacency in one direction: ties of `v` are `items[start[v]..start[v + 1]]`, sorted by place once ordering began.
 pub(super) struct Neighbours {
     pub start: Vec<u32>,
-    pub items: Vec<(u32, u32)>,
+    pub items: Vec<Tie>,
 }
 
 impl Neighbours {
@@ -43,30 +55,58 @@ impl Neighbours {
             start[v + 1] += start[v];
         }
         let mut cursor = start.clone();
-        let mut items = vec![(0, 0); pairs.len()];
-        for &(a, b, w) in pairs {
-            items[cursor[a as usize] as usize] = (b, w);
+        let mut items = vec![Tie::default(); pairs.len()];
+        for &(a, vertex, weight) in pairs {
+            items[cursor[a as usize] as usize] = Tie {
+                vertex,
+                place: 0,
+                weight,
+            };
             cursor[a as usize] += 1;
         }
         Self { start, items }
     }
 
-    pub(super) fn of(&self, v: u32) -> &[(u32, u32)] {
+    pub(super) fn of(&self, v: u32) -> &[Tie] {
         &self.items[self.start[v as usize] as usize..self.start[v as usize + 1] as usize]
     }
 }
 
+/// How long links are cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Chains {
+    /// Every link has dummies of its own.
+    Own,
+    /// Links of one port share theirs.
+    Shared,
+}
+
 impl Layers {
     /// `links` lead from lower to higher rank; `back[l]` says that link `l` was turned.
+    /// Each long link gets a chain of its own, which orders better, unless that were too many dummies.
     pub(super) fn new(ranks: &[i32], links: &[(u32, u32)], back: &[bool]) -> Self {
+        let span = |l: &(u32, u32)| (ranks[l.1 as usize] - ranks[l.0 as usize] - 1).max(0) as usize;
+        let own: usize = links.iter().map(span).sum();
+        let few = own <= OWN_CHAINS * (ranks.len() + links.len());
+        Self::with(
+            ranks,
+            links,
+            back,
+            if few { Chains::Own } else { Chains::Shared },
+        )
+    }
+
+    fn with(ranks: &[i32], links: &[(u32, u32)], back: &[bool], kind: Chains) -> Self {
         let real = ranks.len();
         let mut rank: Vec<u32> = ranks.iter().map(|&r| r.max(0) as u32).collect();
-        let depth = rank.iter().copied().max().map_or(0, |r| r as usize + 1);
         // chain of each port: the dummies on the ranks after it
         let mut chains: Vec<[Vec<u32>; 2]> = vec![[Vec::new(), Vec::new()]; real];
         let mut ways = Vec::with_capacity(links.len());
         for (l, &(a, b)) in links.iter().enumerate() {
             let chain = &mut chains[a as usize][usize::from(back[l])];
+            if kind == Chains::Own {
+                chain.clear();
+            }
             let span = (rank[b as usize] - rank[a as usize]).saturating_sub(1) as usize;
             while chain.len() < span {
                 let r = rank[a as usize] + chain.len() as u32 + 1;
@@ -79,6 +119,12 @@ impl Layers {
             way.push(b);
             ways.push(way);
         }
+        Self::from_ways(real, rank, ways, back)
+    }
+
+    /// Layers from the ranks of all vertices and the ways of all links; the order is that of the vertex numbers.
+    fn from_ways(real: usize, rank: Vec<u32>, ways: Vec<Vec<u32>>, back: &[bool]) -> Self {
+        let depth = rank.iter().copied().max().map_or(0, |r| r as usize + 1);
         let mut pieces: Vec<(u32, u32, bool)> = Vec::new();
         for (l, way) in ways.iter().enumerate() {
             pieces.extend(way.windows(2).map(|p| (p[0], p[1], back[l])));
@@ -112,6 +158,55 @@ impl Layers {
             segments,
             ways,
         };
+        layers.number();
+        layers
+    }
+
+    /// Joins dummies of one port that stand side by side after the same vertex: their links run as one line.
+    /// The order stays, and so do the crossings.
+    pub(super) fn merged(&self, back: &[bool]) -> Self {
+        // the port that each dummy belongs to
+        let mut port = vec![(u32::MAX, false); self.rank.len()];
+        let mut before = vec![u32::MAX; self.rank.len()];
+        for (l, way) in self.ways.iter().enumerate() {
+            for p in way.windows(2) {
+                if self.is_dummy(p[1]) {
+                    port[p[1] as usize] = (way[0], back[l]);
+                    before[p[1] as usize] = p[0];
+                }
+            }
+        }
+        // new number of each vertex; ranks are walked in order, so what stands before a dummy has its number
+        let mut number: Vec<u32> = (0..self.rank.len() as u32).collect();
+        let mut rank = self.rank[..self.real].to_vec();
+        let mut order = Vec::with_capacity(self.order.len());
+        for (r, layer) in self.order.iter().enumerate() {
+            let mut kept: Vec<u32> = Vec::with_capacity(layer.len());
+            // of the latest vertex: its port and what stands before it
+            let mut last = None;
+            for &v in layer {
+                if !self.is_dummy(v) {
+                    last = None;
+                    kept.push(v);
+                    continue;
+                }
+                let key = (port[v as usize], number[before[v as usize] as usize]);
+                if last != Some(key) {
+                    kept.push(rank.len() as u32);
+                    rank.push(r as u32);
+                    last = Some(key);
+                }
+                number[v as usize] = rank.len() as u32 - 1;
+            }
+            order.push(kept);
+        }
+        let ways = self
+            .ways
+            .iter()
+            .map(|w| w.iter().map(|&v| number[v as usize]).collect())
+            .collect();
+        let mut layers = Self::from_ways(self.real, rank, ways, back);
+        layers.order = order;
         layers.number();
         layers
     }

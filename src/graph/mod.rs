@@ -23,6 +23,7 @@ mod rank;
 pub mod read;
 mod route;
 mod simplex;
+mod stars;
 mod types;
 mod visible;
 

@@ -2,7 +2,7 @@
 //! never taller than the fullest rank needs.
 
 use super::isotonic;
-use super::layers::Layers;
+use super::layers::{Layers, Tie};
 
 /// Sizes across the flow, in cells.
 pub(super) struct Sizes<'a> {
@@ -90,7 +90,9 @@ impl<'a> Place<'a> {
     }
 
     fn gap(&self, u: u32, v: u32) -> i32 {
-        if self.layers.is_dummy(u) || self.layers.is_dummy(v) {
+        if self.layers.is_dummy(u) && self.layers.is_dummy(v) {
+            1
+        } else if self.layers.is_dummy(u) || self.layers.is_dummy(v) {
             self.sizes.line_gap
         } else {
             self.sizes.box_gap
@@ -153,10 +155,10 @@ impl<'a> Place<'a> {
         }
     }
 
-    fn mean(&self, v: u32, side: &[(u32, u32)]) -> Option<(i32, u32)> {
+    fn mean(&self, v: u32, side: &[Tie]) -> Option<(i32, u32)> {
         let mut sum = 0i64;
         let mut weight = 0u32;
-        for &(u, _) in side {
+        for &Tie { vertex: u, .. } in side {
             let w = self.pull(u, v);
             sum += i64::from(self.row[u as usize]) * i64::from(w);
             weight += w;
@@ -165,11 +167,11 @@ impl<'a> Place<'a> {
     }
 
     /// Weighted median of the rows of the neighbours, the middle of the two middle ones.
-    fn middle(&self, v: u32, a: &[(u32, u32)], b: &[(u32, u32)]) -> Option<(i32, u32)> {
+    fn middle(&self, v: u32, a: &[Tie], b: &[Tie]) -> Option<(i32, u32)> {
         let mut rows: Vec<(i32, u32)> = a
             .iter()
             .chain(b)
-            .map(|&(u, _)| (self.row[u as usize], self.pull(u, v)))
+            .map(|&Tie { vertex: u, .. }| (self.row[u as usize], self.pull(u, v)))
             .collect();
         rows.sort_unstable();
         let total: u32 = rows.iter().map(|r| r.1).sum();

@@ -1,7 +1,8 @@
 //! Lines in cells: where ranks stand along the flow, which tracks the wires of each gutter take, and the way of each link.
 
-use super::channel::{self, Way, Wire};
-use super::layers::{Layers, Segment};
+use super::channel::{self, Way};
+use super::layers::Layers;
+use super::stars;
 use std::collections::HashMap;
 
 /// What routing has to know of the boxes.
@@ -57,7 +58,7 @@ pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) 
             x += loops * 2;
             continue;
         }
-        let (wires, of) = stars(segments, |v, b| {
+        let (wires, of) = stars::group(segments, |v, b| {
             if b {
                 back_row(boxes, row, v)
             } else {
@@ -123,44 +124,6 @@ pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) 
         end: x,
         tracks: most,
     }
-}
-
-/// Which segments share a vertical line: all of one port that leads to several places,
-/// else all single ones into one port. For each segment the index of its wire.
-fn stars(segments: &[Segment], row: impl Fn(u32, bool) -> i32) -> (Vec<Wire>, Vec<usize>) {
-    let mut outs: HashMap<(u32, bool), u32> = HashMap::new();
-    for s in segments {
-        *outs.entry((s.from, s.back)).or_default() += 1;
-    }
-    let mut known: HashMap<(bool, u32, bool), usize> = HashMap::new();
-    let mut wires: Vec<Wire> = Vec::new();
-    let mut of = Vec::with_capacity(segments.len());
-    for s in segments {
-        let fan_out = outs.get(&(s.from, s.back)).is_some_and(|&n| n > 1);
-        let key = if fan_out {
-            (true, s.from, s.back)
-        } else {
-            (false, s.to, s.back)
-        };
-        let next = wires.len();
-        let w = *known.entry(key).or_insert(next);
-        if w == next {
-            wires.push(Wire::default());
-        }
-        let wire = &mut wires[w];
-        if !fan_out || wire.left.is_empty() {
-            wire.left.push((row(s.from, s.back), s.weight));
-        } else {
-            wire.left[0].1 += s.weight;
-        }
-        if fan_out || wire.right.is_empty() {
-            wire.right.push((row(s.to, s.back), s.weight));
-        } else {
-            wire.right[0].1 += s.weight;
-        }
-        of.push(w);
-    }
-    (wires, of)
 }
 
 /// Without points that a line passes straight through, and without repeated ones.
