@@ -24,12 +24,13 @@ const LONGEST: usize = 2000;
 
 type Section = (SafeText, Vec<(SafeText, SafeText)>);
 
-/// Keeps the details of one node current for as long as they are open.
+/// Keeps the details of one node current for as long as they are open. What is over is asked about
+/// with one small request, in case somebody has it run again.
 pub async fn follow(shared: Arc<Shared>, key: NodeKey) {
+    let mut over: Option<TaskInstance> = None;
     loop {
-        match look(&shared, &key).await {
-            Ok(true) => return,
-            Ok(false) => {}
+        match look(&shared, &key, over.as_ref()).await {
+            Ok(seen) => over = seen,
             Err(Trouble::Gone(_)) => return,
             Err(Trouble::Http(error)) => {
                 let said = shared
@@ -44,14 +45,21 @@ pub async fn follow(shared: Arc<Shared>, key: NodeKey) {
     }
 }
 
-/// Says whether the node is over.
-async fn look(shared: &Shared, key: &NodeKey) -> Result<bool, Trouble> {
+/// The task instance, if it is over. Tells nothing when it is still as it was when it ended.
+async fn look(
+    shared: &Shared,
+    key: &NodeKey,
+    over: Option<&TaskInstance>,
+) -> Result<Option<TaskInstance>, Trouble> {
     let (dag, run) = (key.run.pipeline.pipeline.raw(), key.run.run.raw());
     let (task, index) = states::task_of(&key.node);
     let api = shared.api;
     let ti: TaskInstance = shared
         .json(Urgency::Now, &api.ti(dag, run, task, index))
         .await?;
+    if over.is_some_and(|o| (o.try_number, &o.state) == (ti.try_number, &ti.state)) {
+        return Ok(Some(ti));
+    }
     let mut detail = Detail {
         attempts: Vec::new(),
         sections: vec![about(&ti)],
@@ -108,9 +116,11 @@ async fn look(shared: &Shared, key: &NodeKey) -> Result<bool, Trouble> {
             })
             .await?;
     }
-    Ok(states::node_state(ti.state.as_deref()).ended())
+    let ended = states::node_state(ti.state.as_deref()).ended();
+    Ok(ended.then_some(ti))
 }
 
+/// What the run's own refresh does not tell: state, attempts and times are shown live beside it.
 fn about(ti: &TaskInstance) -> Section {
     let mut rows = Vec::new();
     let mut row = |name: &str, value: Option<String>| {
@@ -119,20 +129,8 @@ fn about(ti: &TaskInstance) -> Section {
         }
     };
     row(
-        "state",
-        Some(states::native(ti.state.as_deref()).to_string()),
-    );
-    row(
         "operator",
         ti.operator_name.clone().or_else(|| ti.operator.clone()),
-    );
-    row(
-        "tries",
-        Some(format!(
-            "{} of {}",
-            ti.try_number,
-            (ti.max_tries + 1).max(ti.try_number)
-        )),
     );
     row("pool", ti.pool.clone());
     row("queue", ti.queue.clone());
