@@ -264,3 +264,51 @@ fn idle_costs_next_to_nothing() {
     pty.send("q");
     pty.wait_exit();
 }
+
+#[test]
+fn a_key_is_answered_at_once_while_a_process_floods() {
+    let home = Home::new();
+    let file = home.pipeline(
+        r#"
+name = "flood"
+[[node]]
+id = "talker"
+run = '''
+i=0
+while :; do
+  for n in 1 2 3 4 5 6 7 8 9 10; do i=$((i+1)); echo "line $i of a log that does not end"; done
+  sleep 0.01
+done
+'''
+"#,
+    );
+    let mut pty = Pty::spawn(home.dagtop(&["run", &file]), 120, 40);
+    pty.wait_text("flood");
+    pty.send("\r");
+    pty.wait_text("of a log that does not end");
+    let sent = (pty.raw_len(), Instant::now());
+    let mut times: Vec<Duration> = Vec::new();
+    for n in 0..40 {
+        // Help opens and closes: a frame nobody else would have drawn.
+        let open = n % 2 == 0;
+        let start = Instant::now();
+        pty.send(if open { "?" } else { "q" });
+        pty.wait("the answer", |screen| {
+            screen.contents().contains("Keys in: run") == open
+        });
+        times.push(start.elapsed());
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    let rate = (pty.raw_len() - sent.0) as f64 / 1000.0 / sent.1.elapsed().as_secs_f64();
+    times.sort();
+    println!(
+        "key to screen while ~1,000 lines/s arrive (debug build): median {:?}, worst {:?}; {rate:.1} kB/s",
+        times[20], times[39]
+    );
+    // Far above what is printed: only a loop that drowns in the flood fails here.
+    assert!(times[20] < Duration::from_millis(250), "{:?}", times[20]);
+    pty.signal(Signal::TERM);
+    pty.wait_exit();
+    pty.assert_restored();
+    assert_allowed(&pty.raw());
+}
