@@ -98,7 +98,10 @@ impl App {
                 }
             }
             Command::ShowFleet => self.show(None),
-            Command::ShowAlerts => self.show(Some(Screen::Alerts)),
+            Command::ShowAlerts => {
+                self.alerts.select_at(0);
+                self.show(Some(Screen::Alerts));
+            }
             Command::ShowSystem => {
                 let mut list = ListState::default();
                 list.sync((0..watch.world.backends().count()).collect());

@@ -7,7 +7,7 @@ use tui_input::backend::crossterm::EventHandler;
 use crate::engine::Watch;
 use crate::logs::Search;
 use crate::model::SafeText;
-use crate::tui::command::{Command, Key, disabled_reason};
+use crate::tui::command::{Command, Context, Key, disabled_reason};
 use crate::tui::term::{Input, KeyPress, MouseKind};
 
 use super::{App, Effect, Level, Screen};
@@ -69,7 +69,7 @@ impl App {
             return;
         };
         // a held key moves, and does nothing else twice
-        if press.repeat && command.row().group != crate::tui::command::Group::Move {
+        if press.repeat && !moves(command) {
             return;
         }
         if self
@@ -79,7 +79,29 @@ impl App {
         {
             self.notices.dismiss();
         }
+        if !self.pin(watch) && command.row().group == crate::tui::command::Group::Act {
+            self.say(
+                Level::Bad,
+                "what was selected has just gone: nothing was done",
+            );
+            return;
+        }
         self.run_command(watch, command, Some(key), effects);
+    }
+
+    /// Selects what the last frame showed as selected; `false`: it is gone.
+    fn pin(&mut self, watch: &Watch) -> bool {
+        if self.context() == Context::Alerts {
+            return self.alerts.pin();
+        }
+        match self.stack.last_mut() {
+            None => self.fleet.list.pin(),
+            Some(Screen::Run(run)) => match watch.world.run(&run.run) {
+                Some(view) => run.pin(view),
+                None => true,
+            },
+            Some(_) => true,
+        }
     }
 
     /// Carries out a command, or says why not.
@@ -226,6 +248,23 @@ impl App {
             None => self.say(Level::Info, "copy: nothing is selected"),
         }
     }
+}
+
+/// What a held key may do again and again.
+fn moves(command: Command) -> bool {
+    matches!(
+        command,
+        Command::Up
+            | Command::Down
+            | Command::Left
+            | Command::Right
+            | Command::PageUp
+            | Command::PageDown
+            | Command::NextError
+            | Command::PrevError
+            | Command::NextMatch
+            | Command::PrevMatch
+    )
 }
 
 /// Edits a line as a shell would.

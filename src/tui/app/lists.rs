@@ -1,6 +1,6 @@
 //! A list in which something is selected: by id, so that it stays selected when rows move.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 /// Which row of a list is meant when its own is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct ListState<T> {
     at: usize,
     /// First row shown and number of rows shown in the last frame.
     seen: Cell<(usize, usize)>,
+    /// What the last frame showed as selected.
+    drawn: RefCell<Option<T>>,
 }
 
 impl<T> Default for ListState<T> {
@@ -29,6 +31,7 @@ impl<T> Default for ListState<T> {
             selected: None,
             at: 0,
             seen: Cell::new((0, 0)),
+            drawn: RefCell::new(None),
         }
     }
 }
@@ -84,6 +87,25 @@ impl<T: Clone + PartialEq> ListState<T> {
     /// Remembers what a frame showed.
     pub fn saw(&self, top: usize, rows: usize) {
         self.seen.set((top, rows));
+        self.drawn.replace(self.selected.clone());
+    }
+
+    /// A key speaks of what was on screen when it was pressed: selects that again when it has moved since.
+    /// `false`: it is gone, so the key speaks of nothing.
+    pub fn pin(&mut self) -> bool {
+        let Some(drawn) = self.drawn.take() else {
+            return true;
+        };
+        if self.selected.as_ref() == Some(&drawn) {
+            return true;
+        }
+        match self.order.iter().position(|o| *o == drawn) {
+            Some(at) => {
+                self.select_at(at);
+                true
+            }
+            None => false,
+        }
     }
 
     /// Rows of a page, as last drawn.

@@ -303,6 +303,3 @@ impl App {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -191,5 +191,8 @@ impl App {
         let at = ring.iter().position(|p| p == pane).unwrap_or_default();
         let step = if forward { 1 } else { ring.len() - 1 };
         *pane = ring[(at + step) % ring.len()];
+        if *pane == Pane::Alerts {
+            self.alerts.select_at(0);
+        }
     }
 }

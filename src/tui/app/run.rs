@@ -1,6 +1,6 @@
 //! The run screen: what is selected in it, what is folded, how it is laid out.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -76,10 +76,11 @@ pub struct RunScreen {
     /// Upper left corner of the graph, and first row of the list, in the last frame.
     pub corner: Cell<Option<(i32, i32)>>,
     pub top: Cell<usize>,
+    /// What the last frame showed as selected.
+    pub drawn: RefCell<Option<NodeId>>,
     /// What is typed to find a node.
     pub find: tui_input::Input,
     pub finding: bool,
-    pub found: String,
 }
 
 impl RunScreen {
@@ -102,9 +103,9 @@ impl RunScreen {
             shape: None,
             corner: Cell::new(None),
             top: Cell::new(0),
+            drawn: RefCell::new(None),
             find: tui_input::Input::default(),
             finding: false,
-            found: String::new(),
         }
     }
 
@@ -127,6 +128,20 @@ impl RunScreen {
         let node = self.node(view)?;
         let attempt = self.attempt.unwrap_or(node.attempt);
         Some(self.run.node(&node.id).log(attempt))
+    }
+
+    /// As [`super::ListState::pin`].
+    pub fn pin(&mut self, view: &RunView) -> bool {
+        match self.drawn.take() {
+            Some(drawn) if self.selected.as_ref() != Some(&drawn) => {
+                let there = view.nodes.contains_key(&drawn) || self.tree.is_group(&drawn);
+                if there {
+                    self.select(drawn);
+                }
+                there
+            }
+            _ => true,
+        }
     }
 
     pub fn select(&mut self, id: NodeId) {

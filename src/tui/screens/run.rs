@@ -115,6 +115,7 @@ fn main(
             .put(text, theme[Token::Muted]);
         return;
     }
+    screen.drawn.replace(screen.selected.clone());
     match screen.view {
         View::Graph => run_graph::draw(app, screen, view, theme, buf, inner, focused),
         View::List => run_list::draw(app, screen, view, theme, buf, inner, focused),
