@@ -244,9 +244,7 @@ fn an_emergency_stop_wants_the_name_typed_anywhere() {
 #[test]
 fn where_a_run_can_not_be_paused_its_pipeline_is_and_it_says_so() {
     let session = at("p,PLAN", WIDE);
-    session
-        .sees("Airflow can't pause a run")
-        .sees("This one takes the pipeline");
+    session.sees("Airflow can't pause a run: this takes the pipeline");
     assert_eq!(
         session.plans()[0].target,
         Target::Pipeline(orders_run().pipeline)

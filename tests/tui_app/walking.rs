@@ -149,7 +149,7 @@ fn a_key_for_something_that_has_just_gone_does_nothing() {
 fn filter_then_enter_opens_what_was_found() {
     let mut session = at("/,=custo", WIDE);
     assert_eq!(session.app.fleet.list.order.len(), 1);
-    session.keys("enter").sees("1 match");
+    session.keys("enter").sees("1 of them match");
     session.keys("enter").sees("customers_sync / 7");
     // esc, esc: back to the fleet, then all rows again
     session.keys("esc esc");

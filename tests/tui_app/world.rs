@@ -15,7 +15,7 @@ pub fn ago(minutes: i64) -> DateTime<Utc> {
     now() - Duration::minutes(minutes)
 }
 
-fn info(name: &str, kind: &'static str) -> BackendInfo {
+pub fn info(name: &str, kind: &'static str) -> BackendInfo {
     BackendInfo {
         id: BackendId::new(name),
         name: SafeText::new(name),

@@ -165,7 +165,7 @@ pub fn draft(watch: &Watch, action: Action, subject: &Subject) -> Result<Draft, 
     })?;
     let mut targets = Vec::new();
     let mut caution = None;
-    let mut refused: Option<String> = None;
+    let mut refused = None;
     for kind in kinds {
         let Some(target) = subject.target(kind) else {
             continue;
@@ -176,12 +176,7 @@ pub fn draft(watch: &Watch, action: Action, subject: &Subject) -> Result<Draft, 
             Support::But(_) => {}
             Support::No { why, nearest } => {
                 if targets.is_empty() && refused.is_none() {
-                    refused = Some(match nearest {
-                        Some((other, kind)) => {
-                            format!("{why}; nearest: {} the {}", other.word(), kind_word(kind))
-                        }
-                        None => why.into_owned(),
-                    });
+                    refused = Some((why, nearest));
                 }
                 continue;
             }
@@ -189,7 +184,13 @@ pub fn draft(watch: &Watch, action: Action, subject: &Subject) -> Result<Draft, 
         targets.push(target);
     }
     let Some(first) = targets.first() else {
-        return refuse(refused.unwrap_or_else(|| "nothing is selected".into()));
+        return refuse(match refused {
+            None => "nothing is selected".into(),
+            Some((why, None)) => why.into_owned(),
+            Some((why, Some((other, kind)))) => {
+                format!("{why}; nearest: {} the {}", other.word(), kind_word(kind))
+            }
+        });
     };
     if let Some(pending) = watch.world.pending_action(first) {
         return refuse(format!(
@@ -198,8 +199,8 @@ pub fn draft(watch: &Watch, action: Action, subject: &Subject) -> Result<Draft, 
             first.label()
         ));
     }
-    if let Some(why) = refused {
-        let instead = format!("{why}. This one takes the {}", kind_word(first.kind()));
+    if let Some((why, _)) = refused {
+        let instead = format!("{why}: this takes the {}", kind_word(first.kind()));
         caution = Some(caution.map_or(instead.clone(), |c| format!("{instead}. {c}")));
     }
     let scope = Scope {

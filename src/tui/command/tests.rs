@@ -25,6 +25,7 @@ fn every_command_has_one_line_with_words_for_it() {
             row.name
         );
         assert!(row.short.len() <= 16, "{} is for a narrow line", row.short);
+        assert!(row.doc.len() <= 56, "{} is cut at 80 columns", row.doc);
         assert!(!row.keys.is_empty(), "{} has no key", row.name);
         assert_eq!(row.command.row().name, row.name);
     }

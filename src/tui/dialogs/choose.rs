@@ -71,7 +71,7 @@ impl Choose {
     }
 
     pub(crate) fn draw(&self, _watch: &Watch, theme: &Theme, buf: &mut Buffer, area: Rect) {
-        let title = [(" set state ", theme[Token::Title])];
+        let title = [("set state", theme[Token::Title])];
         let inner = popup::draw(buf, area, theme, &title, 56, 6);
         let target = self
             .drafts
@@ -137,7 +137,7 @@ impl NoteLine {
     }
 
     pub(crate) fn draw(&self, _watch: &Watch, theme: &Theme, buf: &mut Buffer, area: Rect) {
-        let title = [(" note ", theme[Token::Title])];
+        let title = [("note", theme[Token::Title])];
         let inner = popup::draw(buf, area, theme, &title, 66, 4);
         let target = self
             .drafts

@@ -30,7 +30,7 @@ impl Confirm {
     ) {
         let width = area.width.saturating_sub(6).min(WIDTH);
         let columns = usize::from(width).max(10);
-        let head = self.head(watch, theme);
+        let head = self.head(watch, theme, columns);
         let list = self.list(watch, theme, columns);
         let foot = self.foot(watch, theme, columns);
         let fixed = u16::try_from(head.len() + foot.len() + 1).unwrap_or(u16::MAX);
@@ -87,7 +87,7 @@ impl Confirm {
         }
     }
 
-    fn head(&self, watch: &Watch, theme: &Theme) -> Vec<Line> {
+    fn head(&self, watch: &Watch, theme: &Theme, columns: usize) -> Vec<Line> {
         let mut lines = Vec::new();
         match self.items.as_slice() {
             [item] if self.refused.is_empty() => {
@@ -104,7 +104,13 @@ impl Confirm {
             }
         }
         if let Some(caution) = self.items.first().and_then(|i| i.draft.caution.as_ref()) {
-            lines.push(vec![(caution.as_str().to_owned(), theme[Token::Warning])]);
+            wrapped(
+                &mut lines,
+                caution.as_str(),
+                "",
+                columns,
+                theme[Token::Warning],
+            );
         }
         lines.push(Vec::new());
         lines
@@ -114,10 +120,8 @@ impl Confirm {
         let mut lines = Vec::new();
         let many = self.items.len() + self.refused.len() > 1;
         for item in &self.items {
-            if many {
-                if let Some(target) = item.draft.target() {
-                    lines.push(target_line(target, watch, theme));
-                }
+            if let Some(target) = item.draft.target().filter(|_| many) {
+                lines.push(target_line(target, watch, theme));
             }
             let indent = if many { "  " } else { "" };
             if self.stage != Stage::Results && Self::gone(watch, item) {

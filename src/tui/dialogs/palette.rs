@@ -151,7 +151,7 @@ impl Palette {
         area: Rect,
     ) {
         let height = area.height.saturating_sub(6).min(18);
-        let title = [(" command ", theme[Token::Title])];
+        let title = [("command", theme[Token::Title])];
         let inner = popup::draw(
             buf,
             area,

@@ -22,6 +22,12 @@ pub fn draw(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, area: Rec
         }
         return;
     }
+    if app.fleet.list.order.is_empty() {
+        let (main, side) = frame::beside(area, super::has_sidebar(app.size));
+        table(app, watch, theme, buf, main);
+        frame::alerts(app, watch, theme, buf, side, false);
+        return;
+    }
     let height = (area.height / 4).clamp(6, 14);
     let upper = Rect {
         height: area.height - height,
@@ -53,7 +59,7 @@ fn table(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, area: Rect) 
     let mut how = " worst first".to_owned();
     if app.fleet.filtered() {
         how = format!(
-            " {} match \"{}\"",
+            " {} of them match \"{}\"",
             order.len(),
             app.fleet.filter.value().trim()
         );

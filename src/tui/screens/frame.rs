@@ -117,6 +117,11 @@ pub fn bottom_line(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, ar
         );
         return;
     }
+    if app.dialog.is_some() {
+        let hints = [("esc", "no, leave everything as it is")];
+        hints::draw(buf, area, theme, &hints);
+        return;
+    }
     if let Some(line) = app.notices.current() {
         let (glyph, style) = match line.level {
             Level::Info => (theme.glyphs.dot, theme[Token::Text]),

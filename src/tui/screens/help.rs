@@ -76,7 +76,7 @@ pub fn draw(
                     )
                     .skip(1);
                 pen.put(row.doc, theme[Token::Text]);
-                if row.danger {
+                if row.danger && pen.room() > 14 {
                     pen.put(" (asks first)", theme[Token::Muted]);
                 }
             }

@@ -1,0 +1,125 @@
+//! What the screen costs: bytes to the terminal, work for a frame. Counts, not seconds.
+
+use std::cell::Cell;
+
+use dagtop::model::*;
+use dagtop::tui::screens;
+use dagtop::tui::term::{Caps, ColorDepth, Screen};
+use ratatui::layout::Size;
+
+use crate::places::{PLACES, at};
+use crate::session::Session;
+use crate::world::{self, Builder, key};
+
+fn caps(color: ColorDepth) -> Caps {
+    Caps {
+        color,
+        unicode: true,
+        sync_output: true,
+        ssh: true,
+        tmux: false,
+        dumb: false,
+    }
+}
+
+/// Bytes that a frame sends after what was on screen before.
+struct Wire {
+    screen: Screen<Vec<u8>>,
+}
+
+impl Wire {
+    fn new(session: &Session) -> Self {
+        let (width, height) = session.size;
+        let size = Box::new(move || Size::new(width, height));
+        let screen = Screen::new(Vec::new(), &caps(ColorDepth::Ansi16), size).unwrap();
+        let mut wire = Self { screen };
+        wire.bytes(session);
+        wire
+    }
+
+    fn bytes(&mut self, session: &Session) -> usize {
+        let sent = self
+            .screen
+            .draw(|frame| screens::draw(&session.app, &session.watch, &session.theme, frame));
+        sent.unwrap().bytes
+    }
+}
+
+/// Many pipelines that all went well.
+fn healthy(count: usize) -> Session {
+    let mut b = Builder::new(vec![world::info("prod-airflow", "airflow")]);
+    b.up("prod-airflow", "Airflow 3.3.2", 41_000);
+    for i in 0..count {
+        let pipeline = key("prod-airflow", &format!("pipeline_{i:04}"));
+        b.pipeline(Pipeline::new(pipeline.clone()))
+            .past(&pipeline, 3, 5);
+    }
+    Session::new(b.done(), (120, 40))
+}
+
+#[test]
+fn an_unchanged_screen_sends_nothing() {
+    for (name, keys) in PLACES {
+        let session = at(keys, (120, 40));
+        let mut wire = Wire::new(&session);
+        assert_eq!(wire.bytes(&session), 0, "{name}");
+    }
+}
+
+#[test]
+fn a_cursor_move_is_cheap() {
+    let mut session = healthy(200);
+    session.keys("j");
+    let mut wire = Wire::new(&session);
+    let mut most = 0;
+    for _ in 0..10 {
+        session.quick("j");
+        most = most.max(wire.bytes(&session));
+    }
+    println!("cursor move at 120x40: at most {most} bytes");
+    assert!(most > 0 && most <= 256, "{most} bytes");
+}
+
+#[test]
+fn a_second_that_passes_is_cheap() {
+    let mut session = at("", (120, 40));
+    let mut wire = Wire::new(&session);
+    session.wait(1000);
+    let bytes = wire.bytes(&session);
+    println!("a second at 120x40: {bytes} bytes");
+    assert!(bytes <= 128, "{bytes} bytes");
+}
+
+#[test]
+fn a_flood_of_events_does_not_move_the_rows_between_two_frames() {
+    let mut session = healthy(50);
+    let order = session.app.fleet.list.order.clone();
+    let computed = Cell::new(0);
+    for i in 0..1000 {
+        let pipeline = key("prod-airflow", &format!("pipeline_{:04}", i % 50));
+        let stamped = Stamped {
+            backend: BackendId::new("prod-airflow"),
+            at: session.now,
+            event: Event::Runs {
+                list: vec![world::running(&pipeline, "now", 1)],
+            },
+        };
+        let changes = session.watch.apply(&stamped);
+        session.send(dagtop::tui::app::Msg::World(changes));
+    }
+    // rows are computed when a frame is due, once for each state of the world
+    assert_eq!(session.app.fleet.list.order, order);
+    for _ in 0..5 {
+        computed.set(computed.get() + usize::from(session.watch.refresh(session.now)));
+    }
+    assert_eq!(computed.get(), 1);
+}
+
+#[test]
+fn a_thousand_pipelines_draw_only_what_is_in_view() {
+    let session = healthy(1000);
+    let screen = session.screen();
+    let rows = screen.lines().filter(|l| l.contains("pipeline_")).count();
+    assert!(rows < 40, "{rows}");
+    session.sees("pipelines 1,000");
+}
