@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use futures_util::StreamExt as _;
 
 use crate::config::{self, Config, Paths};
 use crate::model::SafeText;
 use crate::tui::app::{Settings, View};
 use crate::tui::monitor::Monitor;
 use crate::tui::term::session::{self, SessionOptions, tty_size};
+use crate::tui::term::signals::{self, Signal};
 use crate::tui::term::{Caps, guard};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::format::Zone;
@@ -81,7 +83,11 @@ pub(super) async fn watch(session: Session, screen: Screen) -> anyhow::Result<Ex
             if driven == 1 { "run" } else { "runs" }
         ));
     }
-    monitor.into_engine().shutdown(GRACE).await;
+    // ctrl-c again means now
+    tokio::select! {
+        () = monitor.into_engine().shutdown(GRACE) => {}
+        () = impatience() => say("left at once; what was still going is shown as lost next time"),
+    }
     let exit = ended.context("can't use this terminal")?;
     if sent > 0 && !exit.hung_up {
         let path = config::Paths::discover(None)?.state_dir.join("audit.jsonl");
@@ -96,6 +102,18 @@ pub(super) async fn watch(session: Session, screen: Screen) -> anyhow::Result<Ex
         ));
     }
     Ok(Exit::Code(u8::try_from(exit.code).unwrap_or(1)))
+}
+
+/// Ready when somebody asks a second time for the end.
+async fn impatience() {
+    let Ok(mut signals) = signals::listen() else {
+        return std::future::pending().await;
+    };
+    loop {
+        if let Some(Signal::Interrupt | Signal::Terminate) = signals.next().await {
+            return;
+        }
+    }
 }
 
 /// A last line for whoever is still there.

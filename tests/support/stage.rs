@@ -95,9 +95,9 @@ impl Stage {
             run.started_at = Some(start);
             run.ended_at = Some(start + Duration::seconds(300 + (back * 37) % 120));
             run.state = RunState::Succeeded;
-            if back == 0 && n % 50 == 0 {
+            if back == 0 && n.is_multiple_of(50) {
                 run.state = RunState::Failed;
-            } else if back == 0 && n % 10 == 0 {
+            } else if back == 0 && n.is_multiple_of(10) {
                 run.state = RunState::Running;
                 run.ended_at = None;
             }
