@@ -1,5 +1,7 @@
 //! What surrounds the DAGs: pools, the health of Airflow's own parts, import errors and warnings.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use crate::backends::EngineGone;
@@ -114,7 +116,7 @@ async fn queues(shared: &Shared, pools: Vec<Pool>) -> Result<(), Trouble> {
             held_by: held_by(pool),
         })
         .collect();
-    shared.memory().full_pools = pools
+    let full_pools: HashMap<String, SafeText> = pools
         .iter()
         .filter(|p| full.contains(&p.name.as_str()))
         .map(|pool| {
@@ -128,6 +130,40 @@ async fn queues(shared: &Shared, pools: Vec<Pool>) -> Result<(), Trouble> {
         })
         .collect();
     shared.emit(Event::Queues(queues)).await?;
+    Ok(waits(shared, full_pools).await?)
+}
+
+/// Remembers which pools are full, and tells of waiting tasks in view what they wait for now.
+async fn waits(shared: &Shared, full_pools: HashMap<String, SafeText>) -> Result<(), EngineGone> {
+    let mut events = Vec::new();
+    {
+        let mut memory = shared.memory();
+        memory.full_pools.clone_from(&full_pools);
+        for (run, open) in &mut memory.open {
+            let mut list = Vec::new();
+            for node in open.nodes.values_mut().filter(|n| n.native == "scheduled") {
+                let waits_for = node
+                    .pool
+                    .as_ref()
+                    .and_then(|p| full_pools.get(p.as_str()))
+                    .cloned();
+                if node.waits_for != waits_for {
+                    node.waits_for = waits_for;
+                    list.push(node.clone());
+                }
+            }
+            if !list.is_empty() {
+                events.push(Event::Nodes {
+                    run: run.clone(),
+                    list,
+                    complete: false,
+                });
+            }
+        }
+    }
+    for event in events {
+        shared.emit(event).await?;
+    }
     Ok(())
 }
 

@@ -14,6 +14,9 @@ use super::error::{self, HttpError, Place};
 const ERROR_BODY: usize = 64 << 10;
 /// So much is decompressed at a time: bounds what a bomb can take (gzip expands up to 1032 times).
 const SLICE: usize = 4 << 10;
+/// The same for what is read piece by piece, and how much is given out at once.
+const PIECE_IN: usize = 256;
+const PIECE_OUT: usize = 64 << 10;
 
 /// A good answer.
 pub struct Answer<'a> {
@@ -21,6 +24,8 @@ pub struct Answer<'a> {
     place: Place,
     response: reqwest::Response,
     decoder: Option<GzDecoder<Vec<u8>>>,
+    /// Compressed bytes that have come and are not yet given out.
+    waiting: Vec<u8>,
 }
 
 /// Sorts an answer by its status.
@@ -46,6 +51,7 @@ pub(super) async fn open(
         place: place.clone(),
         response,
         decoder: gzip.then(|| GzDecoder::new(Vec::new())),
+        waiting: Vec::new(),
     };
     let code = status.as_u16();
     if status.is_success() {
@@ -95,23 +101,33 @@ impl Answer<'_> {
         &self.place
     }
 
-    /// The next piece, decompressed; `None` at the end. Not capped: for what is read piece by piece.
+    /// The next piece, decompressed, of at most some hundred KB; `None` at the end. The sum is not
+    /// capped: for what is read piece by piece.
     pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, HttpError> {
         loop {
-            let Some(raw) = self.raw().await? else {
-                return self.rest();
-            };
-            let piece = match &mut self.decoder {
-                None => raw.to_vec(),
-                Some(decoder) => {
-                    let mut piece = Vec::new();
-                    for slice in raw.chunks(SLICE) {
-                        decoder.write_all(slice).map_err(|_| broken(&self.place))?;
-                        piece.append(decoder.get_mut());
-                    }
-                    piece
+            if self.waiting.is_empty() {
+                let Some(raw) = self.raw().await? else {
+                    return self.rest();
+                };
+                if self.decoder.is_none() {
+                    return Ok(Some(raw.to_vec()));
                 }
+                self.waiting = raw.to_vec();
+            }
+            let Some(decoder) = &mut self.decoder else {
+                return Ok(Some(std::mem::take(&mut self.waiting)));
             };
+            let mut piece = Vec::new();
+            let mut used = 0;
+            for slice in self.waiting.chunks(PIECE_IN) {
+                decoder.write_all(slice).map_err(|_| broken(&self.place))?;
+                piece.append(decoder.get_mut());
+                used += slice.len();
+                if piece.len() >= PIECE_OUT {
+                    break;
+                }
+            }
+            self.waiting.drain(..used);
             if !piece.is_empty() {
                 return Ok(Some(piece));
             }

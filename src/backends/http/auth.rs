@@ -15,7 +15,7 @@ use crate::config::Secret;
 
 /// Not renewed more often than this: a server that takes no credentials at all must not be asked
 /// twice for everything.
-const RENEWAL: Duration = Duration::from_secs(15);
+const RENEWAL: Duration = Duration::from_secs(10);
 
 /// How a client says who it is.
 #[derive(Clone, Debug)]

@@ -142,11 +142,8 @@ up() {
       service "$home" dag-processor airflow dag-processor
     else
       timeout 180 airflow db migrate >"$home/out/migrate.log" 2>&1 || die "airflow db migrate failed: $(tail -3 "$home/out/migrate.log")"
-      local role
-      for role in Admin Viewer; do
-        timeout 180 airflow users create -u "$(echo $role | tr A-Z a-z)" -p "$password" -r $role -f lab -l lab -e "$role@localhost" \
-          >>"$home/out/migrate.log" 2>&1 || die "airflow users create failed: $(tail -3 "$home/out/migrate.log")"
-      done
+        timeout 180 airflow users create -u admin -p "$password" -r Admin -f lab -l lab -e admin@localhost \
+        >>"$home/out/migrate.log" 2>&1 || die "airflow users create failed: $(tail -3 "$home/out/migrate.log")"
       service "$home" webserver airflow webserver --hostname 127.0.0.1 --port "$port"
       service "$home" scheduler airflow scheduler --skip-serve-logs
     fi
