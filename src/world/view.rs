@@ -120,7 +120,7 @@ impl RunView {
     }
 
     /// The node to look at first: the earliest failure, because later ones often follow from it;
-    /// else the earliest retry; else what runs longest.
+    /// else the earliest retry; else what runs longest; else what is held up.
     pub fn worst_node(&self) -> Option<&Node> {
         let earliest = |wanted: fn(&Node) -> bool| {
             self.nodes.values().filter(|n| wanted(n)).min_by_key(|n| {
@@ -136,6 +136,9 @@ impl RunView {
             .or_else(|| earliest(|n| n.state == NodeState::Failed))
             .or_else(|| earliest(|n| n.state == NodeState::Retrying))
             .or_else(|| earliest(|n| n.state == NodeState::Running))
+            .or_else(|| earliest(|n| n.state == NodeState::Paused))
+            .or_else(|| earliest(|n| n.state == NodeState::Waiting))
+            .or_else(|| earliest(|n| n.state == NodeState::Queued))
     }
 
     /// Overall progress, 0.0 to 1.0: ended nodes plus what running ones report. `None` if unknown.

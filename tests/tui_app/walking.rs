@@ -32,7 +32,7 @@ fn enter_opens_the_run_at_the_failing_node_with_its_traceback() {
     assert_eq!(run.selected, Some(NodeId::new("load")));
     session
         .sees("failing at load")
-        .sees("12 of 14 done")
+        .sees("9 of 14 done")
         .sees("Traceback (most recent call last)")
         .sees("File \"/opt/airflow/plugins/spark.py\", line 41, in submit")
         .sees("2nd try");

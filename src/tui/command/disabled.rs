@@ -2,7 +2,7 @@
 
 use crate::engine::Watch;
 use crate::model::{Action, Reach, SafeText};
-use crate::tui::app::{App, Pane, Screen, View, draft};
+use crate::tui::app::{App, draft};
 
 use super::{Command, Context};
 
@@ -85,19 +85,23 @@ pub fn disabled_reason(command: Command, app: &App, watch: &Watch) -> Option<Saf
         Command::PrevAttempt | Command::NextAttempt if !app.has_attempts(watch) => {
             because("there is only one attempt")
         }
+        Command::Expand | Command::ExpandAll | Command::CollapseAll if !has_groups(app, watch) => {
+            because("this run has no groups")
+        }
         Command::OlderRun if app.other_run(watch, true).is_none() => {
             because("there is no older run that is known")
         }
         Command::NewerRun if app.other_run(watch, false).is_none() => {
             because("this is the newest run")
         }
-        Command::Left | Command::Right if in_list(app) && context == Context::Run => None,
         _ => None,
     }
 }
 
-fn in_list(app: &App) -> bool {
-    matches!(app.stack.last(), Some(Screen::Run(run)) if run.view == View::List && run.pane == Pane::Main)
+fn has_groups(app: &App, watch: &Watch) -> bool {
+    app.run_screen()
+        .and_then(|run| watch.world.run(&run.run)?.topology.as_ref())
+        .is_some_and(|t| !t.groups.is_empty())
 }
 
 fn action_reason(action: Action, app: &App, watch: &Watch) -> Option<SafeText> {

@@ -156,6 +156,10 @@ fn now(
                 None => pen.put(&format!(" {}", super::why::ended_how(node)), muted),
             };
         }
+        (Health::Running, Some(node)) if node.state != NodeState::Running => {
+            let text = format!("{} {}", node.name, node.state.word());
+            pen.fill(&text, theme.state(node.state));
+        }
         (Health::Running, Some(node)) => {
             let fraction = node
                 .progress

@@ -123,7 +123,7 @@ fn empty(
             Some(run) if run.nodes.is_empty() => {
                 "its nodes are not known yet; enter opens the run".to_owned()
             }
-            _ => "no node needs a look; enter opens the run".to_owned(),
+            _ => "nothing in it needs a look; enter opens it".to_owned(),
         };
     };
     match (key, log) {

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use crate::analytics::usual_duration;
 use crate::engine::Watch;
-use crate::model::{NodeState, Target};
+use crate::model::{NodeCounts, NodeState, Target};
 use crate::tui::app::{App, Pane, RunScreen, View};
 use crate::tui::theme::{Theme, Token};
 use crate::tui::widgets::panel::Panel;
@@ -154,7 +154,7 @@ fn title(
         let text = format!(
             " {} {} of {} done",
             theme.glyphs.dot,
-            format::count(counts.ended().into()),
+            format::count(well_ended(&counts).into()),
             format::count(counts.total().into())
         );
         all.push((text, theme[Token::Text]));
@@ -207,6 +207,19 @@ fn title(
         all.insert(1, (format!(" / {id}"), theme[Token::Title]));
     }
     all
+}
+
+/// Nodes that have done what they should: what failed or never ran is not done.
+fn well_ended(counts: &NodeCounts) -> u32 {
+    [
+        NodeState::Succeeded,
+        NodeState::Warned,
+        NodeState::Cached,
+        NodeState::Skipped,
+    ]
+    .map(|state| counts.of(state))
+    .into_iter()
+    .sum()
 }
 
 fn gone(screen: &RunScreen, theme: &Theme, buf: &mut Buffer, area: Rect) {

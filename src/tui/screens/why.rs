@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::analytics::usual_duration;
-use crate::diagnosis::{Evidence, diagnose};
+use crate::diagnosis::{Class, Evidence, diagnose};
 use crate::engine::Watch;
 use crate::model::{Health, Node, NodeState};
 use crate::tui::widgets::format::{self, Zone};
@@ -129,7 +129,11 @@ fn cause(watch: &Watch, run: &RunView, node: &Node) -> Option<String> {
     if !found.evidence.is_empty() {
         text += &format!(" ({})", found.evidence);
     }
-    Some(text + &format!("; try: {}", found.advice))
+    // "read the log" is no advice beside the log
+    if found.class != Class::Unknown {
+        text += &format!("; try: {}", found.advice);
+    }
+    Some(text)
 }
 
 /// Nothing failed: how far, how fast, what it waits for.
@@ -153,6 +157,7 @@ fn going(
         parts.push(format!("{} waits for {}", waits.0.name, waits.1));
     }
     if !run.health.active() {
+        ended(watch, run, now, parts);
         return;
     }
     if let Some(node) = node.filter(|n| n.state == NodeState::Running) {
@@ -176,6 +181,26 @@ fn going(
             format::duration(usual)
         ));
     }
+}
+
+/// It is over and nothing failed.
+fn ended(watch: &Watch, run: &RunView, now: DateTime<Utc>, parts: &mut Vec<String>) {
+    let Some(at) = run.run.ended_at else {
+        return;
+    };
+    let took = run
+        .run
+        .elapsed(now)
+        .map(|t| format!(", took {}", format::duration(t)));
+    let usual = usual_duration(watch.world.runs_of(&run.run.key.pipeline))
+        .map(|t| format!(" of usual {}", format::duration(t)));
+    parts.push(format!(
+        "{} {}{}{}",
+        run.health.word(),
+        format::age(at, now),
+        took.unwrap_or_default(),
+        usual.unwrap_or_default()
+    ));
 }
 
 fn last_good(watch: &Watch, run: &RunView) -> Option<DateTime<Utc>> {
