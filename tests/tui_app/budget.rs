@@ -123,3 +123,33 @@ fn a_thousand_pipelines_draw_only_what_is_in_view() {
     assert!(rows < 40, "{rows}");
     session.sees("pipelines 1,000");
 }
+
+#[test]
+#[ignore = "prints a time, asserts nothing: debug builds say little"]
+fn time_of_a_frame() {
+    let mut session = healthy(1000);
+    session.resize(200, 60);
+    let mut failing = Session::new(world::world(), (200, 60));
+    failing.keys("j k");
+    let mut run = Session::new(world::world(), (200, 60));
+    run.keys("enter");
+    for (name, session) in [
+        ("1000 healthy", &session),
+        ("failing", &failing),
+        ("run", &run),
+    ] {
+        let area = ratatui::layout::Rect::new(0, 0, 200, 60);
+        let mut buffer = ratatui::buffer::Buffer::empty(area);
+        let start = std::time::Instant::now();
+        for _ in 0..50 {
+            screens::draw_in(
+                &session.app,
+                &session.watch,
+                &session.theme,
+                &mut buffer,
+                area,
+            );
+        }
+        println!("{name}: {:?} a frame", start.elapsed() / 50);
+    }
+}

@@ -468,6 +468,20 @@ fn what_rests_under_the_cursor_is_asked_for() {
 }
 
 #[test]
+fn a_world_at_rest_is_drawn_once_a_minute() {
+    let mut session = Session::new(world::empty(Some(Reach::Up)), WIDE);
+    session.wait(1000);
+    let step = |s: &Session| s.app.next_wake(&s.watch) - s.now;
+    assert!(
+        step(&session) <= Duration::seconds(1),
+        "it has only just changed"
+    );
+    session.wait(70_000);
+    assert!(step(&session) > Duration::seconds(1), "{}", step(&session));
+    session.sees("03:15 UTC").sees_not("03:15:");
+}
+
+#[test]
 fn nobody_looks_nobody_ticks() {
     let mut session = at("", WIDE);
     session.wait(400);

@@ -306,12 +306,8 @@ impl App {
     }
 
     fn start_filter(&mut self) {
-        if self.stack.is_empty() {
-            self.fleet.pane = Pane::Main;
-            self.fleet.typing = true;
-        } else {
-            self.say(Level::Info, "the filter is on the fleet; 1 goes there");
-        }
+        self.fleet.pane = Pane::Main;
+        self.fleet.typing = true;
     }
 
     fn start_search(&mut self) {

@@ -169,6 +169,8 @@ pub struct App {
     last_action: u64,
     /// Something that the order of rows depends on may have changed.
     dirty: bool,
+    /// When something last changed: what is younger than a minute is shown to the second.
+    changed_at: DateTime<Utc>,
 }
 
 impl App {
@@ -189,6 +191,7 @@ impl App {
             focus: Focus::default(),
             last_action: 0,
             dirty: true,
+            changed_at: now,
         }
     }
 
@@ -199,6 +202,9 @@ impl App {
             Msg::Input(input) => self.input(watch, input, &mut effects),
             Msg::World(changes) => {
                 self.dirty |= changes.fleet || changes.system;
+                if changes.fleet || changes.actions {
+                    self.changed_at = self.now;
+                }
                 if changes.actions {
                     self.actions_changed(watch);
                 }
@@ -206,7 +212,10 @@ impl App {
                     self.watched_ended(watch, &mut effects);
                 }
             }
-            Msg::Refreshed => self.dirty = true,
+            Msg::Refreshed => {
+                self.dirty = true;
+                self.changed_at = self.now;
+            }
             Msg::Tick(now) => {
                 self.now = now;
                 self.notices.expire(now);

@@ -292,6 +292,9 @@ impl RunScreen {
     }
 
     fn layout_ready(&mut self, done: LayoutDone) {
+        if !self.touched {
+            self.corner.set(None);
+        }
         if let Some((version, form)) = self.asked.take_if(|(v, _)| *v == done.version) {
             self.laid = Some(LaidOut {
                 version,

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Duration, DurationRound, Utc};
 
 use crate::engine::Watch;
+use crate::model::Reach;
 
 use super::{App, Screen};
 
@@ -25,6 +26,12 @@ impl App {
 
     /// Whether something on screen is shown to the second.
     pub fn ticking(&self, watch: &Watch) -> bool {
+        // "succeeded 15s ago", "retry in 12s"
+        let young = (self.now - self.changed_at).abs() <= Duration::seconds(65);
+        let retries = |b: &crate::world::BackendView| matches!(b.status.reach, Reach::Down { retry_at: Some(at), .. } if at >= self.now);
+        if young || watch.world.backends().any(retries) {
+            return true;
+        }
         match self.stack.last() {
             None => watch.fleet().iter().any(|row| row.active > 0),
             Some(Screen::Run(run)) => going(watch, &run.run),

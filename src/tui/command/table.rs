@@ -73,7 +73,7 @@ pub static TABLE: &[Row] = &[
     row(C::PrevAttempt, "prev-attempt", &["<"], "attempt before", "Log of the attempt before", Move, &[Run, Log]),
     row(C::NextAttempt, "next-attempt", &[">"], "attempt after", "Log of the attempt after", Move, &[Run, Log]),
 
-    row(C::Filter, "filter", &["/"], "filter", "Show what matches: name, backend, tag, owner, state", Look, &[Fleet, Alerts]),
+    row(C::Filter, "filter", &["/"], "filter", "Show what matches: name, backend, tag, owner, state", Look, &[Fleet]),
     row(C::Search, "search", &["/"], "search", "Search the log; in a run, find a node", Look, &[Log, Run]),
     row(C::Palette, "palette", &[":"], "command", "Any command or pipeline by name", Look, ANY),
     row(C::Help, "help", &["?"], "help", "This list", Look, ANY),
