@@ -69,8 +69,9 @@ async fn a_paused_run_stands_still_until_it_is_resumed() {
     );
     assert_eq!(driver.execute(plan).await.unwrap(), "2 nodes stopped");
     let found = processes_with(work.to_str().unwrap());
+    // D: a shell whose stopped child has yet to exec
     assert!(
-        found.len() >= 3 && found.iter().all(|(_, s)| *s == 'T'),
+        found.len() >= 3 && found.iter().all(|(_, s)| matches!(s, 'T' | 'D')),
         "{found:?}"
     );
     assert_eq!(driver.world.run(&run).unwrap().run.state, RunState::Paused);
@@ -618,5 +619,60 @@ async fn what_cannot_be_done_says_why_and_what_can() {
     ] {
         assert_eq!(driver.act(action, target).await.unwrap_err(), why);
     }
+    driver.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_holds_against_commands_that_fork_without_rest() {
+    let temp = tempfile::tempdir().unwrap();
+    write(
+        temp.path(),
+        "p",
+        r#"
+[[node]]
+id = "forks"
+run = '''
+cd "$DAGTOP_RUN_DIR"
+(while :; do ls > /dev/null; printf . >> one; done) &
+(while :; do (ls > /dev/null; printf . >> two); done) &
+wait
+'''
+"#,
+    );
+    let mut driver = Driver::new(temp.path());
+    let run = driver.trigger("p", "r1").await;
+    let (one, two) = (driver.work(&run).join("one"), driver.work(&run).join("two"));
+    for _ in 0..12 {
+        driver.grown(one.clone(), 3).await;
+        driver.grown(two.clone(), 3).await;
+        driver
+            .act(Action::Pause, Target::Run(run.clone()))
+            .await
+            .unwrap();
+        driver
+            .act(Action::Resume, Target::Run(run.clone()))
+            .await
+            .unwrap();
+    }
+    driver
+        .act(Action::Pause, Target::Run(run.clone()))
+        .await
+        .unwrap();
+    let still = (size(&one), size(&two));
+    let mut looks = 0;
+    driver
+        .poll("ten looks", || {
+            looks += 1;
+            assert_eq!((size(&one), size(&two)), still);
+            looks > 10
+        })
+        .await;
+    // cancelled while it is stopped
+    driver
+        .act(Action::Cancel, Target::Run(run.clone()))
+        .await
+        .unwrap();
+    let work = driver.work(&run);
+    assert_eq!(processes_with(work.to_str().unwrap()), []);
     driver.quit().await;
 }

@@ -307,6 +307,11 @@ impl Driver {
             .join(run.run.raw())
     }
 
+    /// As when nobody waits for the backend to tidy up.
+    pub fn drop_backend(&self) {
+        self.task.abort();
+    }
+
     /// As when dagtop is quit: the backend may end what runs.
     pub async fn quit(mut self) {
         self.requests = None;

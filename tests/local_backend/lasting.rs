@@ -187,6 +187,24 @@ async fn quitting_ends_what_runs_and_writes_it_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_backend_that_is_dropped_leaves_no_process() {
+    let temp = tempfile::tempdir().unwrap();
+    write(temp.path(), "p", HANGS);
+    let mut driver = Driver::new(temp.path());
+    let run = driver.trigger("p", "r1").await;
+    let work = driver.work(&run);
+    driver
+        .poll("the hang", || work.join("hanging").exists())
+        .await;
+    driver.drop_backend();
+    driver
+        .poll("an end to its processes", || {
+            processes_with(work.to_str().unwrap()).is_empty()
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_dagtop_sees_everything_and_touches_nothing() {
     let temp = tempfile::tempdir().unwrap();
     write(

@@ -464,7 +464,7 @@ impl Control {
     fn look_at_pause(&mut self, members: &Members, now: Instant) -> Option<Word> {
         let since = self.unseen?;
         let seen = match members {
-            Members::Known(list) if self.paused => list.iter().all(procs::Proc::stopped),
+            Members::Known(list) if self.paused => list.iter().all(procs::Proc::still),
             Members::Known(list) => !list.iter().any(procs::Proc::stopped),
             // no way to look: these signals can't be refused
             Members::Some => true,

@@ -21,6 +21,12 @@ impl Proc {
     pub const fn stopped(&self) -> bool {
         matches!(self.state, 'T' | 't')
     }
+
+    /// Runs nothing of its own once SIGSTOP was sent: stopped, or held in the kernel, which stops
+    /// it before it lets it go. A shell is held so while its stopped child has yet to exec (vfork).
+    pub const fn still(&self) -> bool {
+        self.stopped() || self.state == 'D'
+    }
 }
 
 #[cfg(target_os = "linux")]
