@@ -51,7 +51,12 @@ pub async fn resync(shared: &Shared, urgency: Urgency) -> Result<(), Trouble> {
     }
     let list: Vec<Pipeline> = dags.iter().map(|dag| pipeline(shared, dag)).collect();
     remember_dags(shared, &list, complete);
-    shared.emit(Event::Pipelines { list, complete }).await?;
+    // names at once; the list is whole when their runs and failures are known too
+    let names = Event::Pipelines {
+        list: list.clone(),
+        complete: false,
+    };
+    shared.emit(names).await?;
     if shared.ui() {
         forget_deleted(shared, &dags, &rows).await?;
         let ran: HashSet<&str> = rows.iter().map(|r| r.dag_id.as_str()).collect();
@@ -66,6 +71,7 @@ pub async fn resync(shared: &Shared, urgency: Urgency) -> Result<(), Trouble> {
     }
     emit_runs(shared, &rows).await?;
     failures(shared, urgency).await?;
+    shared.emit(Event::Pipelines { list, complete }).await?;
     let mut memory = shared.memory();
     memory.since = Some(memory.since.map_or(began, |since| since.min(began)));
     Ok(())

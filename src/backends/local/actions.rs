@@ -171,8 +171,8 @@ impl Actor {
             warnings.push(format!("{n} driven by another dagtop will not be hit"));
         }
         if going.is_empty() {
-            let more = warnings.concat();
-            return Err(nothing(format!("no run of ours is going {more}")));
+            let more: String = warnings.iter().map(|w| format!("; {w}")).collect();
+            return Err(nothing(format!("no run of ours is going{more}")));
         }
         let hits = going
             .iter()

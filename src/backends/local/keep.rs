@@ -31,7 +31,6 @@ impl Actor {
             self.dirty = true;
         }
         self.update_timing();
-        self.tell_pipelines().await?;
         self.load_runs().await?;
         self.follow_others();
         Ok(())

@@ -112,7 +112,7 @@ pub fn read(path: &Path) -> Result<Definition, ReadError> {
 /// Why a pipeline file can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    #[error("can't read {}: {source}", path.display())]
+    #[error("can't read {}", path.display())]
     Io {
         path: PathBuf,
         source: std::io::Error,

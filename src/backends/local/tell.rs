@@ -150,7 +150,6 @@ impl Actor {
         if self.trouble != self.told_trouble {
             self.tell_status().await?;
         }
-        self.tell_pipelines().await?;
         let keys: Vec<RunKey> = self
             .slots
             .iter()
@@ -160,6 +159,8 @@ impl Actor {
         for key in keys {
             self.tell_run(&key).await?;
         }
+        // after their runs: whoever waits for the list is not to take a failing pipeline for one that never ran
+        self.tell_pipelines().await?;
         self.tell_queue().await?;
         self.tell_notices().await
     }
@@ -252,7 +253,7 @@ impl Actor {
         list
     }
 
-    pub(super) async fn tell_pipelines(&mut self) -> Result<(), EngineGone> {
+    async fn tell_pipelines(&mut self) -> Result<(), EngineGone> {
         let list = self.pipelines();
         if list != self.told {
             self.told.clone_from(&list);
