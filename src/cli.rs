@@ -10,9 +10,62 @@ use crate::model::{Action, NodeState};
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done, or ended by the user
-  1  it could not be done
-  2  wrong command line, or a configuration that can't be used";
+  0    done, or ended by the user
+  1    it could not be done
+  2    wrong command line, or a configuration that can't be used
+  130  interrupted (128 and the number of the signal)
+status and act have more of them: see their --help.";
+
+/// Of commands with a screen.
+const SCREEN_CODES: &str = "\
+Exit codes: 0 ended by the user, 1 the screen can't be shown, 2 wrong command line or a \
+configuration that can't be used, 128 and the number of a signal that ended it.";
+
+const RUN_CODES: &str = "\
+Exit codes: 0 with --plain: the run went well (warnings included), else: ended by the user; \
+1 it did not go well, or could not be started; 2 wrong command line, or a file that can't be used \
+(every problem is told with its line and column); 130 interrupted, the run is ended then.";
+
+const STATUS_CODES: &str = "\
+Exit codes, as monitoring plugins have them:
+  0  ok
+  1  warning: late or lost runs, or files that a backend can't load
+  2  critical: something fails that is not paused
+  3  unknown: a backend can't be asked, the configuration can't be used, or the command line is wrong
+The first line ends with figures after a bar; then comes a line for each problem, with an address \
+for `dagtop logs` and `dagtop act`.";
+
+const ADDRESSES: &str = "\
+Addresses: BACKEND/PIPELINE/RUN/NODE, as `dagtop status` prints them. RUN may be `latest`. \
+A slash inside a name is written %2F, a percent sign %25.";
+
+const LOGS_CODES: &str = "\
+Exit codes: 0 printed, 1 there is no log (yet) or the backend can't be asked, 2 wrong command line, \
+an address that names nothing, or a configuration that can't be used.";
+
+const ACT_CODES: &str = "\
+Exit codes:
+  0  done: the backend was read again and shows it (--dry-run: the plan was printed)
+  1  refused, declined, or nothing was to be done
+  2  wrong command line, an address that names nothing, or a configuration that can't be used
+  3  sent, and not seen to have happened
+A run of a local backend lives in the process that started it: act waits for its end and prints \
+what came of it; the exit code is that of the action.";
+
+const SNAPSHOT_CODES: &str = "\
+Exit codes: 0 printed, 1 nothing to print or a backend can't be asked, 2 wrong command line, \
+an address that names nothing, or a configuration that can't be used.";
+
+const GRAPH_CODES: &str = "\
+Exit codes: 0 drawn, 1 the graph can't be read (the line is told) or is too large for a picture, \
+2 wrong command line.";
+
+const DOCTOR_CODES: &str = "\
+Exit codes: 0 all is well (there may be warnings), 1 something is wrong, 2 wrong command line, or \
+the configuration can't be used.";
+
+const COMPLETIONS_CODES: &str = "\
+Exit codes: 0 printed, 2 wrong command line.";
 
 /// top for data pipelines: every pipeline of every orchestrator in one terminal, worst first.
 #[derive(Debug, Parser)]
@@ -101,6 +154,7 @@ pub enum Command {
 
 /// Watch and operate every configured backend (the default)
 #[derive(Clone, Debug, Default, Args)]
+#[command(after_help = SCREEN_CODES)]
 pub struct Monitor {}
 
 /// Run five small example pipelines as real local processes, and watch them
@@ -108,15 +162,17 @@ pub struct Monitor {}
 /// Nothing is installed and no configuration is read; what the pipelines write lies under the
 /// state directory and is made anew at each start.
 #[derive(Clone, Debug, Default, Args)]
+#[command(after_help = SCREEN_CODES)]
 pub struct Demo {}
 
 /// Run one local pipeline and watch it
 #[derive(Clone, Debug, Args)]
+#[command(after_help = RUN_CODES)]
 pub struct Run {
     /// The pipeline, a TOML file
     pub file: PathBuf,
 
-    /// No screen: print what happens, end with the run (exit 0 when it went well, 1 when not)
+    /// No screen: print what happens (with --json one object a line) and end with the run
     #[arg(long)]
     pub plain: bool,
 
@@ -126,10 +182,8 @@ pub struct Run {
 }
 
 /// Look once and say how things are, as monitoring plugins do
-///
-/// Exit codes: 0 ok, 1 warning (late or lost runs), 2 critical (failures), 3 unknown (a backend
-/// can't be asked, or the configuration can't be used).
 #[derive(Clone, Debug, Args)]
+#[command(after_help = STATUS_CODES)]
 pub struct Status {
     /// Give up on backends that have not answered after this many seconds
     #[arg(long, default_value_t = 20, value_name = "SECONDS")]
@@ -138,15 +192,16 @@ pub struct Status {
 
 /// Print the log of a node
 #[derive(Clone, Debug, Args)]
+#[command(after_help = format!("{ADDRESSES}\n\n{LOGS_CODES}"))]
 pub struct Logs {
-    /// BACKEND/PIPELINE/RUN/NODE; RUN may be `latest`; without NODE the worst one is taken
+    /// BACKEND/PIPELINE/RUN/NODE; without RUN the newest, without NODE the worst is taken
     pub address: String,
 
     /// Which attempt, from 1 [default: the last]
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub attempt: Option<u32>,
 
-    /// Go on printing until the log ends
+    /// Wait for the log where there is none yet, and print until it ends
     #[arg(short, long)]
     pub follow: bool,
 
@@ -158,9 +213,9 @@ pub struct Logs {
 /// Do something to a pipeline, run or node: previewed, confirmed, read back, audited
 ///
 /// Without --yes the plan is printed and, on a terminal, a confirmation asked for; nothing is
-/// done without one. Exit codes: 0 done, 1 refused or declined, 2 wrong command line, 3 sent but
-/// not seen to have happened.
+/// done without one.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = format!("{ADDRESSES}\n\n{ACT_CODES}"))]
 pub struct Act {
     pub action: ActionName,
 
@@ -262,6 +317,7 @@ impl MarkAs {
 
 /// Print a screen as text or picture, for an incident channel
 #[derive(Clone, Debug, Args)]
+#[command(after_help = SNAPSHOT_CODES)]
 pub struct Snapshot {
     /// Width and height in cells
     #[arg(long, default_value = "160x48", value_name = "WxH", value_parser = size)]
@@ -325,9 +381,8 @@ fn size(text: &str) -> Result<(u16, u16), String> {
 }
 
 /// Check the configuration: the file, secrets, certificates, the terminal and the place for the state
-///
-/// Exit codes: 0 all is well (there may be warnings), 1 something is wrong, 2 the configuration can't be used.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = DOCTOR_CODES)]
 pub struct Doctor {
     /// Only these backends
     #[arg(value_name = "BACKEND")]
@@ -338,6 +393,7 @@ pub struct Doctor {
 ///
 /// Reads an edge list (`a<TAB>b` a line), a plain DOT digraph or JSON; which one it is shows in the text.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = GRAPH_CODES)]
 pub struct Graph {
     /// The graph; `-` is standard input
     pub file: PathBuf,
@@ -375,6 +431,7 @@ pub enum Flow {
 ///
 /// For bash: dagtop completions bash > ~/.local/share/bash-completion/completions/dagtop
 #[derive(Debug, Args)]
+#[command(after_help = COMPLETIONS_CODES)]
 pub struct Completions {
     pub shell: Shell,
 }

@@ -7,7 +7,18 @@ use clap::Parser as _;
 use dagtop::{cli::Cli, commands, model::SafeText};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => {
+            // help and version come this way too
+            let _ = told.print();
+            return if told.use_stderr() {
+                commands::usage_code(std::env::args_os()).into()
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
     // fails only when a provider is there already, and then there is one
     let _ = rustls::crypto::ring::default_provider().install_default();
     match commands::run(cli) {
@@ -15,7 +26,11 @@ fn main() -> ExitCode {
         Err(error) if commands::reader_gone(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // with stderr closed too, the exit code has to be enough
-            let text = format!("dagtop: {error:#}");
+            let mut text = format!("dagtop: {error:#}");
+            if let Some(hint) = commands::hint(&error) {
+                text.push_str("\n  ");
+                text.push_str(hint);
+            }
             for line in text.lines() {
                 let _ = writeln!(std::io::stderr(), "{}", SafeText::new(line));
             }

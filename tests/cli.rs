@@ -225,7 +225,7 @@ fn doctor_knows_the_themes() {
     let home = Home::new();
     home.config("[ui]\ntheme = \"nigth\"\n");
     let output = home.dagtop(&["doctor"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     let text = out(&output);
     assert!(
         text.contains("config.toml:2:9: there is no theme \"nigth\"; did you mean `night`?"),
@@ -241,7 +241,7 @@ fn a_wrong_name_of_a_backend_gets_the_nearest() {
     let home = Home::new();
     home.config("[[backend]]\nname = \"prod\"\nkind = \"local\"\n");
     let output = home.dagtop(&["doctor", "prd"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(
         err(&output).contains("did you mean `prod`?"),
         "{}",

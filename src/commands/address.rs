@@ -2,6 +2,7 @@
 
 use crate::engine::Watch;
 use crate::model::{BackendId, NodeId, NodeKey, PipelineKey, RunKey, SafeText, Target};
+use crate::world::RunView;
 
 /// Stands for the newest run of a pipeline.
 const LATEST: &str = "latest";
@@ -9,7 +10,7 @@ const LATEST: &str = "latest";
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     #[error(
-        "{0:?} is not an address: write BACKEND, BACKEND/PIPELINE, BACKEND/PIPELINE/RUN or BACKEND/PIPELINE/RUN/NODE (a slash inside a name is %2F, the newest run is `latest`)"
+        "{0:?} is not an address: write BACKEND, BACKEND/PIPELINE, BACKEND/PIPELINE/RUN or BACKEND/PIPELINE/RUN/NODE (a slash inside a name is %2F, a percent sign %25, the newest run is `latest`)"
     )]
     Form(String),
     #[error("there is no backend {name:?}; there are: {known}")]
@@ -20,43 +21,85 @@ pub enum AddressError {
         name: String,
         hint: String,
     },
+    #[error("{pipeline} has no run {name:?}; {hint}")]
+    Run {
+        pipeline: SafeText,
+        name: String,
+        hint: String,
+    },
+    #[error("the run {run} has no node {name:?}{hint}")]
+    Node {
+        run: SafeText,
+        name: String,
+        hint: String,
+    },
+    #[error("{node} has had {last} attempts, not {wanted}")]
+    Attempt {
+        node: SafeText,
+        wanted: u32,
+        last: u32,
+    },
     #[error("{0} has not run yet")]
     NoRun(SafeText),
+    #[error("{backend} can't be asked: {why}")]
+    Silent { backend: SafeText, why: String },
+}
+
+impl AddressError {
+    /// The address itself is wrong; else it may be right another time.
+    pub fn is_wrong(&self) -> bool {
+        !matches!(self, Self::NoRun(_) | Self::Silent { .. })
+    }
+}
+
+/// Whether it can be an address at all, before anything is asked.
+pub fn check(address: &str) -> Result<(), AddressError> {
+    parts(address).map(|_| ())
+}
+
+fn parts(address: &str) -> Result<Vec<String>, AddressError> {
+    let parts: Option<Vec<String>> = address.split('/').map(decode).collect();
+    parts
+        .filter(|parts| parts.len() <= 4 && !parts.iter().any(String::is_empty))
+        .ok_or_else(|| AddressError::Form(address.to_owned()))
 }
 
 /// Finds what an address means in the world as it is known. A run or node that is not known yet
 /// is taken as written: its backend will say whether it exists.
 pub fn resolve(watch: &Watch, address: &str) -> Result<Target, AddressError> {
-    let form = || AddressError::Form(address.to_owned());
-    let parts: Vec<String> = address
-        .split('/')
-        .map(decode)
-        .collect::<Option<_>>()
-        .ok_or_else(form)?;
-    if parts.iter().any(String::is_empty) {
-        return Err(form());
-    }
-    let mut parts = parts.into_iter();
-    let backend = BackendId::new(parts.next().ok_or_else(form)?);
-    if watch.world.backend(&backend).is_none() {
-        let known: Vec<String> = watch
-            .world
-            .backends()
-            .map(|b| b.info.name.to_string())
-            .collect();
+    let world = &watch.world;
+    let mut parts = parts(address)?.into_iter();
+    let backend = BackendId::new(parts.next().unwrap_or_default());
+    let Some(view) = world.backend(&backend) else {
+        let known: Vec<String> = world.backends().map(|b| b.info.name.to_string()).collect();
         return Err(AddressError::Backend {
             name: backend.raw().to_owned(),
-            known: known.join(", "),
+            known: if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            },
         });
-    }
+    };
     let Some(pipeline) = parts.next() else {
         return Ok(Target::Backend(backend));
     };
     let key = PipelineKey::new(&backend, &pipeline);
-    if watch.world.pipeline(&key).is_none() {
+    if world.pipeline(&key).is_none() {
+        if !view.listed {
+            let why = view.trouble().map_or_else(
+                || {
+                    "it has not listed its pipelines in time; --wait SECONDS gives it longer"
+                        .to_owned()
+                },
+                SafeText::to_string,
+            );
+            let backend = backend.safe();
+            return Err(AddressError::Silent { backend, why });
+        }
         return Err(AddressError::Pipeline {
             backend: backend.safe(),
-            hint: nearest(watch, &key),
+            hint: near(watch, &key),
             name: pipeline,
         });
     }
@@ -64,7 +107,7 @@ pub fn resolve(watch: &Watch, address: &str) -> Result<Target, AddressError> {
         return Ok(Target::Pipeline(key));
     };
     let run: RunKey = if run == LATEST {
-        let newest = watch.world.runs_of(&key).next();
+        let newest = world.runs_of(&key).next();
         newest
             .ok_or_else(|| AddressError::NoRun(key.pipeline.safe()))?
             .run
@@ -73,35 +116,96 @@ pub fn resolve(watch: &Watch, address: &str) -> Result<Target, AddressError> {
     } else {
         key.run(run)
     };
-    let target = match parts.next() {
+    // a backend that drives its runs itself has told all that there are
+    if view.info.drives_runs && world.run(&run).is_none() {
+        return Err(no_run(watch, &run));
+    }
+    Ok(match parts.next() {
         None => Target::Run(run),
         Some(node) => Target::Node(NodeKey {
             run,
             node: NodeId::new(node),
         }),
-    };
-    if parts.next().is_some() {
-        return Err(form());
-    }
-    Ok(target)
+    })
 }
 
-fn nearest(watch: &Watch, wanted: &PipelineKey) -> String {
-    watch
+/// There is no such run: which there are.
+pub fn no_run(watch: &Watch, run: &RunKey) -> AddressError {
+    let newest: Vec<String> = watch
+        .world
+        .runs_of(&run.pipeline)
+        .take(3)
+        .map(|r| encode(r.run.key.run.raw()))
+        .collect();
+    AddressError::Run {
+        pipeline: run.pipeline.pipeline.safe(),
+        name: run.run.raw().to_owned(),
+        hint: match newest.len() {
+            0 => "it has not run yet".to_owned(),
+            _ => format!("the newest are: {}", newest.join(", ")),
+        },
+    }
+}
+
+/// There is no such node: what it could have been.
+pub fn no_node(run: &RunView, node: &NodeId) -> AddressError {
+    let group = run
+        .topology
+        .as_ref()
+        .is_some_and(|t| t.groups.iter().any(|g| &g.id == node));
+    let members: Vec<String> = run
+        .nodes
+        .values()
+        .filter(|n| n.group.as_ref() == Some(node))
+        .take(4)
+        .map(|n| encode(n.id.raw()))
+        .collect();
+    let hint = if group {
+        format!(", it is a group; in it: {}", members.join(", "))
+    } else {
+        nearest(node.raw(), run.nodes.keys().map(NodeId::raw))
+    };
+    AddressError::Node {
+        run: run.run.key.run.safe(),
+        name: node.raw().to_owned(),
+        hint,
+    }
+}
+
+fn near(watch: &Watch, wanted: &PipelineKey) -> String {
+    let names = watch
         .world
         .pipelines()
         .map(|p| &p.pipeline.key)
         .filter(|k| k.backend == wanted.backend)
-        .map(|k| {
-            (
-                strsim::damerau_levenshtein(k.pipeline.raw(), wanted.pipeline.raw()),
-                k,
-            )
-        })
+        .map(|k| k.pipeline.raw());
+    nearest(wanted.pipeline.raw(), names)
+}
+
+fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> String {
+    names
+        .map(|name| (strsim::damerau_levenshtein(name, wanted), name))
         .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, k)| *distance <= k.pipeline.raw().len() / 2)
-        .map(|(_, k)| format!("; did you mean {:?}?", k.pipeline.raw()))
+        .filter(|(distance, name)| *distance <= name.chars().count() / 2)
+        .map(|(_, name)| format!("; did you mean {name:?}?"))
         .unwrap_or_default()
+}
+
+/// How a target is written as an address.
+pub fn write(target: &Target) -> String {
+    let mut parts = vec![target.backend().raw()];
+    parts.extend(target.pipeline().map(|key| key.pipeline.raw()));
+    parts.extend(target.run().map(|key| key.run.raw()));
+    if let Target::Node(key) = target {
+        parts.push(key.node.raw());
+    }
+    let parts: Vec<String> = parts.into_iter().map(encode).collect();
+    parts.join("/")
+}
+
+/// What would mean something else in an address, escaped.
+fn encode(part: &str) -> String {
+    part.replace('%', "%25").replace('/', "%2F")
 }
 
 /// Percent-decoding; `None` when the result is not UTF-8 or an escape is cut.
@@ -111,7 +215,10 @@ fn decode(part: &str) -> Option<String> {
     while let Some(byte) = bytes.next() {
         if byte == b'%' {
             let hex = [bytes.next()?, bytes.next()?];
-            let hex = std::str::from_utf8(&hex).ok()?;
+            // a sign would be taken as part of the number
+            let hex = std::str::from_utf8(&hex)
+                .ok()
+                .filter(|_| hex.iter().all(u8::is_ascii_hexdigit))?;
             out.push(u8::from_str_radix(hex, 16).ok()?);
         } else {
             out.push(byte);
@@ -122,6 +229,7 @@ fn decode(part: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -129,5 +237,22 @@ mod tests {
         assert_eq!(decode("a%2Fb"), Some("a/b".to_owned()));
         assert_eq!(decode("a%2"), None);
         assert_eq!(decode("a%ff"), None);
+        assert_eq!(decode("a%+1"), None);
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let pipeline = PipelineKey::new(&BackendId::new("b"), "team/100%");
+        let node = pipeline.run("r").node(&NodeId::new("n"));
+        let text = write(&Target::Node(node));
+        assert_eq!(text, "b/team%2F100%25/r/n");
+        assert_eq!(parts(&text).unwrap(), ["b", "team/100%", "r", "n"]);
+    }
+
+    #[test]
+    fn what_can_be_no_address_is_refused_before_anything_is_asked() {
+        for text in ["", "/", "a//b", "a/", "a/b/c/d/e", "a%"] {
+            assert!(check(text).is_err(), "{text} was taken");
+        }
     }
 }

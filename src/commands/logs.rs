@@ -11,17 +11,23 @@ use crate::engine::{Command, Watch};
 use crate::logs::{Level, LogLine};
 use crate::model::{Focus, LogKey, NodeId, RunKey, Target};
 
+use super::address::AddressError;
 use super::session::Session;
-use super::{Exit, address, open, print};
+use super::{Exit, Usage, address, open, print};
 
 /// Without `--follow` a log that is still being written is printed until it pauses this long.
 const PAUSE: Duration = Duration::from_secs(3);
+/// With it there is no limit but this, after which the wait begins again.
+const FOLLOW: Duration = Duration::from_secs(3600);
 
 pub(super) fn run(global: &Global, args: &Logs) -> anyhow::Result<Exit> {
+    address::check(&args.address)?;
     let (config, paths) = open::config(global)?;
     super::runtime()?.block_on(async {
         let mut session = open::session(&config, &paths, Role::Observe);
-        let outcome = show(&mut session, global, args).await;
+        let outcome = session
+            .interruptible(async |session| show(session, global, args).await)
+            .await;
         session.close().await;
         outcome
     })
@@ -37,10 +43,13 @@ async fn show(session: &mut Session, global: &Global, args: &Logs) -> anyhow::Re
             let newest = session.engine.watch.world.runs_of(&key).next();
             match newest {
                 Some(view) => (view.run.key.clone(), None),
-                None => bail!("{} has not run yet", key.pipeline.safe()),
+                None => return Err(AddressError::NoRun(key.pipeline.safe()).into()),
             }
         }
-        Target::Backend(_) => bail!("a log belongs to a node: write BACKEND/PIPELINE/RUN/NODE"),
+        Target::Backend(_) => {
+            let what = "a log belongs to a node: write BACKEND/PIPELINE/RUN/NODE; without NODE the worst one is taken, without RUN the newest";
+            return Err(Usage(what.to_owned()).into());
+        }
     };
     session.engine.command(Command::Focus(Focus {
         runs: vec![run.clone()],
@@ -51,15 +60,29 @@ async fn show(session: &mut Session, global: &Global, args: &Logs) -> anyhow::Re
             watch.world.run(&run).is_some_and(|view| view.complete)
         })
         .await;
-    let key = log_of(&session.engine.watch, &run, node, args.attempt)?;
+    let mut key = log_of(&session.engine.watch, &run, node.as_ref(), args.attempt)?;
+    while key.is_none() && args.follow && going(&session.engine.watch, &run) {
+        let revision = session.engine.watch.world.revision();
+        let changed = |watch: &Watch| watch.world.revision() != revision;
+        session.until(FOLLOW, changed).await;
+        key = log_of(&session.engine.watch, &run, node.as_ref(), args.attempt)?;
+    }
     let Some(key) = key else {
-        match complete {
-            true => bail!(
-                "nothing has run in {} yet, so there is no log",
-                run.run.safe()
-            ),
-            false => bail!("{} did not tell its nodes in time", run.backend().safe()),
+        let backend = run.backend().safe();
+        if !complete {
+            bail!(
+                "{backend} did not tell the nodes of this run in time; --wait SECONDS gives it longer"
+            );
         }
+        let what = match node {
+            Some(node) => format!("{} has not run", node.safe()),
+            None => "nothing has run".to_owned(),
+        };
+        let wait = match going(&session.engine.watch, &run) {
+            true => "; -f waits for it",
+            false => "",
+        };
+        bail!("{what} in {}, so there is no log{wait}", run.run.safe());
     };
     session.engine.command(Command::Focus(Focus {
         runs: vec![run],
@@ -69,40 +92,44 @@ async fn show(session: &mut Session, global: &Global, args: &Logs) -> anyhow::Re
     stream(session, &key, global.json, args.follow).await
 }
 
+fn going(watch: &Watch, run: &RunKey) -> bool {
+    watch.world.run(run).is_some_and(|v| !v.run.state.ended())
+}
+
 /// Which log is meant: `None` when nothing has run.
 fn log_of(
     watch: &Watch,
     run: &RunKey,
-    node: Option<NodeId>,
+    node: Option<&NodeId>,
     attempt: Option<u32>,
-) -> anyhow::Result<Option<LogKey>> {
+) -> Result<Option<LogKey>, AddressError> {
     let Some(view) = watch.world.run(run) else {
-        bail!(
-            "there is no run {} of {}",
-            run.run.safe(),
-            run.pipeline.pipeline.safe()
-        );
+        return Err(address::no_run(watch, run));
     };
-    let node = match &node {
+    let ran = || view.nodes.values().filter(|n| n.attempt > 0);
+    let node = match node {
+        // without a problem the one that ended last tells most
         None => view
             .worst_node()
-            .or_else(|| view.nodes.values().find(|n| n.attempt > 0)),
-        Some(id) => {
-            let known = view.nodes.get(id);
-            if known.is_none() && view.complete {
-                bail!("there is no node {} in this run", id.safe());
-            }
-            known
-        }
+            .filter(|n| n.attempt > 0)
+            .or_else(|| ran().max_by_key(|n| n.ended_at)),
+        Some(id) => match view.nodes.get(id) {
+            None if view.complete => return Err(address::no_node(view, id)),
+            known => known,
+        },
     };
-    let Some(node) = node else {
+    let Some(node) = node.filter(|n| n.attempt > 0) else {
         return Ok(None);
     };
-    let last = node.attempt;
-    if let Some(wanted) = attempt.filter(|n| *n > last) {
-        bail!("{} has had {last} attempts, not {wanted}", node.name);
+    if let Some(wanted) = attempt.filter(|n| *n > node.attempt) {
+        return Err(AddressError::Attempt {
+            node: node.name.clone(),
+            wanted,
+            last: node.attempt,
+        });
     }
-    Ok((last > 0).then(|| run.node(&node.id).log(attempt.unwrap_or(last))))
+    let attempt = attempt.unwrap_or(node.attempt);
+    Ok(Some(run.node(&node.id).log(attempt)))
 }
 
 async fn stream(
@@ -111,11 +138,7 @@ async fn stream(
     json: bool,
     follow: bool,
 ) -> anyhow::Result<Exit> {
-    let limit = if follow {
-        Duration::from_secs(3600)
-    } else {
-        PAUSE
-    };
+    let limit = if follow { FOLLOW } else { PAUSE };
     let mut printed = 0;
     loop {
         let seen = printed;

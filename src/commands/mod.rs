@@ -7,6 +7,7 @@ mod completions;
 mod demo;
 mod doctor;
 mod graph;
+mod interrupt;
 mod logs;
 mod monitor;
 mod names;
@@ -22,9 +23,14 @@ use std::io::{self, Write as _};
 
 use anyhow::Context as _;
 
+use crate::backends::local::ReadError;
 use crate::cli::{Cli, Command};
 use crate::config::reader::nearest;
 use crate::config::{Backend, LoadError};
+use crate::model::SafeText;
+
+use address::AddressError;
+use interrupt::Interrupted;
 
 /// How a command ended, as the shell sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,13 +72,48 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     }
 }
 
+/// The command line asks for something that can't be: code 2, as for one that can't be parsed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
 /// The exit code of a command that ended with an error.
 pub fn failure(error: &anyhow::Error) -> Exit {
-    if error.chain().any(|cause| cause.is::<LoadError>()) {
+    if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
+        return Exit::Code(interrupted.exit_code());
+    }
+    let theirs = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<Usage>()
+            || cause.is::<LoadError>()
+            || cause.is::<ReadError>()
+            || cause
+                .downcast_ref::<AddressError>()
+                .is_some_and(AddressError::is_wrong)
+    };
+    if error.chain().any(theirs) {
         Exit::Code(2)
     } else {
         Exit::Bad
     }
+}
+
+/// What to do about an error, where that does not go without saying.
+pub fn hint(error: &anyhow::Error) -> Option<&'static str> {
+    let not_there = |cause: &(dyn std::error::Error + 'static)| {
+        matches!(
+            cause.downcast_ref::<LoadError>(),
+            Some(LoadError::NotFound(_))
+        )
+    };
+    error.chain().any(not_there).then_some(
+        "`dagtop` in a terminal offers to write one, `dagtop demo` needs none; --config names another file",
+    )
+}
+
+/// The exit code of a command line that can't be parsed: a monitoring plugin must not call that critical.
+pub fn usage_code(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
+    let status = arguments.into_iter().skip(1).any(|a| a == "status");
+    Exit::Code(if status { 3 } else { 2 })
 }
 
 /// Whoever read our output has gone; there is nobody to tell.
@@ -95,11 +136,12 @@ fn choose<'a>(all: &'a [Backend], names: &[String]) -> anyhow::Result<Vec<&'a Ba
         .map(|name| {
             let known = all.iter().map(|backend| backend.name.as_str());
             let found = all.iter().find(|backend| backend.name == *name);
-            found.with_context(|| {
-                format!(
-                    "there is no backend `{name}` in the configuration{}",
-                    did_you_mean(name, known)
-                )
+            found.ok_or_else(|| {
+                let near = did_you_mean(name, known);
+                Usage(format!(
+                    "there is no backend `{name}` in the configuration{near}"
+                ))
+                .into()
             })
         })
         .collect()
@@ -131,6 +173,12 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .enable_all()
         .build()
         .context("can't start the runtime")
+}
+
+/// A line for whoever watches, beside what is printed.
+fn say(text: impl AsRef<str>) {
+    // with stderr closed there is nobody to tell
+    let _ = writeln!(io::stderr(), "dagtop: {}", SafeText::new(text));
 }
 
 /// Writes all of it to stdout at once.

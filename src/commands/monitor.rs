@@ -12,16 +12,19 @@ use crate::tui::term::guard;
 use crate::tui::term::session::{self as terminal, SessionOptions};
 use crate::tui::welcome::{Choice, Welcome};
 
-use super::watch::{Screen, watch};
+use super::watch::{Screen, need_terminal, watch};
 use super::{Exit, demo, open, print};
 
 pub(super) fn run(global: &Global) -> anyhow::Result<Exit> {
     let paths = Paths::discover(global.config.as_deref())?;
+    let first =
+        global.config.is_none() && std::env::var_os("DAGTOP_CONFIG").is_none_or(|v| v.is_empty());
     let config = match open::load(global, &paths) {
         // a file that was asked for by name and is not there is a mistake, not a first start
-        Err(LoadError::NotFound(_)) if global.config.is_none() => return welcome(global, &paths),
+        Err(LoadError::NotFound(_)) if first => return welcome(global, &paths),
         other => other?,
     };
+    need_terminal("`dagtop status`, `dagtop logs` and `dagtop snapshot` print")?;
     let screen = Screen::new(&config, &paths);
     super::runtime()?.block_on(async {
         let session = open::session(&config, &paths, Role::Operate);
@@ -30,6 +33,9 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Exit> {
 }
 
 fn welcome(global: &Global, paths: &Paths) -> anyhow::Result<Exit> {
+    let file = paths.config_file.display();
+    need_terminal("in one, `dagtop` offers to write a configuration; `dagtop --help` tells what else there is")
+        .with_context(|| format!("there is no configuration at {file} yet"))?;
     let mut ui = config::Ui::default();
     global.over(&mut ui);
     let mut welcome = Welcome::new(paths.config_file.clone());
@@ -42,7 +48,7 @@ fn welcome(global: &Global, paths: &Paths) -> anyhow::Result<Exit> {
             options,
             futures_util::stream::pending().boxed(),
         ))
-        .context("there is no configuration yet; `dagtop demo` needs none")?;
+        .context("can't use this terminal")?;
     if exit.code != 0 {
         return Ok(Exit::Code(u8::try_from(exit.code).unwrap_or(1)));
     }

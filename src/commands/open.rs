@@ -1,13 +1,18 @@
 //! From the configuration to a running engine.
 
+use std::time::Duration;
+
 use crate::backends::{self, Role};
 use crate::cli::Global;
-use crate::config::{self, Backend, Config, LoadError, Paths, Problems};
+use crate::config::{self, Backend, BackendKind, Config, LoadError, Paths, Problems};
 use crate::engine::{Engine, Settings};
 use crate::history::Audit;
 
 use super::names;
 use super::session::Session;
+
+/// How long a backend may take to tidy up, beyond what it gives its processes.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// The configuration with what the command line says over it.
 pub(super) fn config(global: &Global) -> anyhow::Result<(Config, Paths)> {
@@ -39,15 +44,25 @@ pub(super) fn backends(config: &Config, chosen: &[&Backend], paths: &Paths, role
         .iter()
         .map(|b| backends::build(b, paths, role))
         .collect();
-    start(config, paths, started)
+    let grace = chosen.iter().filter_map(|b| match &b.kind {
+        BackendKind::Local(local) => Some(local.grace),
+        BackendKind::Airflow(_) => None,
+    });
+    start(config, paths, started, grace.max().unwrap_or_default())
 }
 
+/// `grace` is what a local backend gives its processes to end in peace.
 pub(super) fn start(
     config: &Config,
     paths: &Paths,
     backends: Vec<Box<dyn backends::Backend>>,
+    grace: Duration,
 ) -> Session {
     let audit = Audit::open(&paths.state_dir);
     let (engine, events) = Engine::start(backends, &Settings::from(config), audit);
-    Session { engine, events }
+    Session {
+        engine,
+        events,
+        grace: grace.saturating_add(GRACE),
+    }
 }

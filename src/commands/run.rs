@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::bail;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use crate::backends;
 use crate::backends::local::{self, LocalBackend, Settings};
@@ -12,49 +13,108 @@ use crate::cli::{Global, Run};
 use crate::config::{Config, Paths};
 use crate::engine::{Command, Watch};
 use crate::model::{
-    Action, ActionOptions, Focus, Health, NodeId, NodeState, PipelineKey, RunKey, Target,
+    Action, ActionOptions, Focus, Health, NodeId, NodeState, PipelineKey, RunKey, SafeText, Target,
 };
 
 use super::act::{self, Outcome};
+use super::interrupt::Interrupted;
 use super::session::Session;
-use super::watch::{Screen, watch};
-use super::{Exit, open, print};
+use super::watch::{Screen, need_terminal, watch};
+use super::{Exit, open, print, say};
 
 /// How long reading one file may take.
 const READ: Duration = Duration::from_secs(10);
 
 pub(super) fn run(global: &Global, args: &Run) -> anyhow::Result<Exit> {
+    // what is wrong with the file is said here, not on a screen
+    let definition = local::read(&args.file)?;
+    if !args.plain {
+        need_terminal("--plain prints what happens")?;
+    }
     let paths = Paths::discover(global.config.as_deref())?;
     let mut config = Config::default();
     global.over(&mut config.ui);
     let screen = Screen::new(&config, &paths);
-    // what is wrong with the file is said here, not on a screen
-    let definition = local::read(&args.file)?;
     let file = std::path::absolute(&args.file)?;
     super::runtime()?.block_on(async {
         let settings = Settings::single(file, &paths.state_dir);
+        let grace = settings.grace;
         let backend = LocalBackend::new(backends::local_info("local"), settings)?;
-        let mut session = open::start(&config, &paths, vec![Box::new(backend)]);
-        let started = start(&mut session, &definition.name, args).await;
-        match started {
-            Ok(_) if !args.plain => watch(session, screen).await,
-            Ok(run) => {
-                let health = follow(&mut session, &run).await;
-                session.close().await;
-                health.map(|h| {
-                    if h == Health::Succeeded || h == Health::Warned {
-                        Exit::Done
-                    } else {
-                        Exit::Bad
-                    }
-                })
-            }
-            Err(error) => {
-                session.close().await;
-                Err(error)
-            }
+        let mut session = open::start(&config, &paths, vec![Box::new(backend)], grace);
+        let plain = args.plain.then_some(Plain { json: global.json });
+        let outcome = session
+            .interruptible(async |session| {
+                let run = start(session, &definition.name, args).await?;
+                match plain {
+                    Some(plain) => follow(session, &run, plain).await.map(Some),
+                    None => Ok(None),
+                }
+            })
+            .await;
+        match outcome {
+            Ok(None) => return watch(session, screen).await,
+            Err(ref error) if error.is::<Interrupted>() => say("ending the run…"),
+            _ => {}
         }
+        session.close().await;
+        Ok(match outcome? {
+            Some(Health::Succeeded | Health::Warned) | None => Exit::Done,
+            Some(_) => Exit::Bad,
+        })
     })
+}
+
+/// How a run without a screen is told.
+#[derive(Clone, Copy)]
+struct Plain {
+    json: bool,
+}
+
+/// One line of what happens.
+#[derive(Serialize)]
+struct Line {
+    at: DateTime<Utc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<SafeText>,
+    /// Of the node; without one the health of the whole run, at its end.
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<i32>,
+    /// The line of its log that says why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<SafeText>,
+}
+
+impl Plain {
+    fn tell(self, line: &Line) -> anyhow::Result<()> {
+        let text = if self.json {
+            serde_json::to_string(line)?
+        } else {
+            line.text()
+        };
+        print(text + "\n")
+    }
+}
+
+impl Line {
+    fn text(&self) -> String {
+        if let (Some(node), Some(error)) = (&self.node, &self.error) {
+            return format!("  {node}: {error}");
+        }
+        let mut text = format!("{} {:<10}", self.at.format("%H:%M:%S"), self.state);
+        if let Some(node) = &self.node {
+            text.push_str(&format!(" {node}"));
+        }
+        if let Some(attempt) = self.attempt.filter(|n| *n > 1) {
+            text.push_str(&format!(" (attempt {attempt})"));
+        }
+        if let Some(code) = self.exit_code.filter(|c| *c != 0) {
+            text.push_str(&format!(" exit {code}"));
+        }
+        text.trim_end().to_owned()
+    }
 }
 
 /// Triggers the pipeline and gives the new run.
@@ -67,7 +127,7 @@ async fn start(session: &mut Session, name: &str, args: &Run) -> anyhow::Result<
         .map(|p| p.pipeline.key.clone())
         .find(|k| k.pipeline.raw() == name)
     else {
-        bail!("the pipeline could not be read; `dagtop doctor` may know more");
+        bail!("{} could not be read a second time", args.file.display());
     };
     let known: Vec<RunKey> = watch
         .world
@@ -83,7 +143,11 @@ async fn start(session: &mut Session, name: &str, args: &Run) -> anyhow::Result<
         ..ActionOptions::default()
     };
     let target = Target::Pipeline(key.clone());
-    match act::act(session, Action::Trigger, target, options, |_, _| Ok(true)).await? {
+    match act::act(session, Action::Trigger, target, options, async |_, _| {
+        Ok(true)
+    })
+    .await?
+    {
         Outcome::Confirmed { .. } => {}
         other => bail!("{}", other.text().trim_end()),
     }
@@ -104,22 +168,28 @@ async fn start(session: &mut Session, name: &str, args: &Run) -> anyhow::Result<
 }
 
 /// Prints what happens to the nodes until the run is over.
-async fn follow(session: &mut Session, run: &RunKey) -> anyhow::Result<Health> {
+async fn follow(session: &mut Session, run: &RunKey, plain: Plain) -> anyhow::Result<Health> {
     session.engine.command(Command::Focus(Focus {
         runs: vec![run.clone()],
         ..Focus::default()
     }));
     let mut told: HashMap<NodeId, (NodeState, u32)> = HashMap::new();
     loop {
-        let news = news(&session.engine.watch, run, &mut told);
-        for line in news {
-            print(line)?;
+        for line in news(&session.engine.watch, run, &mut told) {
+            plain.tell(&line)?;
         }
         let view = session.engine.watch.world.run(run);
         if let Some(view) = view.filter(|v| v.run.state.ended()) {
             let health = view.health;
-            explain(session, run).await?;
-            print(format!("{} {}\n", clock(), health.word()))?;
+            explain(session, run, plain).await?;
+            plain.tell(&Line {
+                at: Utc::now(),
+                node: None,
+                state: health.word(),
+                attempt: None,
+                exit_code: None,
+                error: None,
+            })?;
             return Ok(health);
         }
         let revision = session.engine.watch.world.revision();
@@ -131,7 +201,7 @@ async fn follow(session: &mut Session, run: &RunKey) -> anyhow::Result<Health> {
     }
 }
 
-fn news(watch: &Watch, run: &RunKey, told: &mut HashMap<NodeId, (NodeState, u32)>) -> Vec<String> {
+fn news(watch: &Watch, run: &RunKey, told: &mut HashMap<NodeId, (NodeState, u32)>) -> Vec<Line> {
     let Some(view) = watch.world.run(run) else {
         return Vec::new();
     };
@@ -142,21 +212,20 @@ fn news(watch: &Watch, run: &RunKey, told: &mut HashMap<NodeId, (NodeState, u32)
         if before == Some(now) || (before.is_none() && node.state == NodeState::Pending) {
             continue;
         }
-        let mut line = format!("{} {:<10} {}", clock(), node.state.word(), node.name);
-        if node.attempt > 1 {
-            line.push_str(&format!(" (attempt {})", node.attempt));
-        }
-        if let Some(code) = node.exit_code.filter(|c| *c != 0) {
-            line.push_str(&format!(" exit {code}"));
-        }
-        line.push('\n');
-        lines.push(line);
+        lines.push(Line {
+            at: Utc::now(),
+            node: Some(node.name.clone()),
+            state: node.state.word(),
+            attempt: Some(node.attempt).filter(|n| *n > 0),
+            exit_code: node.exit_code,
+            error: None,
+        });
     }
     lines
 }
 
 /// The cause lines of what failed.
-async fn explain(session: &mut Session, run: &RunKey) -> anyhow::Result<()> {
+async fn explain(session: &mut Session, run: &RunKey, plain: Plain) -> anyhow::Result<()> {
     let failed: Vec<_> = session
         .engine
         .watch
@@ -164,10 +233,10 @@ async fn explain(session: &mut Session, run: &RunKey) -> anyhow::Result<()> {
         .run(run)
         .into_iter()
         .flat_map(|view| view.nodes.values())
-        .filter(|n| n.state == NodeState::Failed)
-        .map(|n| (n.name.clone(), run.node(&n.id).log(n.attempt)))
+        .filter(|n| n.state == NodeState::Failed && n.attempt > 0)
+        .map(|n| (n.name.clone(), n.attempt, run.node(&n.id).log(n.attempt)))
         .collect();
-    let keys: Vec<_> = failed.iter().map(|(_, key)| key.clone()).collect();
+    let keys: Vec<_> = failed.iter().map(|(_, _, key)| key.clone()).collect();
     session.engine.command(Command::Focus(Focus {
         tails: keys.clone(),
         ..Focus::default()
@@ -178,14 +247,17 @@ async fn explain(session: &mut Session, run: &RunKey) -> anyhow::Result<()> {
                 .all(|k| watch.logs.get(k).is_some_and(|l| l.complete()))
         })
         .await;
-    for (name, key) in failed {
+    for (name, attempt, key) in failed {
         if let Some(error) = session.engine.watch.error_line(&key) {
-            print(format!("  {name}: {error}\n"))?;
+            plain.tell(&Line {
+                at: Utc::now(),
+                node: Some(name),
+                state: NodeState::Failed.word(),
+                attempt: Some(attempt),
+                exit_code: None,
+                error: Some(error),
+            })?;
         }
     }
     Ok(())
-}
-
-fn clock() -> impl std::fmt::Display {
-    Utc::now().format("%H:%M:%S")
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use chrono::Utc;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
@@ -9,17 +10,32 @@ use tokio::time::Instant;
 use crate::engine::{Engine, Watch};
 use crate::model::{Reach, Stamped};
 
-/// How long a backend may take to tidy up after a one-shot command.
-const GRACE: Duration = Duration::from_secs(2);
+use super::interrupt::Interrupts;
+use super::say;
 
 /// An engine and the stream of what its backends observe.
 #[derive(Debug)]
 pub struct Session {
     pub engine: Engine,
     pub events: Receiver<Stamped>,
+    /// How long the backends may take to tidy up: more than a local one gives its processes.
+    pub grace: Duration,
 }
 
 impl Session {
+    /// Does the work unless a signal comes first; then the error says which. The session must
+    /// be closed afterwards either way.
+    pub async fn interruptible<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Self) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let mut interrupts = Interrupts::listen().context("can't listen for signals")?;
+        tokio::select! {
+            done = work(self) => done,
+            which = interrupts.next() => Err(which.into()),
+        }
+    }
+
     /// Takes events in until `done` says so; says whether that came before the limit.
     pub async fn until(&mut self, limit: Duration, mut done: impl FnMut(&Watch) -> bool) -> bool {
         let deadline = Instant::now() + limit;
@@ -59,31 +75,31 @@ impl Session {
             .await
     }
 
-    /// Waits for what this very process drives: a local run lives no longer than its driver.
-    pub async fn until_idle(&mut self) {
-        let driven = |watch: &Watch| {
-            watch.fleet().iter().any(|row| {
-                row.active > 0
-                    && watch
-                        .world
-                        .backend(&row.key.backend)
-                        .is_some_and(|b| b.info.drives_runs)
-            })
-        };
-        while driven(&self.engine.watch) {
-            self.until(Duration::from_secs(3600), |watch| !driven(watch))
-                .await;
-        }
-    }
-
     /// The rows and alerts as of now.
     pub fn refresh(&mut self) {
         self.engine.watch.touch();
         self.engine.watch.refresh(Utc::now());
     }
 
+    /// Lets the backends tidy up.
     pub async fn close(self) {
         drop(self.events);
-        self.engine.shutdown(GRACE).await;
+        shutdown(self.engine, self.grace).await;
+    }
+}
+
+/// Lets the backends tidy up; their events must go nowhere any more. Ctrl-c again means now.
+pub(super) async fn shutdown(engine: Engine, grace: Duration) {
+    let shutdown = engine.shutdown(grace);
+    let Ok(mut interrupts) = Interrupts::listen() else {
+        return shutdown.await;
+    };
+    let impatience = async {
+        // a terminal that goes away may say so more than once
+        while interrupts.next().await.is_hang_up() {}
+    };
+    tokio::select! {
+        () = shutdown => {}
+        () = impatience => say("left at once; what was still going is shown as lost next time"),
     }
 }

@@ -1,5 +1,6 @@
 //! `dagtop snapshot`: a screen as text or picture.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -17,7 +18,7 @@ use crate::tui::term::{Caps, ColorDepth};
 
 use super::session::Session;
 use super::watch::Screen;
-use super::{Exit, address, demo, open, print};
+use super::{Exit, Usage, address, demo, open, print};
 
 /// Longest wait for what the picture shows, once everything is listed.
 const SETTLE: Duration = Duration::from_secs(10);
@@ -32,18 +33,38 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
         open::load(global, &paths)?
     };
     let screen = Screen::new(&config, &paths);
+    if let Some(text) = &args.address {
+        address::check(text)?;
+    }
+    // beside a demo that somebody watches, and gone afterwards
+    let scratch = args.demo.then(|| {
+        let name = format!("snapshot-{}", std::process::id());
+        Scratch(paths.state_dir.join(name))
+    });
     let picture = super::runtime()?.block_on(async {
-        let mut session = if args.demo {
-            demo::session(&config, &paths)?
-        } else {
-            open::session(&config, &paths, Role::Observe)
+        let mut session = match &scratch {
+            Some(Scratch(dir)) => demo::session(&config, &paths, dir)?,
+            None => open::session(&config, &paths, Role::Observe),
         };
-        let picture = take(&mut session, screen, args).await;
+        let picture = session
+            .interruptible(async |session| take(session, screen, args).await)
+            .await;
         session.close().await;
         picture
-    })?;
-    print(picture)?;
+    });
+    drop(scratch);
+    print(picture?)?;
     Ok(Exit::Done)
+}
+
+/// A folder that goes with this value.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // what can't be removed is in nobody's way
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 async fn take(session: &mut Session, screen: Screen, args: &Args) -> anyhow::Result<String> {
@@ -97,7 +118,10 @@ fn place(watch: &Watch, args: &Args) -> anyhow::Result<Place> {
     let target = || -> anyhow::Result<Target> {
         match &args.address {
             Some(text) => match address::resolve(watch, text)? {
-                Target::Backend(_) => bail!("a run belongs to a pipeline: write BACKEND/PIPELINE"),
+                Target::Backend(_) => {
+                    let what = "a run belongs to a pipeline: write BACKEND/PIPELINE or BACKEND/PIPELINE/RUN";
+                    Err(Usage(what.to_owned()).into())
+                }
                 target => Ok(target),
             },
             None => match watch.fleet().iter().find(|row| row.run.is_some()) {

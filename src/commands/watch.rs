@@ -1,26 +1,20 @@
 //! What `monitor`, `demo` and `run` have in common: a session with the screen on it.
 
-use std::time::Duration;
+use std::io::IsTerminal as _;
 
-use anyhow::Context as _;
-use futures_util::StreamExt as _;
+use anyhow::{Context as _, bail};
 
 use crate::config::{self, Config, Paths};
 use crate::model::SafeText;
 use crate::tui::app::{Settings, View};
 use crate::tui::monitor::Monitor;
 use crate::tui::term::session::{self, SessionOptions, tty_size};
-use crate::tui::term::signals::{self, Signal};
-use crate::tui::term::{Caps, guard};
+use crate::tui::term::{Caps, Overrides, guard};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::format::Zone;
 
-use super::Exit;
-use super::names;
-use super::session::Session;
-
-/// Longer than the longest grace that a local backend gives its processes by default.
-const GRACE: Duration = Duration::from_secs(12);
+use super::session::{Session, shutdown};
+use super::{Exit, names, say};
 
 /// How the screen is to be, from the `[ui]` section.
 pub(super) struct Screen {
@@ -54,12 +48,32 @@ impl Screen {
     }
 }
 
+/// Before anything is started: a screen that nobody can see is no screen.
+pub(super) fn need_terminal(instead: &str) -> anyhow::Result<()> {
+    let missing = if !std::io::stdout().is_terminal() {
+        "standard output"
+    } else if !std::io::stdin().is_terminal() {
+        "standard input"
+    } else if Caps::from_env(Overrides::default()).dumb {
+        bail!(
+            "a screen needs a terminal that can move its cursor, and TERM says that this one can't; {instead}"
+        )
+    } else {
+        return Ok(());
+    };
+    bail!("a screen needs a terminal, and {missing} is none; {instead}")
+}
+
 /// Shows the session until the user quits or the terminal is gone; then lets its backends tidy up.
 pub(super) async fn watch(session: Session, screen: Screen) -> anyhow::Result<Exit> {
     let caps = Caps::from_env(screen.terminal.overrides);
     let theme = screen.theme(&caps);
     let size = tty_size();
-    let Session { engine, events } = session;
+    let Session {
+        engine,
+        events,
+        grace,
+    } = session;
     let (mut monitor, happenings) = Monitor::new(
         engine,
         events,
@@ -78,16 +92,12 @@ pub(super) async fn watch(session: Session, screen: Screen) -> anyhow::Result<Ex
     let driven = monitor.drives_runs();
     let hung_up = ended.as_ref().is_ok_and(|exit| exit.hung_up);
     if driven > 0 && !hung_up {
-        say(&format!(
+        say(format!(
             "ending {driven} local {}…",
             if driven == 1 { "run" } else { "runs" }
         ));
     }
-    // ctrl-c again means now
-    tokio::select! {
-        () = monitor.into_engine().shutdown(GRACE) => {}
-        () = impatience() => say("left at once; what was still going is shown as lost next time"),
-    }
+    shutdown(monitor.into_engine(), grace).await;
     let exit = ended.context("can't use this terminal")?;
     if sent > 0 && !exit.hung_up {
         let path = config::Paths::discover(None)?.state_dir.join("audit.jsonl");
@@ -96,28 +106,10 @@ pub(super) async fn watch(session: Session, screen: Screen) -> anyhow::Result<Ex
         } else {
             "actions were"
         };
-        say(&format!(
+        say(format!(
             "{sent} {what} sent; the record is {}",
             path.display()
         ));
     }
     Ok(Exit::Code(u8::try_from(exit.code).unwrap_or(1)))
-}
-
-/// Ready when somebody asks a second time for the end.
-async fn impatience() {
-    let Ok(mut signals) = signals::listen() else {
-        return std::future::pending().await;
-    };
-    loop {
-        if let Some(Signal::Interrupt | Signal::Terminate) = signals.next().await {
-            return;
-        }
-    }
-}
-
-/// A last line for whoever is still there.
-fn say(text: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "dagtop: {text}");
 }

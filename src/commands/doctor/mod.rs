@@ -49,16 +49,22 @@ pub(super) fn run(global: &Global, args: &Doctor) -> anyhow::Result<Exit> {
         names.iter().map(|p| Check::problem(p.headline())).collect(),
     );
     let chosen = choose(&loaded.config.backends, &args.backends)?;
-    let runtime = runtime()?;
-    runtime.block_on(async {
-        let answers = probe::all(&loaded.config, &chosen, &paths).await;
+    runtime()?.block_on(async {
+        let answers = probe::all(&loaded.config, &chosen, &paths).await?;
         for (backend, answer) in chosen.iter().zip(answers) {
             let mut checks = settings::backend(backend).await;
             checks.extend(answer);
             report.section(&backend.name, checks);
         }
-    });
-    end(global, &report, &caps)
+        anyhow::Ok(())
+    })?;
+    let exit = end(global, &report, &caps)?;
+    // the monitor would not start with these
+    Ok(if names.is_empty() {
+        exit
+    } else {
+        Exit::Code(2)
+    })
 }
 
 fn end(global: &Global, report: &Report, caps: &Caps) -> anyhow::Result<Exit> {

@@ -18,10 +18,20 @@ const SKEW_MS: u64 = 5_000;
 const SLOW: Duration = Duration::from_secs(2);
 
 /// What each backend answers, in the order of `chosen`.
-pub(super) async fn all(config: &Config, chosen: &[&Backend], paths: &Paths) -> Vec<Vec<Check>> {
+pub(super) async fn all(
+    config: &Config,
+    chosen: &[&Backend],
+    paths: &Paths,
+) -> anyhow::Result<Vec<Vec<Check>>> {
     let mut session = open::backends(config, chosen, paths, Role::Observe);
     // whoever has not answered by then is reported as such
-    session.until_listed(WAIT).await;
+    let listed = session
+        .interruptible(async |session| Ok(session.until_listed(WAIT).await))
+        .await;
+    if let Err(error) = listed {
+        session.close().await;
+        return Err(error);
+    }
     let world = &session.engine.watch.world;
     let found = chosen
         .iter()
@@ -29,7 +39,7 @@ pub(super) async fn all(config: &Config, chosen: &[&Backend], paths: &Paths) -> 
         .map(|view| answer(world, view, WAIT))
         .collect();
     session.close().await;
-    found
+    Ok(found)
 }
 
 fn answer(world: &World, view: &BackendView, wait: Duration) -> Vec<Check> {
