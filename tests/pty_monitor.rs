@@ -62,7 +62,7 @@ fn the_demo_shows_what_fails_and_why_and_quits_clean() {
     });
     println!("first frame after {:?} (debug build)", start.elapsed());
     pty.wait_text("billing_close");
-    pty.wait_text("convert failed");
+    pty.wait_text("ExchangeRateError");
     println!("cause on the screen after {:?}", start.elapsed());
     pty.look(|screen| assert!(screen.alternate_screen() && screen.hide_cursor()));
     pty.send("q");

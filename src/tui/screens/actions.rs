@@ -42,6 +42,18 @@ pub fn draw(
             .put("Nothing has been asked for. Every action and its outcome will stand here and in the audit file.", theme[Token::Muted]);
         return;
     }
+    // what became of the selected one stands below in full: a narrow table has no room for it
+    let below = u16::from(inner.height > 8) * DETAIL;
+    let detail = Rect {
+        y: inner.bottom() - below,
+        height: below,
+        ..inner
+    };
+    let inner = Rect {
+        height: inner.height - below,
+        ..inner
+    };
+    selected(list, watch, theme, buf, detail);
     let mut top = list.first_seen();
     let mut cell = |row: usize, column: usize, pen: &mut Pen| {
         let Some(action) = list.order.get(row).and_then(|id| watch.world.action(*id)) else {
@@ -74,6 +86,34 @@ pub fn draw(
     }
     .draw(buf, inner, theme, &mut top, &mut cell);
     list.saw(top, shown);
+}
+
+/// Lines for what became of the selected one.
+const DETAIL: u16 = 4;
+
+fn selected(
+    list: &ListState<ActionId>,
+    watch: &Watch,
+    theme: &Theme,
+    buf: &mut Buffer,
+    area: Rect,
+) {
+    let Some(action) = list.selected.and_then(|id| watch.world.action(id)) else {
+        return;
+    };
+    let request = &action.request;
+    let (word, what, style) = status(&action.status, theme);
+    let text = format!("{} {}", request.action.word(), request.target.label());
+    Pen::new(buf, area, 0, theme)
+        .skip(1)
+        .middle(&text, theme[Token::Title]);
+    Pen::new(buf, area, 1, theme).skip(1).put(word, style);
+    let columns = usize::from(area.width.saturating_sub(2)).max(1);
+    for (i, line) in format::wrap(&what, columns).into_iter().take(2).enumerate() {
+        Pen::new(buf, area, 2 + i as u16, theme)
+            .skip(1)
+            .put(line, theme[Token::Text]);
+    }
 }
 
 /// Word, sentence and look of a status.
