@@ -6,7 +6,7 @@ mod airflow_support;
 
 use std::time::Duration;
 
-use airflow_support::fake::{airflow, airflow_at, answer, ok, run, ti};
+use airflow_support::fake::{self, airflow, airflow_at, answer, ok, run, ti};
 use airflow_support::*;
 use dagtop::config::Login;
 use dagtop::model::*;
@@ -605,4 +605,90 @@ async fn a_plan_that_would_hit_more_than_was_shown_is_refused() {
         .filter(|r| String::from_utf8_lossy(&r.body).contains("\"dry_run\":false"))
         .count();
     assert_eq!(real, 0);
+}
+
+#[tokio::test]
+async fn the_load_does_not_grow_with_the_number_of_dags() {
+    const DAGS: usize = 3000;
+    let server = airflow().await;
+    Mock::given(path("/ui/dags"))
+        .respond_with(|request: &wiremock::Request| {
+            let offset = request
+                .url
+                .query_pairs()
+                .find(|(k, _)| k == "offset")
+                .and_then(|(_, v)| v.parse().ok())
+                .unwrap_or(0);
+            let id = |n: usize| format!("d{n:04}");
+            let last = (offset + 100).min(DAGS);
+            let dags: Vec<_> = (offset..last)
+                .map(|n| fake::dag(&id(n), json!([run(&format!("r{n}"), "success")])))
+                .collect();
+            ok(json!({"dags": dags, "total_entries": DAGS}))
+        })
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    let mut rig = start(&server);
+    rig.until("the list", SOON, |rig| {
+        rig.world.pipelines().count() == DAGS
+    })
+    .await;
+    let asked = async || server.received_requests().await.unwrap().len();
+    rig.for_(Duration::from_secs(2)).await;
+    let before = asked().await;
+    rig.for_(Duration::from_secs(15)).await;
+    let rate = (asked().await - before) as f64 / 15.0;
+    assert!(rate <= 1.2, "{rate} requests/s");
+    assert!(rig.up());
+}
+
+#[tokio::test]
+async fn the_log_of_a_task_that_has_not_begun_is_not_over() {
+    let server = airflow().await;
+    let mut queued = ti("load", json!("queued"));
+    let tis = |ti: serde_json::Value| ok(json!({"task_instances": [ti], "total_entries": 1}));
+    answer(
+        &server,
+        "/api/v2/dags/orders/dagRuns/r1/taskInstances",
+        tis(queued.clone()),
+    )
+    .await;
+    let at = "/api/v2/dags/orders/dagRuns/r1/taskInstances/load/logs/1";
+    let content =
+        |event: &str| ok(json!({"content": [{"event": event}], "continuation_token": null}));
+    Mock::given(path(at))
+        .respond_with(content("nothing yet"))
+        .up_to_n_times(1)
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    answer(&server, at, content("done")).await;
+    let mut rig = start(&server);
+    rig.until("the list", SOON, Rig::listed).await;
+    let run = dag("orders").run("r1");
+    rig.look(|focus| focus.runs = vec![run.clone()]);
+    rig.until("the queued task", SOON, |rig| {
+        load(rig) == Some(NodeState::Queued)
+    })
+    .await;
+    let log = node(&run, "load").log(1);
+    rig.look(|focus| focus.logs = vec![log.clone()]);
+    rig.until("the first words", SOON, |rig| rig.logs.contains_key(&log))
+        .await;
+    assert!(!rig.logs[&log].ended);
+    queued["state"] = json!("success");
+    answer(
+        &server,
+        "/api/v2/dags/~/dagRuns/~/taskInstances",
+        tis(queued.clone()),
+    )
+    .await;
+    Mock::given(path("/api/v2/dags/~/dagRuns/~/taskInstances"))
+        .respond_with(tis(queued))
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    rig.until("the end", SOON, |rig| rig.logs[&log].ended).await;
+    assert_eq!(rig.logs[&log].text, "done\n");
 }

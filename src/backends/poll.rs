@@ -147,7 +147,8 @@ impl Pacer {
         let passed = now.saturating_duration_since(bucket.at).as_secs_f64();
         bucket.tokens = (bucket.tokens + passed * self.rate).min(self.burst);
         bucket.at = now;
-        bucket.tokens -= 1.0;
+        // a person's requests are forgiven after a while, else they would stop the watching
+        bucket.tokens = (bucket.tokens - 1.0).max(-self.burst / 2.0);
         if urgency == Urgency::Now || bucket.tokens >= 0.0 {
             return Duration::ZERO;
         }

@@ -1,5 +1,6 @@
 //! Following a log: the whole once, piece by piece as it comes, then by token what is new.
 
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ struct Position {
     /// The beginning of a line whose end has not come.
     partial: String,
     report: Report,
+    /// Of the whole log as last sent, when it was small.
+    sent: Option<u64>,
 }
 
 /// Reads a log, and goes on until its end if `follow`. Ends when there is nothing more to come.
@@ -46,13 +49,15 @@ pub async fn read(shared: Arc<Shared>, key: LogKey, follow: bool) {
         Api::V1 => Duration::from_secs(4),
         Api::V2 => Duration::from_secs(3),
     };
-    let mut schedule = Schedule::new(base.max(shared.refresh), u64::from(key.attempt) + 11);
+    let base = base.max(shared.refresh);
+    let mut schedule = Schedule::new(base, u64::from(key.attempt) + 11);
     let mut position = Position {
         token: None,
         fresh: true,
         error_seen: false,
         partial: String::new(),
         report: Report::default(),
+        sent: None,
     };
     let mut urgency = Urgency::Now;
     loop {
@@ -60,7 +65,13 @@ pub async fn read(shared: Arc<Shared>, key: LogKey, follow: bool) {
         match once(&shared, &key, &mut position, urgency).await {
             Ok(true) => return,
             Ok(false) if !follow => return,
-            Ok(false) => schedule.succeeded(began.elapsed()),
+            Ok(false) => {
+                // without a token the whole is read again: not often
+                let often = position.token.is_some();
+                position.fresh = !often;
+                schedule.set_base(if often { base } else { base * 3 });
+                schedule.succeeded(began.elapsed());
+            }
             Err(Trouble::Gone(_)) => return,
             Err(Trouble::Http(error)) => {
                 // a token that another server process signed: read from the beginning
@@ -149,11 +160,14 @@ async fn once(
         path: SafeText::new("content"),
         problem: SafeText::new(problem),
     })?;
-    let ended = match (shared.api, read.ended) {
-        (Api::V2, ended) => ended,
-        // v1 calls a log ended when it has not grown for a while
-        (Api::V1, ended) => ended && state.is_none_or(NodeState::ended),
-    };
+    // a server calls the log of a task ended that has not begun, or that waits between two pokes; v1
+    // also one that has not grown for a while
+    let ended = read.ended
+        && match (shared.api, state) {
+            (_, Some(NodeState::Pending | NodeState::Queued | NodeState::Waiting)) => false,
+            (Api::V2, _) => true,
+            (Api::V1, state) => state.is_none_or(NodeState::ended),
+        };
     if ended && !position.error_seen && state == Some(NodeState::Failed) {
         for line in detail::last_words(shared, &key.node, key.attempt).await? {
             text.push_str(&line);
@@ -161,7 +175,15 @@ async fn once(
         }
     }
     // also when nothing came: a log without lines is known to be without lines
-    if !text.is_empty() || position.fresh {
+    let whole = position.fresh.then(|| {
+        let mut hasher = std::hash::DefaultHasher::new();
+        text.hash(&mut hasher);
+        hasher.finish()
+    });
+    if whole.is_some() && whole == position.sent {
+        position.fresh = false;
+    } else if !text.is_empty() || position.fresh {
+        position.sent = whole;
         pass_on(shared, key, position, &mut text).await?;
     }
     position.token = read.token;
@@ -296,6 +318,7 @@ mod tests {
             error_seen: false,
             partial: String::new(),
             report: Report::default(),
+            sent: None,
         };
         assert!(!position.read_reports("2026 INFO task - hello\n2026 INFO task.stdout - ::pro"));
         assert!(position.read_reports("gress 400/1000\n"));

@@ -93,14 +93,17 @@ async fn load(shared: &Shared, key: &RunKey, urgency: Urgency) -> Result<usize, 
         .max()
         .filter(|v| *v > 0);
     let structure = structure(shared, dag, version, urgency).await?;
-    // the shape is drawn while the nodes are on their way
+    // the shape is drawn while the nodes are on their way, unless they decide about it
     let expanded = shared
         .memory()
         .open
         .get(key)
         .map(|open| open.expanded.clone())
         .unwrap_or_default();
-    tell_shape(shared, key, &structure, &expanded).await?;
+    let early = !expanded.is_empty() || !structure.has_mapped();
+    if early {
+        tell_shape(shared, key, &structure, &expanded).await?;
+    }
     let tis = shared
         .pages::<wire::TaskInstance>(urgency, "task_instances", MOST, |offset| {
             shared.api.run_tis(dag, run, offset)
@@ -112,7 +115,7 @@ async fn load(shared: &Shared, key: &RunKey, urgency: Urgency) -> Result<usize, 
         .filter(|ti| ti.map_index >= 0)
         .map(|ti| ti.task_id.clone())
         .collect();
-    if now_expanded != expanded {
+    if now_expanded != expanded || !early {
         tell_shape(shared, key, &structure, &now_expanded).await?;
     }
     let list: Vec<Node> = {

@@ -172,6 +172,14 @@ impl Structure {
         self.groups.iter().any(|g| g.id == id)
     }
 
+    /// Whether instances may become nodes of their own.
+    pub fn has_mapped(&self) -> bool {
+        self.tasks
+            .iter()
+            .chain(&self.groups)
+            .any(|item| item.mapped)
+    }
+
     /// The shape of a run in which these mapped tasks have instances: such a task is a group of them.
     /// Until then it is a node like any other, as it is one row at the server too.
     pub fn topology(&self, expanded: &BTreeSet<String>) -> Topology {
