@@ -482,9 +482,7 @@ async fn airflow3_the_fleet_is_whole_and_a_success_that_failed_is_shown_as_faile
     lab.record(
         "ui_dags",
         "GET",
-        &format!(
-            "/ui/dags?dag_id_prefix_pattern=lab_&limit=100&exclude_stale=false&dag_runs_limit=10"
-        ),
+        "/ui/dags?dag_id_prefix_pattern=lab_&limit=100&exclude_stale=false&dag_runs_limit=10",
         None,
     )
     .await;
