@@ -4,6 +4,7 @@
 mod asking;
 mod budget;
 mod frames;
+mod monkey;
 mod places;
 mod session;
 mod sizes;
