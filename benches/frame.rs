@@ -1,4 +1,4 @@
-//! Time from the world to bytes: one frame of the fleet, and a key press with its frame.
+//! Time from the world to bytes: a frame, and a key press with its frame, of the fleet and of a run.
 //!
 //! `cargo bench --bench frame`. Budgets: a frame under 1 ms at 200x60 with 1,000 pipelines, a key to its frame under 5 ms.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -36,12 +36,85 @@ fn key_to_bytes_with_1000_pipelines(bencher: Bencher, (width, height): (u16, u16
     });
 }
 
+/// What a key waits for at worst while 1,000 events a second arrive: those of a whole frame time of 100 ms, rows and
+/// alerts computed anew, and its own frame.
+#[divan::bench(args = SIZES)]
+fn key_to_bytes_after_100_events(bencher: Bencher, (width, height): (u16, u16)) {
+    let mut stage = Stage::new(1000, width, height);
+    stage.frame();
+    let mut round = 0;
+    bencher.bench_local(move || {
+        round += 1;
+        for n in 0..100 {
+            stage.observe(stage.change_run(n * 10 + 5, round % 2 == 1));
+        }
+        stage.settle();
+        stage.key(if round % 2 == 1 { 'j' } else { 'k' });
+        stage.frame().len()
+    });
+}
+
 /// The whole picture, as after a resize.
 #[divan::bench(args = SIZES)]
 fn full_repaint(bencher: Bencher, (width, height): (u16, u16)) {
     let mut stage = Stage::new(1000, width, height);
     bencher.bench_local(move || {
         stage.screen.repaint();
+        stage.frame().len()
+    });
+}
+
+/// A run of 500 nodes as a graph with folded groups, nothing changed.
+#[divan::bench(args = SIZES)]
+fn frame_of_a_run_of_500(bencher: Bencher, (width, height): (u16, u16)) {
+    let mut stage = Stage::with_open_run(500, width, height);
+    stage.frame();
+    bencher.bench_local(move || stage.frame().len());
+}
+
+/// The same with every group unfolded.
+#[divan::bench(args = SIZES)]
+fn frame_of_a_run_of_500_unfolded(bencher: Bencher, (width, height): (u16, u16)) {
+    let mut stage = Stage::with_open_run(500, width, height);
+    stage.key('+');
+    stage.frame();
+    bencher.bench_local(move || stage.frame().len());
+}
+
+/// The same as a list.
+#[divan::bench(args = SIZES)]
+fn frame_of_a_run_of_500_as_a_list(bencher: Bencher, (width, height): (u16, u16)) {
+    let mut stage = Stage::with_open_run(500, width, height);
+    stage.key('v');
+    stage.key('+');
+    stage.frame();
+    bencher.bench_local(move || stage.frame().len());
+}
+
+/// A key moves the selection in the graph, and back.
+#[divan::bench(args = SIZES)]
+fn key_to_bytes_in_a_run_of_500(bencher: Bencher, (width, height): (u16, u16)) {
+    let mut stage = Stage::with_open_run(500, width, height);
+    stage.frame();
+    let mut down = false;
+    bencher.bench_local(move || {
+        down = !down;
+        stage.key(if down { 'j' } else { 'k' });
+        stage.frame().len()
+    });
+}
+
+/// A node of the open run has changed: the world, the app, the picture.
+#[divan::bench(args = SIZES)]
+fn change_of_a_node_to_bytes_in_a_run_of_500(bencher: Bencher, (width, height): (u16, u16)) {
+    let mut stage = Stage::with_open_run(500, width, height);
+    stage.frame();
+    let mut rows = 0.0;
+    bencher.bench_local(move || {
+        rows += 1.0;
+        let event = stage.change_node(7, rows);
+        stage.observe(event);
+        stage.settle();
         stage.frame().len()
     });
 }

@@ -1,14 +1,15 @@
 //! The whole screen over a made-up fleet, without network, tasks or a terminal.
 
 use chrono::{DateTime, Duration, Utc};
+use crossterm::event::KeyCode;
 use dagtop::alerts::{Alerts, Rules};
 use dagtop::engine::Watch;
 use dagtop::logs::LogStore;
 use dagtop::model::{
-    BackendId, BackendInfo, BackendStatus, Event, LogChunk, LogUpdate, Node, NodeId, NodeState,
-    Pipeline, PipelineKey, Reach, Run, RunState, SafeText, Stamped,
+    BackendId, BackendInfo, BackendStatus, Event, Group, LogChunk, LogUpdate, Node, NodeId,
+    NodeState, Pipeline, PipelineKey, Reach, Run, RunKey, RunState, SafeText, Stamped, Topology,
 };
-use dagtop::tui::app::{App, Msg, Settings};
+use dagtop::tui::app::{App, Effect, Msg, Settings};
 use dagtop::tui::screens;
 use dagtop::tui::term::{Caps, ColorDepth, Input, KeyPress, Screen};
 use dagtop::tui::theme::Theme;
@@ -132,26 +133,104 @@ impl Stage {
         }
     }
 
-    pub fn observe(&mut self, event: Event) {
-        let stamped = Stamped {
+    /// A fleet of one pipeline, whose run of 10 layers of `nodes / 10`, in groups of ten, is open; three edges end at
+    /// each node.
+    pub fn with_open_run(nodes: usize, width: u16, height: u16) -> Self {
+        let mut stage = Self::new(1, width, height);
+        let run = stage.big_run();
+        stage.observe(Event::Topology {
+            run: run.clone(),
+            topology: topology(nodes),
+        });
+        stage.observe(Event::Nodes {
+            list: (0..nodes).map(|n| stage.big_node(n)).collect(),
+            run,
+            complete: true,
+        });
+        stage.settle();
+        stage.press(KeyCode::Enter);
+        stage
+    }
+
+    fn big_run(&self) -> RunKey {
+        PipelineKey::new(&self.backend, "pipeline_0000_daily").run("scheduled__0")
+    }
+
+    fn big_node(&self, n: usize) -> Node {
+        let mut node = Node::new(big_id(n));
+        node.group = Some(group_id(n));
+        node.attempt = 1;
+        node.state = NodeState::Succeeded;
+        node.started_at = Some(self.now - Duration::minutes(5));
+        node.ended_at = Some(self.now - Duration::minutes(4));
+        node
+    }
+
+    /// One node of the open run has a new number of rows.
+    pub fn change_node(&mut self, n: usize, rows: f64) -> Event {
+        let mut node = self.big_node(n);
+        node.metrics = vec![(SafeText::new("rows"), rows)];
+        Event::Nodes {
+            run: self.big_run(),
+            list: vec![node],
+            complete: false,
+        }
+    }
+
+    /// The newest run of the `n`th pipeline is running, or done.
+    pub fn change_run(&self, n: usize, running: bool) -> Event {
+        let key = PipelineKey::new(&self.backend, format!("pipeline_{n:04}_daily"));
+        let mut run = Run::new(key.run("scheduled__0"), self.now - Duration::minutes(12));
+        run.started_at = Some(run.ordered_at);
+        run.state = if running {
+            RunState::Running
+        } else {
+            RunState::Succeeded
+        };
+        run.ended_at = (!running).then_some(self.now);
+        Event::Runs { list: vec![run] }
+    }
+
+    pub fn stamped(&self, event: Event) -> Stamped {
+        Stamped {
             backend: self.backend.clone(),
             at: self.now,
             event,
-        };
+        }
+    }
+
+    pub fn observe(&mut self, event: Event) {
+        let stamped = self.stamped(event);
         let changes = self.watch.apply(&stamped);
-        self.app.update(&self.watch, Msg::World(changes));
+        self.update(Msg::World(changes));
     }
 
     /// What follows from all that was observed.
     pub fn settle(&mut self) {
-        self.app.update(&self.watch, Msg::Tick(self.now));
+        self.update(Msg::Tick(self.now));
         self.watch.refresh(self.now);
-        self.app.update(&self.watch, Msg::Refreshed);
+        self.update(Msg::Refreshed);
     }
 
     pub fn key(&mut self, c: char) {
-        self.app
-            .update(&self.watch, Msg::Input(Input::Key(KeyPress::char(c))));
+        self.update(Msg::Input(Input::Key(KeyPress::char(c))));
+    }
+
+    pub fn press(&mut self, code: KeyCode) {
+        let press = KeyPress {
+            code,
+            ..KeyPress::char(' ')
+        };
+        self.update(Msg::Input(Input::Key(press)));
+    }
+
+    /// Tells the app; of what it asks for, layouts are computed.
+    fn update(&mut self, msg: Msg) {
+        for effect in self.app.update(&self.watch, msg) {
+            if let Effect::ComputeLayout(wanted) = effect {
+                self.update(Msg::LayoutReady(wanted.compute()));
+            }
+        }
     }
 
     /// Draws a frame; what was sent for it.
@@ -162,5 +241,32 @@ impl Stage {
             .draw(|frame| screens::draw(app, watch, theme, frame))
             .unwrap();
         self.screen.get_mut().clone()
+    }
+}
+
+fn big_id(n: usize) -> NodeId {
+    NodeId::new(format!("group_{:02}.task_{n:03}", n / 10))
+}
+
+fn group_id(n: usize) -> NodeId {
+    NodeId::new(format!("group_{:02}", n / 10))
+}
+
+fn topology(nodes: usize) -> Topology {
+    let layer = nodes / 10;
+    let edges = (layer..nodes).flat_map(|n| {
+        let above = (n / layer - 1) * layer;
+        (0..3).map(move |j| (big_id(above + (n * 7 + j * 11) % layer), big_id(n)))
+    });
+    let groups = (0..nodes).step_by(10).map(|n| Group {
+        id: group_id(n),
+        name: group_id(n).safe(),
+        parent: None,
+        mapped: false,
+    });
+    Topology {
+        nodes: (0..nodes).map(big_id).collect(),
+        groups: groups.collect(),
+        edges: edges.collect(),
     }
 }

@@ -80,7 +80,8 @@ impl Catalog {
         paths.sort();
         paths.dedup();
         let before = self.files.len();
-        self.files.retain(|path, _| paths.contains(path));
+        self.files
+            .retain(|path, _| paths.binary_search(path).is_ok());
         changed |= before != self.files.len();
         for path in paths {
             let stamp = fs::metadata(&path)
@@ -220,8 +221,12 @@ fn find(wanted: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(entries
         .filter_map(Result::ok)
         .filter(|e| matches(pattern, &e.file_name().to_string_lossy()))
+        // the folder itself tells the kind of most entries, at no cost
+        .filter(|e| match e.file_type() {
+            Ok(kind) if !kind.is_symlink() => kind.is_file(),
+            _ => e.path().is_file(),
+        })
         .map(|e| e.path())
-        .filter(|p| p.is_file())
         .collect())
 }
 
