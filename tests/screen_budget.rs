@@ -28,9 +28,8 @@ fn a_cursor_move_in_the_fleet_costs_at_most_256_bytes() {
         costs.push(bytes.len());
     }
     println!("cursor moves: {costs:?} bytes");
-    // The log pane follows the selection; among healthy pipelines it has nothing new to say.
-    stage.key('j');
-    let bytes = String::from_utf8(stage.frame()).unwrap();
-    println!("{}", bytes.replace('\x1b', "^"));
-    assert!(bytes.len() <= 256, "{} bytes", bytes.len());
+    // among failing rows too: the pane below follows when the cursor rests
+    for (n, cost) in costs.iter().enumerate() {
+        assert!(*cost <= 256, "move {n}: {cost} bytes");
+    }
 }

@@ -45,6 +45,8 @@ pub fn go(session: &mut Session, keys: &str) {
             session.keys(step);
         }
     }
+    // the cursor comes to rest: what is selected is what the pane below speaks of
+    session.wait(400);
 }
 
 pub fn at(keys: &str, size: (u16, u16)) -> Session {

@@ -26,8 +26,11 @@ pub struct FleetState {
     pub typing: bool,
     pub pane: Pane,
     pub log: LogView,
-    /// Since when the selected row is selected: its log is asked for when the cursor rests.
+    /// Since when the selected row is selected.
     pub rests_since: DateTime<Utc>,
+    /// The row that the pane below speaks of. It follows the selection when the cursor rests: who
+    /// runs down the list gets small frames, and no log is asked for in passing.
+    pub shown: Option<PipelineKey>,
 }
 
 impl FleetState {
@@ -70,6 +73,15 @@ impl FleetState {
         Self::row(
             watch,
             self.selected()?,
+            self.list.index().unwrap_or_default(),
+        )
+    }
+
+    /// The row that the pane below speaks of.
+    pub fn shown_row<'a>(&self, watch: &'a Watch) -> Option<&'a FleetRow> {
+        Self::row(
+            watch,
+            self.shown.as_ref()?,
             self.list.index().unwrap_or_default(),
         )
     }

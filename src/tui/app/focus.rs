@@ -8,7 +8,7 @@ use crate::model::{Focus, LogKey};
 use super::{App, Dialog, Screen};
 
 /// The cursor rests on a row when it has been there this long: only then is its log asked for.
-const REST: Duration = Duration::milliseconds(300);
+const REST: Duration = Duration::milliseconds(200);
 
 impl App {
     /// What backends should follow closely. The fleet's own first errors are asked for by the engine.
@@ -55,7 +55,7 @@ impl App {
     fn fleet_focus(&self, watch: &Watch, key: LogKey, focus: &mut Focus) {
         let failed = self
             .fleet
-            .selected_row(watch)
+            .shown_row(watch)
             .is_some_and(|row| watch.first_error(row).as_ref() == Some(&key));
         if !failed {
             focus.logs.push(key);
@@ -64,8 +64,9 @@ impl App {
         }
     }
 
-    pub(super) fn rests(&self) -> bool {
-        (self.now - self.fleet.rests_since).abs() >= REST
+    /// Whether the cursor of the fleet stands still; anywhere else it always does.
+    pub fn rests(&self) -> bool {
+        !self.stack.is_empty() || (self.now - self.fleet.rests_since).abs() >= REST
     }
 
     pub(super) fn rest_until(&self) -> Option<chrono::DateTime<chrono::Utc>> {

@@ -26,6 +26,7 @@ pub use notices::{Level, Line, Notices};
 pub use run::{LaidOut, Pane, RunScreen, View};
 pub use tree::{Tree, TreeRow};
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ use crate::model::{
 };
 use crate::world::Changes;
 
-use super::command::{Context, KeyMap};
+use super::command::{Command, Context, KeyMap};
 use super::dialogs::Dialog;
 use super::term::Input;
 use super::widgets::format::Zone;
@@ -165,6 +166,8 @@ pub struct App {
     /// What was said yes to, until it is settled and told.
     pub batches: Vec<Batch>,
     rates: rates::Rates,
+    /// What the last frame hinted at, and where.
+    pub hinted: RefCell<(Option<Context>, Vec<Command>)>,
     focus: Focus,
     last_action: u64,
     /// Something that the order of rows depends on may have changed.
@@ -188,6 +191,7 @@ impl App {
             alerts: ListState::default(),
             batches: Vec::new(),
             rates: rates::Rates::default(),
+            hinted: RefCell::default(),
             focus: Focus::default(),
             last_action: 0,
             dirty: true,

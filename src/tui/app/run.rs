@@ -348,6 +348,9 @@ impl App {
     /// Screens follow the world; what a screen was about may be gone.
     pub(super) fn sync_screens(&mut self, watch: &Watch, effects: &mut Vec<Effect>) {
         let moves = self.dialog.is_none();
+        if self.rests() || self.fleet.shown_row(watch).is_none() {
+            self.fleet.shown = self.fleet.selected().cloned();
+        }
         let fleet_log = self.fleet_log(watch);
         self.fleet.log.show(fleet_log);
         let room = crate::tui::screens::graph_room(self.size);
@@ -381,7 +384,7 @@ impl App {
 
     /// The log that the fleet's pane shows: of the node to look at first in the selected row.
     pub fn fleet_log(&self, watch: &Watch) -> Option<LogKey> {
-        let row = self.fleet.selected_row(watch)?;
+        let row = self.fleet.shown_row(watch)?;
         if let Some(key) = watch.first_error(row) {
             return Some(key);
         }

@@ -134,9 +134,19 @@ pub fn bottom_line(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, ar
         pen.cell(line.text.as_str(), room, style);
         return;
     }
-    let labels: Vec<(String, &str)> = wanted(app.context())
+    let context = app.context();
+    let mut hinted = app.hinted.borrow_mut();
+    // in passing the line stays as it is: it is true of where the cursor comes to rest
+    if app.rests() || hinted.0 != Some(context) {
+        let can = |c: &&Command| disabled_reason(**c, app, watch).is_none();
+        *hinted = (
+            Some(context),
+            wanted(context).iter().filter(can).copied().collect(),
+        );
+    }
+    let labels: Vec<(String, &str)> = hinted
+        .1
         .iter()
-        .filter(|c| disabled_reason(**c, app, watch).is_none())
         .map(|c| (app.settings.keymap.label(*c), c.row().short))
         .collect();
     let shown: Vec<(&str, &str)> = labels
