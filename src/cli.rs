@@ -217,6 +217,7 @@ pub struct Logs {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = format!("{ADDRESSES}\n\n{ACT_CODES}"))]
 pub struct Act {
+    /// What to do
     pub action: ActionName,
 
     /// BACKEND, BACKEND/PIPELINE, BACKEND/PIPELINE/RUN or BACKEND/PIPELINE/RUN/NODE
@@ -317,19 +318,21 @@ impl MarkAs {
 
 /// Print a screen as text or picture, for an incident channel
 #[derive(Clone, Debug, Args)]
-#[command(after_help = SNAPSHOT_CODES)]
+#[command(after_help = format!("{ADDRESSES}\n\n{SNAPSHOT_CODES}"))]
 pub struct Snapshot {
     /// Width and height in cells
     #[arg(long, default_value = "160x48", value_name = "WxH", value_parser = size)]
     pub size: (u16, u16),
 
-    #[arg(long, default_value = "fleet")]
-    pub screen: ScreenName,
+    /// Which screen [default: fleet, with an address: run]
+    #[arg(long)]
+    pub screen: Option<ScreenName>,
 
+    /// Plain text, text with colours, or a picture
     #[arg(long, default_value = "text")]
     pub format: PictureFormat,
 
-    /// What the screen shows: BACKEND/PIPELINE or BACKEND/PIPELINE/RUN [default: the worst]
+    /// Whose run or log: BACKEND/PIPELINE, BACKEND/PIPELINE/RUN or BACKEND/PIPELINE/RUN/NODE [default: the worst]
     pub address: Option<String>,
 
     /// Of the demo instead of the configured backends
@@ -398,6 +401,7 @@ pub struct Graph {
     /// The graph; `-` is standard input
     pub file: PathBuf,
 
+    /// What comes out
     #[arg(long, value_enum, default_value = "text")]
     pub format: GraphFormat,
 
@@ -412,6 +416,7 @@ pub struct Graph {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum GraphFormat {
+    /// Plain text
     Text,
     /// Text with colours
     Ansi,
@@ -433,6 +438,7 @@ pub enum Flow {
 #[derive(Debug, Args)]
 #[command(after_help = COMPLETIONS_CODES)]
 pub struct Completions {
+    /// For which shell
     pub shell: Shell,
 }
 

@@ -1,69 +1,31 @@
 //! The command line as a shell sees it: output, errors, exit codes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-struct Home(tempfile::TempDir);
+mod support;
 
-impl Home {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
+use support::home::{Done, Home};
 
-    /// dagtop in a home of its own.
-    fn dagtop(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dagtop"));
-        command
-            .args(args)
-            .current_dir(self.0.path())
-            .env("HOME", self.0.path());
-        for name in [
-            "XDG_CONFIG_HOME",
-            "XDG_STATE_HOME",
-            "XDG_CACHE_HOME",
-            "DAGTOP_CONFIG",
-            "NO_COLOR",
-        ] {
-            command.env_remove(name);
-        }
-        command.output().unwrap()
-    }
+fn out(done: &Done) -> &str {
+    &done.out
 }
 
-impl Home {
-    /// Writes `config.toml` where it is looked for.
-    fn config(&self, text: &str) {
-        let dir = self.0.path().join(".config/dagtop");
-        std::fs::create_dir_all(&dir).unwrap();
-        std::fs::write(dir.join("config.toml"), text).unwrap();
-    }
-
-    /// Writes a file beside which dagtop runs.
-    fn file(&self, name: &str, text: &str) {
-        std::fs::write(self.0.path().join(name), text).unwrap();
-    }
-}
-
-fn out(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).unwrap()
-}
-
-fn err(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).unwrap()
+fn err(done: &Done) -> &str {
+    &done.err
 }
 
 #[test]
 fn paths_are_told_as_text_and_as_json() {
     let home = Home::new();
     let text = home.dagtop(&["--paths"]);
-    let config = home.0.path().join(".config/dagtop/config.toml");
+    let config = home.path().join(".config/dagtop/config.toml");
     assert!(
         out(&text).contains(&format!("{}  (not there yet)", config.display())),
         "{}",
         out(&text)
     );
-    let json: serde_json::Value =
-        serde_json::from_slice(&home.dagtop(&["--paths", "--json"]).stdout).unwrap();
+    let json: serde_json::Value = home.dagtop(&["--paths", "--json"]).json();
     assert_eq!(json["config"]["path"], config.to_str().unwrap());
     assert_eq!(json["config"]["exists"], false);
 }
@@ -74,7 +36,7 @@ fn every_shell_gets_its_completions() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = home.dagtop(&["completions", shell]);
         assert!(
-            output.status.success() && out(&output).contains("dagtop"),
+            output.code == Some(0) && out(&output).contains("dagtop"),
             "{shell}: {}",
             err(&output)
         );
@@ -84,7 +46,7 @@ fn every_shell_gets_its_completions() {
 #[test]
 fn a_wrong_command_line_is_code_2() {
     let output = Home::new().dagtop(&["completion"]);
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.code, Some(2));
     assert!(err(&output).contains("completions"), "{}", err(&output));
 }
 
@@ -98,7 +60,7 @@ fn a_reader_that_goes_away_is_no_error() {
         .stdout(writer)
         .stderr(Stdio::piped());
     let output = child.spawn().unwrap().wait_with_output().unwrap();
-    assert_eq!((output.status.code(), err(&output)), (Some(0), ""));
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
 }
 
 #[test]
@@ -107,7 +69,7 @@ fn a_graph_comes_out_in_every_form() {
     home.file("g.tsv", "extract\tload\nload\treport\n");
     let graph = |args: &[&str]| {
         let output = home.dagtop(&[&["graph", "g.tsv"], args].concat());
-        assert!(output.status.success(), "{args:?}: {}", err(&output));
+        assert!(output.code == Some(0), "{args:?}: {}", err(&output));
         out(&output).to_owned()
     };
     let text = graph(&[]);
@@ -156,7 +118,7 @@ fn a_graph_that_is_none_says_where_it_is_wrong() {
     let home = Home::new();
     home.file("g.tsv", "a\tb\na\tb\tc\n");
     let output = home.dagtop(&["graph", "g.tsv"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.code, Some(1));
     assert!(
         err(&output).starts_with("dagtop: g.tsv: line 2"),
         "{}",
@@ -173,7 +135,7 @@ fn a_graph_that_is_none_says_where_it_is_wrong() {
 #[test]
 fn doctor_without_a_configuration_shows_the_way() {
     let output = Home::new().dagtop(&["doctor"]);
-    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert_eq!(output.code, Some(0), "{}", err(&output));
     assert!(out(&output).contains("dagtop demo"), "{}", out(&output));
 }
 
@@ -182,8 +144,8 @@ fn doctor_tells_everything_wrong_in_the_file_and_ends_with_2() {
     let home = Home::new();
     home.config("[ui]\ncolour = 1\nmouse = 3\n");
     let output = home.dagtop(&["doctor", "--json"]);
-    assert_eq!(output.status.code(), Some(2));
-    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.code, Some(2));
+    let json: serde_json::Value = output.json();
     let sections = json["sections"].as_array().unwrap();
     let config = sections
         .iter()
@@ -208,7 +170,7 @@ fn doctor_finds_what_is_wrong_before_any_server_is_asked() {
          password = \"env:DAGTOP_TEST_UNSET\"\ntls = { ca = \"none.pem\" }\n",
     );
     let output = home.dagtop(&["doctor"]);
-    assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+    assert_eq!(output.code, Some(1), "{}", err(&output));
     let text = out(&output);
     assert!(
         text.contains("password: the environment variable DAGTOP_TEST_UNSET is not set"),
@@ -225,7 +187,7 @@ fn doctor_knows_the_themes() {
     let home = Home::new();
     home.config("[ui]\ntheme = \"nigth\"\n");
     let output = home.dagtop(&["doctor"]);
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.code, Some(2));
     let text = out(&output);
     assert!(
         text.contains("config.toml:2:9: there is no theme \"nigth\"; did you mean `night`?"),
@@ -233,7 +195,7 @@ fn doctor_knows_the_themes() {
     );
     home.config(dagtop::config::EXAMPLE);
     let output = home.dagtop(&["doctor"]);
-    assert_eq!(output.status.code(), Some(0), "{}", out(&output));
+    assert_eq!(output.code, Some(0), "{}", out(&output));
 }
 
 #[test]
@@ -241,7 +203,7 @@ fn a_wrong_name_of_a_backend_gets_the_nearest() {
     let home = Home::new();
     home.config("[[backend]]\nname = \"prod\"\nkind = \"local\"\n");
     let output = home.dagtop(&["doctor", "prd"]);
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.code, Some(2));
     assert!(
         err(&output).contains("did you mean `prod`?"),
         "{}",

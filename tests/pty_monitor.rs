@@ -231,7 +231,7 @@ fn without_a_terminal_it_says_so() {
         .assert()
         .failure();
     let text = String::from_utf8_lossy(&out.get_output().stderr).into_owned();
-    assert!(text.contains("must be a terminal"), "{text}");
+    assert!(text.contains("needs a terminal"), "{text}");
 }
 
 /// Clock ticks (10 ms) of processor time used by a process, and its memory in kilobytes.

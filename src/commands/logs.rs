@@ -67,6 +67,15 @@ async fn show(session: &mut Session, global: &Global, args: &Logs) -> anyhow::Re
         session.until(FOLLOW, changed).await;
         key = log_of(&session.engine.watch, &run, node.as_ref(), args.attempt)?;
     }
+    if key.is_none() && args.follow {
+        // the end of a run may be told before that of its nodes
+        session
+            .until(PAUSE, |watch| {
+                log_of(watch, &run, node.as_ref(), args.attempt).is_ok_and(|key| key.is_some())
+            })
+            .await;
+        key = log_of(&session.engine.watch, &run, node.as_ref(), args.attempt)?;
+    }
     let Some(key) = key else {
         let backend = run.backend().safe();
         if !complete {

@@ -27,7 +27,7 @@ use crate::backends::local::ReadError;
 use crate::cli::{Cli, Command};
 use crate::config::reader::nearest;
 use crate::config::{Backend, LoadError};
-use crate::model::SafeText;
+use crate::model::{Notice, SafeText};
 
 use address::AddressError;
 use interrupt::Interrupted;
@@ -163,6 +163,15 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// A notice of a backend on one line; some begin with what they are about.
+fn notice_line(notice: &Notice) -> String {
+    match notice.text.first() {
+        Some(line) if line.as_str().starts_with(notice.subject.as_str()) => line.to_string(),
+        Some(line) => format!("{}: {line}", notice.subject),
+        None => notice.subject.to_string(),
+    }
 }
 
 /// A runtime for commands that talk to backends.

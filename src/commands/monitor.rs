@@ -1,6 +1,7 @@
 //! `dagtop`: the monitor, or a welcome when there is no configuration yet.
 
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
@@ -66,10 +67,11 @@ fn write_config(paths: &Paths) -> anyhow::Result<Exit> {
     if let Some(dir) = path.parent() {
         config::paths::create_private_dir(dir).with_context(context)?;
     }
-    // never over a file that somebody wrote meanwhile
+    // never over a file that somebody wrote meanwhile; for nobody else to read: secrets may be put there
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
+        .mode(0o600)
         .open(path)
         .with_context(context)?;
     file.write_all(starting_config().as_bytes())

@@ -24,6 +24,7 @@ use super::{Exit, Usage, address, demo, open, print};
 const SETTLE: Duration = Duration::from_secs(10);
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
+    check(args)?;
     let paths = Paths::discover(global.config.as_deref())?;
     let config = if args.demo {
         let mut config = Config::default();
@@ -33,9 +34,6 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
         open::load(global, &paths)?
     };
     let screen = Screen::new(&config, &paths);
-    if let Some(text) = &args.address {
-        address::check(text)?;
-    }
     // beside a demo that somebody watches, and gone afterwards
     let scratch = args.demo.then(|| {
         let name = format!("snapshot-{}", std::process::id());
@@ -55,6 +53,22 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     drop(scratch);
     print(picture?)?;
     Ok(Exit::Done)
+}
+
+/// An address makes sense only where one run is shown.
+fn check(args: &Args) -> anyhow::Result<()> {
+    let Some(text) = &args.address else {
+        return Ok(());
+    };
+    address::check(text)?;
+    match args.screen {
+        None | Some(ScreenName::Run | ScreenName::Log) => Ok(()),
+        Some(_) => {
+            let why =
+                "an address means nothing to this screen; it is for --screen run and --screen log";
+            Err(Usage(why.to_owned()).into())
+        }
+    }
 }
 
 /// A folder that goes with this value.
@@ -130,7 +144,12 @@ fn place(watch: &Watch, args: &Args) -> anyhow::Result<Place> {
             },
         }
     };
-    Ok(match args.screen {
+    let screen = match (args.screen, &args.address) {
+        (Some(screen), _) => screen,
+        (None, Some(_)) => ScreenName::Run,
+        (None, None) => ScreenName::Fleet,
+    };
+    Ok(match screen {
         ScreenName::Fleet => Place::Fleet,
         ScreenName::Run => Place::Run(target()?),
         ScreenName::Log => Place::Log(target()?),

@@ -209,10 +209,7 @@ fn backend(view: &BackendView) -> BackendLine {
         up: view.up(),
         trouble,
         errors: errors
-            .map(|n| match n.text.first() {
-                Some(line) => SafeText::new(format!("{}: {line}", n.subject)),
-                None => n.subject.clone(),
-            })
+            .map(|n| SafeText::new(super::notice_line(n)))
             .collect(),
     }
 }
@@ -265,7 +262,7 @@ fn text(report: &Report) -> String {
     if report.backends.is_empty() {
         out.push_str("; there is no backend in the configuration");
     } else if !down.is_empty() {
-        let _ = write!(out, "; no answer from {}", down.join(", "));
+        let _ = write!(out, "; can't be asked: {}", down.join(", "));
     }
     let _ = writeln!(
         out,

@@ -61,7 +61,7 @@ pub(super) struct Actor {
     pub hear: mpsc::Sender<Heard>,
     pub(super) tails: HashMap<LogKey, JoinHandle<Result<(), EngineGone>>>,
     /// Pipelines as last told.
-    pub(super) told: Vec<Pipeline>,
+    pub(super) told: Option<Vec<Pipeline>>,
     pub(super) told_queue: Option<Queue>,
     pub(super) told_notices: Vec<Notice>,
     /// State that could not be written or read, for the status line.
@@ -94,7 +94,7 @@ impl Actor {
             heard,
             hear,
             tails: HashMap::new(),
-            told: Vec::new(),
+            told: None,
             told_queue: None,
             told_notices: Vec::new(),
             trouble: None,

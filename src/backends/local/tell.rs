@@ -159,10 +159,10 @@ impl Actor {
         for key in keys {
             self.tell_run(&key).await?;
         }
-        // after their runs: whoever waits for the list is not to take a failing pipeline for one that never ran
-        self.tell_pipelines().await?;
         self.tell_queue().await?;
-        self.tell_notices().await
+        self.tell_notices().await?;
+        // last: whoever waits for the list is not to take a failing pipeline for one that never ran
+        self.tell_pipelines().await
     }
 
     /// Tells what changed before something is said about it.
@@ -255,8 +255,9 @@ impl Actor {
 
     async fn tell_pipelines(&mut self) -> Result<(), EngineGone> {
         let list = self.pipelines();
-        if list != self.told {
-            self.told.clone_from(&list);
+        // "none" has to be told too
+        if self.told.as_ref() != Some(&list) {
+            self.told = Some(list.clone());
             let complete = true;
             self.link.emit(Event::Pipelines { list, complete }).await?;
         }

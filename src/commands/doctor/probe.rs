@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::backends::Role;
-use crate::commands::open;
+use crate::commands::{notice_line, open};
 use crate::config::{Backend, Config, Paths};
 use crate::model::{Action, BackendId, NoticeLevel, Reach, TargetKind};
 use crate::world::{BackendView, World};
@@ -95,24 +95,17 @@ fn answer(world: &World, view: &BackendView, wait: Duration) -> Vec<Check> {
             Check::warning("it shows no pipeline")
                 .help("is the filter too narrow, or may this user see none?"),
         ),
+        (true, 1) => checks.push(Check::ok("1 pipeline")),
         (true, count) => checks.push(Check::ok(format!("{count} pipelines"))),
     }
     checks.push(rights(view));
-    for notice in &view.notices {
-        let first = notice
-            .text
-            .first()
-            .map(|line| format!(": {line}"))
-            .unwrap_or_default();
-        let level = match notice.level {
-            NoticeLevel::Error => "import error",
-            NoticeLevel::Warning => "warning",
-        };
-        checks.push(Check::warning(format!(
-            "{level} in {}{first}",
-            notice.subject
-        )));
-    }
+    checks.extend(view.notices.iter().map(|notice| {
+        let line = notice_line(notice);
+        match notice.level {
+            NoticeLevel::Error => Check::problem(format!("can't be loaded: {line}")),
+            NoticeLevel::Warning => Check::warning(line),
+        }
+    }));
     if view.bad_records > 0 {
         let last = view
             .last_bad

@@ -11,11 +11,10 @@ use crate::commands::chain;
 pub(super) fn file(paths: &Paths, loaded: &Loaded) -> Vec<Check> {
     let backends = &loaded.config.backends;
     let off = backends.iter().filter(|backend| !backend.enabled).count();
-    let mut text = format!(
-        "{}: {} backends",
-        paths.config_file.display(),
-        backends.len()
-    );
+    let mut text = match backends.len() {
+        1 => format!("{}: 1 backend", paths.config_file.display()),
+        n => format!("{}: {n} backends", paths.config_file.display()),
+    };
     if off > 0 {
         text.push_str(&format!(", {off} of them not enabled"));
     }
@@ -115,12 +114,5 @@ fn local(local: &Local, checks: &mut Vec<Check>) {
         checks.push(Check::warning(
             "`pipelines` is empty: there is nothing to run",
         ));
-    }
-    for at in &local.pipelines {
-        // a pattern is expanded by the backend itself, which says so when nothing fits
-        let pattern = at.value.to_string_lossy().contains('*');
-        if !pattern && let Err(error) = std::fs::metadata(&at.value) {
-            checks.push(Check::problem(format!("{}: {error}", at.value.display())));
-        }
     }
 }
