@@ -147,9 +147,14 @@ impl Pacer {
         let passed = now.saturating_duration_since(bucket.at).as_secs_f64();
         bucket.tokens = (bucket.tokens + passed * self.rate).min(self.burst);
         bucket.at = now;
-        // a person's requests are forgiven after a while, else they would stop the watching
-        bucket.tokens = (bucket.tokens - 1.0).max(-self.burst / 2.0);
-        if urgency == Urgency::Now || bucket.tokens >= 0.0 {
+        if urgency == Urgency::Now {
+            // many of a person's requests must not stop the watching for long
+            let floor = bucket.tokens.min(-self.burst / 2.0);
+            bucket.tokens = (bucket.tokens - 1.0).max(floor);
+            return Duration::ZERO;
+        }
+        bucket.tokens -= 1.0;
+        if bucket.tokens >= 0.0 {
             return Duration::ZERO;
         }
         Duration::from_secs_f64(-bucket.tokens / self.rate)
@@ -181,6 +186,11 @@ impl<K: Eq + Hash + Clone> Flights<K> {
         }
         self.tasks.insert(key.clone(), tokio::spawn(work()));
         true
+    }
+
+    /// Forgets what has ended.
+    pub fn tidy(&mut self) {
+        self.tasks.retain(|_, task| !task.is_finished());
     }
 
     /// Whether work was started for this key, even if it has ended since.
@@ -272,6 +282,14 @@ mod tests {
         // an urgent one goes at once and the next waits for both
         assert_eq!(pacer.take(Urgency::Now, start), Duration::ZERO);
         assert_eq!(pacer.take(Urgency::WhenDue, start), 3 * SECOND);
+        for _ in 0..100 {
+            pacer.take(Urgency::Now, start);
+        }
+        assert_eq!(
+            pacer.take(Urgency::WhenDue, start),
+            4 * SECOND,
+            "the debt has an end"
+        );
         // after a while there is room again, but not more than the burst
         let later = start + 100 * SECOND;
         for _ in 0..5 {

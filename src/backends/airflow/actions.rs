@@ -15,7 +15,7 @@ use crate::model::{ActionError, ActionId, ActionRequest, Event, Plan, SafeText, 
 use super::api::Api;
 use super::plan::{Deed, Expect, Refusal, action_error, prepare, tis_of};
 use super::shared::{Shared, Trouble};
-use super::{fleet, states, wire};
+use super::{fleet, states, tell, wire};
 
 /// A change that is not seen by then is not confirmed.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -212,7 +212,7 @@ async fn check(shared: &Shared, expect: &Expect) -> Result<Check, Trouble> {
                         api.active_runs(dag, offset)
                     })
                     .await?;
-                fleet::emit_runs(shared, &going.rows).await?;
+                tell::emit_runs(shared, &going.rows).await?;
             }
             Ok(done(
                 yes,
@@ -235,7 +235,7 @@ async fn check(shared: &Shared, expect: &Expect) -> Result<Check, Trouble> {
                 return Ok(Check::NotYet(format!("run {run} is {}", row.state)));
             }
             let tis = tis_of(shared, run, dag, &[]).await?;
-            fleet::emit_tis(shared, &tis).await?;
+            tell::emit_tis(shared, &tis).await?;
             let going = tis
                 .iter()
                 .filter(|ti| states::node_state(ti.state.as_deref()).active())
@@ -255,7 +255,7 @@ async fn check(shared: &Shared, expect: &Expect) -> Result<Check, Trouble> {
             // a run with very many tasks is read whole instead of by a list of names
             let tasks = if tasks.len() > 400 { &[][..] } else { &tasks };
             let tis = tis_of(shared, run, dag, tasks).await?;
-            fleet::emit_tis(shared, &tis).await?;
+            tell::emit_tis(shared, &tis).await?;
             let same = before
                 .iter()
                 .filter(|b| {
@@ -286,7 +286,7 @@ async fn check(shared: &Shared, expect: &Expect) -> Result<Check, Trouble> {
             let mut names: Vec<&str> = tasks.iter().map(|(task, _)| task.as_str()).collect();
             names.dedup();
             let tis = tis_of(shared, run, dag, &names).await?;
-            fleet::emit_tis(shared, &tis).await?;
+            tell::emit_tis(shared, &tis).await?;
             let is = tis
                 .iter()
                 .filter(|ti| tasks.contains(&(ti.task_id.clone(), ti.map_index)))
@@ -319,7 +319,7 @@ async fn check(shared: &Shared, expect: &Expect) -> Result<Check, Trouble> {
                 .await?;
             ti.dag_id.clone_from(dag);
             ti.dag_run_id.clone_from(run);
-            fleet::emit_tis(shared, std::slice::from_ref(&ti)).await?;
+            tell::emit_tis(shared, std::slice::from_ref(&ti)).await?;
             Ok(done(
                 ti.note.as_deref() == Some(note),
                 format!("the note on {task} is {:?}", ti.note.unwrap_or_default()),
@@ -331,7 +331,7 @@ async fn check(shared: &Shared, expect: &Expect) -> Result<Check, Trouble> {
 async fn read_run(shared: &Shared, dag: &str, run: &str) -> Result<wire::Run, Trouble> {
     let mut row: wire::Run = shared.json(Urgency::Now, &shared.api.run(dag, run)).await?;
     row.dag_id = dag.to_owned();
-    fleet::emit_runs(shared, std::slice::from_ref(&row)).await?;
+    tell::emit_runs(shared, std::slice::from_ref(&row)).await?;
     Ok(row)
 }
 

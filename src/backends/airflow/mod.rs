@@ -20,6 +20,7 @@ mod shared;
 mod states;
 mod structure;
 mod system;
+mod tell;
 mod v1;
 mod v2;
 mod wire;
@@ -306,6 +307,7 @@ impl View {
     /// Begins what is in view now and was not, ends what is not any more.
     fn turn(&mut self, shared: &Arc<Shared>, focus: &Focus) {
         shared.hide(focus.hidden);
+        self.actions.tidy();
         self.runs.retain(|key| {
             let keep = focus.runs.contains(key);
             if !keep {

@@ -17,7 +17,7 @@ use crate::model::{
 
 use super::shared::{Shared, Trouble};
 use super::structure::Structure;
-use super::{fleet, states, v2, wire};
+use super::{states, tell, v2, wire};
 
 /// Between two whole loads of a small run; each page makes it longer.
 const RELOAD: Duration = Duration::from_secs(90);
@@ -85,7 +85,7 @@ async fn load(shared: &Shared, key: &RunKey, urgency: Urgency) -> Result<usize, 
     let mut row: wire::Run = shared.json(urgency, &shared.api.run(dag, run)).await?;
     row.dag_id = dag.to_owned();
     describe(shared, &key.pipeline, urgency).await?;
-    fleet::emit_runs(shared, std::slice::from_ref(&row)).await?;
+    tell::emit_runs(shared, std::slice::from_ref(&row)).await?;
     let version = row
         .dag_versions
         .iter()
@@ -132,7 +132,7 @@ async fn load(shared: &Shared, key: &RunKey, urgency: Urgency) -> Result<usize, 
             .rows
             .iter()
             .map(|ti| {
-                let mut node = fleet::node(ti, Some(&structure), &pools);
+                let mut node = tell::node(ti, Some(&structure), &pools);
                 open.nodes.insert(node.id.clone(), node.clone());
                 open.add_report(&mut node);
                 node
@@ -323,7 +323,7 @@ pub async fn history(shared: &Shared, key: &PipelineKey) -> Result<(), Trouble> 
     for row in &mut rows {
         row.dag_id = dag.to_owned();
     }
-    fleet::emit_runs(shared, &rows).await?;
+    tell::emit_runs(shared, &rows).await?;
     let list = {
         let mut memory = shared.memory();
         let Some(known) = memory.runs.get_mut(dag) else {
