@@ -249,6 +249,11 @@ async fn measure(flooded: bool) {
     .await;
     typist.await.unwrap();
     let seconds = began.elapsed().as_secs_f64();
+    timed
+        .monitor
+        .into_engine()
+        .shutdown(Duration::from_millis(100))
+        .await;
     let mut clock = clock.lock().unwrap();
     clock.took.sort();
     let took = &clock.took;
@@ -269,9 +274,4 @@ async fn measure(flooded: bool) {
         clock.frames as f64 / seconds,
         clock.bytes as f64 / 1000.0 / seconds,
     );
-    timed
-        .monitor
-        .into_engine()
-        .shutdown(Duration::from_millis(100))
-        .await;
 }
