@@ -7,6 +7,7 @@
 //! one chain for each port) → `order` (fewest crossings) → `place` (integer rows) → `route` (tracks in gutters).
 //! Inside, the axis of the flow is `main` and the other one `cross`; only `assemble` knows which one is x.
 
+mod around;
 mod assemble;
 mod channel;
 mod component;
@@ -27,6 +28,7 @@ mod stars;
 mod types;
 mod visible;
 
+pub use around::around;
 pub use glyphs::{RouteCell, glyphs, glyphs_of};
 pub use print::{to_json, to_text};
 pub use read::{Named, ReadError, Style, read};

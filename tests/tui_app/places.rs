@@ -12,7 +12,7 @@ pub const PLACES: &[(&str, &str)] = &[
     ("fleet_marked", "space space"),
     ("run_graph", "enter"),
     ("run_list", "enter,v"),
-    ("run_expanded", "enter,v,+"),
+    ("run_expanded", "enter,v,O"),
     ("log", "enter,enter"),
     ("log_search", "enter,enter,/,=rows"),
     ("node", "enter,d"),

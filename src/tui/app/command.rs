@@ -70,6 +70,16 @@ impl App {
                     }
                 }
             }
+            Command::ZoomIn
+            | Command::ZoomOut
+            | Command::ZoomFit
+            | Command::PanLeft
+            | Command::PanRight
+            | Command::Center
+            | Command::Minimap
+            | Command::LessDepth
+            | Command::MoreDepth
+            | Command::FocusNode => self.in_drawing(watch, command),
             Command::OpenLog => {
                 if let Some(key) = self.log_key(watch) {
                     self.go_log(watch, key);
@@ -240,6 +250,10 @@ impl App {
         match self.stack.last_mut() {
             Some(Screen::Run(run)) if run.pane != Pane::Main => {
                 run.pane = Pane::Main;
+                return;
+            }
+            Some(Screen::Run(run)) if run.view == View::Graph && run.look.focus.is_some() => {
+                run.set_focus(None);
                 return;
             }
             Some(_) => {

@@ -4,6 +4,7 @@
 
 mod action;
 mod command;
+mod drawing;
 mod fleet;
 mod focus;
 mod keys;
@@ -18,6 +19,7 @@ mod tree;
 mod wake;
 
 pub use action::{Batch, Draft, Subject, draft, kind_word};
+pub use drawing::{KeptOverview, Looking};
 pub use fleet::FleetState;
 pub use keys::{edit, type_in};
 pub use lists::{ListState, Pick, Scroll};
@@ -44,6 +46,7 @@ use super::command::{Command, Context, KeyMap};
 use super::dialogs::Dialog;
 use super::term::Input;
 use super::widgets::format::Zone;
+use super::widgets::graph::Scene;
 
 /// What does not change while it runs.
 #[derive(Clone, Debug)]
@@ -112,7 +115,7 @@ pub struct LayoutWanted {
 pub struct LayoutDone {
     pub run: RunKey,
     pub version: u64,
-    pub layout: Arc<graph::Layout>,
+    pub scene: Arc<Scene>,
 }
 
 impl LayoutWanted {
@@ -121,7 +124,7 @@ impl LayoutWanted {
         LayoutDone {
             run: self.run.clone(),
             version: self.version,
-            layout: Arc::new(graph::layout(&self.graph, &self.options)),
+            scene: Arc::new(Scene::new(graph::layout(&self.graph, &self.options))),
         }
     }
 }
@@ -170,6 +173,8 @@ pub struct App {
     pub hinted: RefCell<(Option<Context>, Vec<Command>)>,
     focus: Focus,
     last_action: u64,
+    /// Counts changes of nodes, for what is drawn of all of them at once.
+    pub states: u64,
     /// Something that the order of rows depends on may have changed.
     dirty: bool,
     /// When something last changed: what is younger than a minute is shown to the second.
@@ -194,6 +199,7 @@ impl App {
             hinted: RefCell::default(),
             focus: Focus::default(),
             last_action: 0,
+            states: 0,
             dirty: true,
             changed_at: now,
         }
@@ -206,6 +212,9 @@ impl App {
             Msg::Input(input) => self.input(watch, input, &mut effects),
             Msg::World(changes) => {
                 self.dirty |= changes.fleet || changes.system;
+                if changes.nodes {
+                    self.states += 1;
+                }
                 if changes.fleet || changes.actions {
                     self.changed_at = self.now;
                 }

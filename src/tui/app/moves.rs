@@ -205,24 +205,31 @@ impl RunScreen {
         let Some(laid) = self.laid.clone() else {
             return;
         };
-        let boxes = &laid.layout.boxes;
-        let Some(here) = self
+        let boxes = &laid.scene.layout.boxes;
+        let half = match command {
+            Command::PageUp => -1,
+            Command::PageDown => 1,
+            _ => 0,
+        };
+        if half != 0 {
+            self.pan(0, half);
+            return;
+        }
+        let here = self
             .selected
             .as_ref()
-            .and_then(|id| boxes.iter().position(|b| b.id == id.raw()))
-        else {
+            .and_then(|id| laid.scene.index_of(id));
+        let Some(here) = here else {
             if let Some(first) = boxes.first() {
                 self.select(NodeId::new(&first.id));
             }
             return;
         };
         let next = match command {
-            Command::Up | Command::Down | Command::PageUp | Command::PageDown => beside(
-                boxes,
-                here,
-                matches!(command, Command::Down | Command::PageDown),
-            ),
-            Command::Left | Command::Right => along(&laid.layout, here, command == Command::Right),
+            Command::Up | Command::Down => beside(boxes, here, command == Command::Down),
+            Command::Left | Command::Right => {
+                along(&laid.scene.layout, here, command == Command::Right)
+            }
             Command::First => (0..boxes.len()).min_by_key(|i| (boxes[*i].x, boxes[*i].y)),
             Command::Last => (0..boxes.len()).max_by_key(|i| (boxes[*i].x, boxes[*i].y)),
             _ => None,

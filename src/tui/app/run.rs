@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::engine::Watch;
-use crate::graph;
 use crate::model::{LogKey, Node, NodeId, NodeKey, NodeState, RunKey};
-use crate::tui::widgets::graph::Form;
+use crate::tui::widgets::graph::{Form, Scene};
 use crate::world::RunView;
 
+use super::drawing::Looking;
 use super::logview::LogView;
 use super::tree::Tree;
 use super::{App, Effect, LayoutDone, LayoutWanted, Screen};
@@ -45,7 +45,7 @@ impl View {
 pub struct LaidOut {
     pub version: u64,
     pub form: Form,
-    pub layout: Arc<graph::Layout>,
+    pub scene: Arc<Scene>,
 }
 
 #[derive(Debug)]
@@ -71,6 +71,7 @@ pub struct RunScreen {
     asked: Option<(u64, Form)>,
     /// How boxes are drawn: depends on the room there is.
     pub form: Form,
+    pub look: Looking,
     /// Shape of the run that `tree` was made of.
     shape: Option<u64>,
     /// Upper left corner of the graph, and first row of the list, in the last frame.
@@ -100,6 +101,7 @@ impl RunScreen {
             laid: None,
             asked: None,
             form: Form::Boxes,
+            look: Looking::default(),
             shape: None,
             corner: Cell::new(None),
             top: Cell::new(0),
@@ -148,6 +150,7 @@ impl RunScreen {
         if self.selected.as_ref() != Some(&id) {
             self.attempt = None;
         }
+        self.look.panned = false;
         self.selected = Some(id);
     }
 
@@ -192,17 +195,8 @@ impl RunScreen {
         self.selected_or_visible(view);
     }
 
-    fn reshaped(&mut self) {
+    pub(super) fn reshaped(&mut self) {
         self.version += 1;
-    }
-
-    /// Boxes or lines, whatever there is room for.
-    fn fit(&mut self, form: Form) {
-        if self.form != form {
-            self.form = form;
-            self.corner.set(None);
-            self.reshaped();
-        }
     }
 
     /// Fits everything derived to the run as it is now.
@@ -282,7 +276,8 @@ impl RunScreen {
         }
         self.asked = Some((self.version, self.form));
         let graph = crate::tui::screens::run_graph(view, &self.tree, &self.folds, self.form);
-        let previous = self.laid.as_ref().map(|l| l.layout.order());
+        let graph = self.in_focus(graph);
+        let previous = self.order_before();
         Some(LayoutWanted {
             run: self.run.clone(),
             version: self.version,
@@ -292,14 +287,12 @@ impl RunScreen {
     }
 
     fn layout_ready(&mut self, done: LayoutDone) {
-        if !self.touched {
-            self.corner.set(None);
-        }
         if let Some((version, form)) = self.asked.take_if(|(v, _)| *v == done.version) {
+            self.settle_in(&done.scene, form);
             self.laid = Some(LaidOut {
                 version,
                 form,
-                layout: done.layout,
+                scene: done.scene,
             });
         }
     }
@@ -357,10 +350,11 @@ impl App {
         for screen in &mut self.stack {
             match screen {
                 Screen::Run(run) => {
-                    run.fit(Form::for_area(room.0, room.1));
+                    run.fit(room);
                     if let Some(view) = watch.world.run(&run.run) {
                         if moves {
                             run.sync(view);
+                            run.trace();
                         }
                         effects.extend(run.wanted(view).map(Effect::ComputeLayout));
                     }

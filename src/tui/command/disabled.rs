@@ -88,6 +88,16 @@ pub fn disabled_reason(command: Command, app: &App, watch: &Watch) -> Option<Saf
         Command::Expand | Command::ExpandAll | Command::CollapseAll if !has_groups(app, watch) => {
             because("this run has no groups")
         }
+        Command::ZoomIn
+        | Command::ZoomOut
+        | Command::ZoomFit
+        | Command::PanLeft
+        | Command::PanRight
+        | Command::Center
+        | Command::Minimap
+        | Command::LessDepth
+        | Command::MoreDepth
+        | Command::FocusNode => because(app.run_screen()?.drawing_reason(command)?),
         Command::OlderRun if app.other_run(watch, true).is_none() => {
             because("there is no older run that is known")
         }

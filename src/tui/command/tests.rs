@@ -89,13 +89,13 @@ fn wish(name: &str, keys: &[&str]) -> (String, Vec<String>) {
 
 #[test]
 fn the_config_replaces_the_keys_of_a_command() {
-    let (map, problems) = KeyMap::with(&[wish("retry", &["F", "ctrl-t"])]);
+    let (map, problems) = KeyMap::with(&[wish("retry", &["T", "ctrl-t"])]);
     assert_eq!(problems, []);
     let at = |key: &str| map.command(Context::Fleet, Key::parse(key).unwrap());
-    assert_eq!(at("F"), Some(Command::Retry));
+    assert_eq!(at("T"), Some(Command::Retry));
     assert_eq!(at("ctrl-t"), Some(Command::Retry));
     assert_eq!(at("r"), None);
-    assert_eq!(map.labels(Command::Retry), "F ctrl-t");
+    assert_eq!(map.labels(Command::Retry), "T ctrl-t");
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn main(
     let focused = frame::has_keys(app, Pane::Main);
     let inner = Panel {
         title: &title,
-        note: screen.view.word(),
+        note: &note(screen, theme),
         focused,
     }
     .draw(buf, area, theme);
@@ -117,9 +117,25 @@ fn main(
     }
     screen.drawn.replace(screen.selected.clone());
     match screen.view {
-        View::Graph => run_graph::draw(app, screen, view, theme, buf, inner, focused),
+        View::Graph => run_graph::draw(app, screen, view, watch, theme, buf, inner, focused),
         View::List => run_list::draw(app, screen, view, theme, buf, inner, focused),
     }
+}
+
+/// "graph", "graph · overview · around load · 2 deep".
+fn note(screen: &RunScreen, theme: &Theme) -> String {
+    let mut all = vec![screen.view.word().to_owned()];
+    if screen.view == View::Graph {
+        let look = &screen.look;
+        all.extend(look.zoom.map(|z| z.word().to_owned()));
+        if let Some(id) = &look.focus {
+            let id = id.safe();
+            let name = format::fit_middle(id.as_str(), 24, theme.glyphs.ellipsis);
+            all.push(format!("around {name}"));
+        }
+        all.extend(look.depth.map(|n| format!("{n} deep")));
+    }
+    all.join(&format!(" {} ", theme.glyphs.dot))
 }
 
 /// "orders_daily / 2026-11-20T02:00 ── ✗ failing at load · 11 of 14 done ── 12m of usual 9m".

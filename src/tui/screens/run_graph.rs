@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 
+use chrono::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::analytics::median;
+use crate::engine::Watch;
 use crate::graph::Graph;
-use crate::model::{NodeId, Topology};
-use crate::tui::app::{App, RunScreen, Tree};
+use crate::model::{Node, NodeId, NodeState, Topology};
+use crate::tui::app::{App, KeptOverview, RunScreen, Tree};
 use crate::tui::theme::{Theme, Token};
 use crate::tui::widgets::Pen;
-use crate::tui::widgets::graph::{self as widget, Form, GraphView, Item, Members};
+use crate::tui::widgets::graph::{self as widget, Form, GraphView, Item, Members, Overview, Zoom};
 use crate::world::RunView;
 
 struct Shown<'a> {
@@ -50,10 +53,15 @@ pub fn run_graph(view: &RunView, tree: &Tree, folds: &HashMap<NodeId, bool>, for
     widget::build(topology, &Shown { view, tree, folds }, form)
 }
 
+/// So many runs before are asked how long a node takes.
+const RUNS: usize = 20;
+
+#[allow(clippy::too_many_arguments)]
 pub fn draw(
     app: &App,
     screen: &RunScreen,
     view: &RunView,
+    watch: &Watch,
     theme: &Theme,
     buf: &mut Buffer,
     area: Rect,
@@ -65,38 +73,90 @@ pub fn draw(
             .put("drawing its graph...", theme[Token::Muted]);
         return;
     };
-    let selected = screen.selected.as_ref().map(NodeId::raw);
-    let corner = match screen.corner.get() {
-        // the first look shows the selected one in its surroundings
-        None => selected
-            .and_then(|id| widget::center_on(&laid.layout, id, area))
-            .unwrap_or_default(),
-        Some(corner) => corner,
-    };
-    let corner = widget::ensure_visible(corner, &laid.layout, selected, area);
-    screen.corner.set(Some(corner));
-    let item = |raw: &str| {
-        let id = NodeId::new(raw);
-        match screen.tree.group(&id) {
-            None => view.nodes.get(&id).map(Item::Node),
-            Some(group) => {
-                let counts = screen.tree.counts(view, &id);
-                let total = counts.total().max(1);
-                Some(Item::Group {
-                    name: group.name.as_str(),
-                    counts,
-                    fraction: f64::from(counts.ended()) / f64::from(total),
-                })
-            }
+    let scene = &*laid.scene;
+    let item = |id: &NodeId| match screen.tree.group(id) {
+        None => view.nodes.get(id).map(|node| Item::Node {
+            node,
+            usual: usual(watch, view, id),
+        }),
+        Some(group) => {
+            let counts = screen.tree.counts(view, id);
+            let total = counts.total().max(1);
+            Some(Item::Group {
+                name: group.name.as_str(),
+                counts,
+                fraction: f64::from(counts.ended()) / f64::from(total),
+            })
         }
     };
-    GraphView {
-        layout: &laid.layout,
+    let selected = screen.selected.as_ref();
+    let mut shown = GraphView {
+        scene,
         form: laid.form,
         selected,
+        lineage: screen.lineage(),
+        depth: screen.look.depth,
         focused,
         now: app.now,
         item: &item,
+        map: None,
+    };
+    let overview = screen.zoom() == Zoom::Overview;
+    let room = if overview {
+        Some((area.width, area.height.saturating_sub(1)))
+    } else if screen.look.no_map || scene.fits((area.width, area.height)) {
+        None
+    } else {
+        widget::map_room(area)
+    };
+    let mut kept = screen.look.overview.borrow_mut();
+    if let Some(room) = room {
+        let of = (laid.version, room, app.states);
+        if kept.as_ref().is_none_or(|k| k.of != of) {
+            let state = |i: usize| {
+                let id = scene.id(i)?;
+                if screen.tree.is_group(id) {
+                    let counts = screen.tree.counts(view, id);
+                    return counts.worst_first().first().map(|(state, _)| *state);
+                }
+                Some(view.nodes.get(id)?.state)
+            };
+            let overview = Overview::of(scene, room, &state);
+            *kept = Some(KeptOverview { of, overview });
+        }
     }
-    .draw(buf, area, theme, corner);
+    let map = kept.as_ref().filter(|_| room.is_some());
+    if let (true, Some(map)) = (overview, map) {
+        shown.draw_overview(&map.overview, buf, area, theme);
+        return;
+    }
+    shown.map = map.map(|k| &k.overview);
+    let corner = match screen.corner.get() {
+        // the first look shows the selected one in its surroundings
+        None => selected
+            .and_then(|id| widget::center_on(scene, id, area))
+            .unwrap_or_default(),
+        Some(corner) => corner,
+    };
+    let corner = if screen.look.panned {
+        widget::clamp(corner, scene, area)
+    } else {
+        widget::ensure_visible(corner, scene, selected, area)
+    };
+    screen.corner.set(Some(corner));
+    shown.draw(buf, area, theme, corner);
+}
+
+/// How long a node took in the runs before, where they are known.
+fn usual(watch: &Watch, view: &RunView, id: &NodeId) -> Option<Duration> {
+    let ended_well = |node: &&Node| matches!(node.state, NodeState::Succeeded | NodeState::Warned);
+    median(
+        watch
+            .world
+            .runs_of(&view.run.key.pipeline)
+            .filter(|other| other.run.key != view.run.key)
+            .take(RUNS)
+            .filter_map(|other| other.nodes.get(id).filter(ended_well))
+            .filter_map(|node| Some(node.ended_at? - node.started_at?)),
+    )
 }

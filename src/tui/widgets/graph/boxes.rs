@@ -1,20 +1,25 @@
 //! What stands in one box: a node, or a folded group.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use ratatui::style::Style;
 
 use crate::graph::Placed;
-use crate::model::{Node, NodeCounts, NodeState};
+use crate::model::{Node, NodeCounts, NodeState, SafeText};
 use crate::tui::theme::{Theme, Token};
 use crate::tui::widgets::{bar, format};
 
 use super::canvas::Canvas;
+use super::lines::Weight;
 use super::shape::{Form, MEMBERS, NAME};
 
 /// What a box is about.
 #[derive(Clone, Copy, Debug)]
 pub enum Item<'a> {
-    Node(&'a Node),
+    Node {
+        node: &'a Node,
+        /// How long it usually takes, where that is known.
+        usual: Option<Duration>,
+    },
     Group {
         name: &'a str,
         counts: NodeCounts,
@@ -30,7 +35,7 @@ impl Item<'_> {
     /// The worst state in it.
     pub fn state(&self) -> NodeState {
         match self {
-            Self::Node(node) => node.state,
+            Self::Node { node, .. } => node.state,
             Self::Group { counts, .. } => counts
                 .worst_first()
                 .first()
@@ -38,9 +43,9 @@ impl Item<'_> {
         }
     }
 
-    fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         match self {
-            Self::Node(node) => &node.name,
+            Self::Node { node, .. } => &node.name,
             Self::Group { name, .. } => name,
         }
     }
@@ -53,8 +58,8 @@ pub struct Look<'a> {
     pub now: DateTime<Utc>,
     /// The style of the selection when this box is selected.
     pub selected: Option<Style>,
-    /// A line leaves it to the right.
-    pub leads_on: bool,
+    /// A line of this weight leaves it to the right.
+    pub leads_on: Option<Weight>,
 }
 
 impl Look<'_> {
@@ -96,7 +101,7 @@ impl Look<'_> {
         let title = match item {
             Some(item) => self.title(&item, inner.saturating_sub(2)),
             None => vec![(
-                format::fit(&b.id, inner - 1, "").into_owned(),
+                format::fit(SafeText::new(&b.id).as_str(), inner - 1, "").into_owned(),
                 theme[Token::Muted],
             )],
         };
@@ -105,7 +110,7 @@ impl Look<'_> {
             canvas.paint(x + 1, y + 1, inner, selection);
         }
         match item {
-            Some(Item::Node(node)) => self.below_node(canvas, b, inner, node),
+            Some(Item::Node { node, usual }) => self.around_node(canvas, b, inner, node, usual),
             Some(Item::Group {
                 counts, fraction, ..
             }) => {
@@ -124,7 +129,7 @@ impl Look<'_> {
         let (sign, style) = (theme.state_glyph(item.state()), theme.state(item.state()));
         let name = format::fit_middle(item.name(), NAME.min(room.saturating_sub(2)), ellipsis);
         match item {
-            Item::Node(_) => vec![
+            Item::Node { .. } => vec![
                 (format!("{sign} "), style),
                 (name.into_owned(), theme[Token::Text]),
             ],
@@ -140,33 +145,89 @@ impl Look<'_> {
         }
     }
 
-    /// In the lower border: a bar, or words at the left and the time at the right.
-    fn below_node(&self, canvas: &mut Canvas, b: &Placed, inner: usize, node: &Node) {
+    /// In the lower border: a bar, or words at the left and the time at the right. In the upper one: rows, and the
+    /// time when a bar took its place.
+    fn around_node(
+        &self,
+        canvas: &mut Canvas,
+        b: &Placed,
+        inner: usize,
+        node: &Node,
+        usual: Option<Duration>,
+    ) {
         let theme = self.theme;
         let bottom = b.y + b.h - 1;
         let room = inner.saturating_sub(2);
+        let times = self.times(node, usual);
+        let rows = rows(node);
         if let Some(progress) = node.progress.filter(|_| !node.state.ended()) {
             self.bar(canvas, b.x + 2, bottom, room, progress.fraction());
+            let both = rows
+                .iter()
+                .flat_map(|rows| times.iter().map(move |t| format!("{rows} {t}")));
+            let all: Vec<String> = both.chain(times.iter().cloned()).collect();
+            self.at_right(canvas, b, b.y, room, &all, theme[Token::Text]);
             return;
         }
-        let time = self.elapsed(node);
-        let after = if time.is_empty() { 0 } else { time.len() + 2 };
-        if !time.is_empty() && time.len() + 2 <= room {
-            let x = b.x + b.w - 4 - time.len() as i32;
-            canvas.put(
-                x,
-                bottom,
-                &format!(" {time} "),
-                time.len() + 2,
-                theme[Token::Text],
-            );
-        }
-        let left = room.saturating_sub(after);
-        let words = self.words(node, left.saturating_sub(2));
+        let rows: Vec<String> = rows.into_iter().collect();
+        self.at_right(canvas, b, b.y, room, &rows, theme[Token::Muted]);
+        // words are worth more than what is usual
+        let need = |words: &str| match words.is_empty() {
+            true => 0,
+            false => format::width(words) + 2,
+        };
+        let short = times.last().map_or(0, |t| format::width(t) + 2);
+        let words = self.words(node, room.saturating_sub(short + 2));
+        let left = need(&words);
+        let time = self.at_right(
+            canvas,
+            b,
+            bottom,
+            room.saturating_sub(left),
+            &times,
+            theme[Token::Text],
+        );
         if !words.is_empty() {
             let text = format!(" {words} ");
-            canvas.put(b.x + 2, bottom, &text, left, theme.state(node.state));
+            let columns = room.saturating_sub(time);
+            canvas.put(b.x + 2, bottom, &text, columns, theme.state(node.state));
         }
+    }
+
+    /// The first of several texts that fits, at the right of a row of a box; how many columns it took.
+    fn at_right(
+        &self,
+        canvas: &mut Canvas,
+        b: &Placed,
+        y: i32,
+        room: usize,
+        texts: &[String],
+        style: Style,
+    ) -> usize {
+        let fits = |t: &&String| !t.is_empty() && format::width(t) + 2 <= room;
+        let Some(text) = texts.iter().find(fits) else {
+            return 0;
+        };
+        let width = format::width(text) + 2;
+        let x = b.x + b.w - 2 - width as i32;
+        canvas.put(x, y, &format!(" {text} "), width, style);
+        width
+    }
+
+    /// `12m of 9m`, `12m`: the longer one first. What took about as long as ever is not compared.
+    fn times(&self, node: &Node, usual: Option<Duration>) -> Vec<String> {
+        let short = self.elapsed(node);
+        if short.is_empty() {
+            return Vec::new();
+        }
+        let strange = |usual: &Duration| {
+            let spent = node.elapsed(self.now).unwrap_or_default();
+            !node.state.ended() || spent * 2 > *usual * 3 || spent * 2 < *usual
+        };
+        let long = usual
+            .filter(strange)
+            .map(|usual| format!("{short} of {}", format::duration(usual)));
+        long.into_iter().chain([short]).collect()
     }
 
     fn elapsed(&self, node: &Node) -> String {
@@ -264,7 +325,8 @@ impl Look<'_> {
         let theme = self.theme;
         canvas.repeat(b.x, b.y, " ", width, theme[Token::Text]);
         let Some(item) = item else {
-            canvas.put(b.x, b.y, &b.id, width, theme[Token::Muted]);
+            let id = SafeText::new(&b.id);
+            canvas.put(b.x, b.y, id.as_str(), width, theme[Token::Muted]);
             return;
         };
         let title = self.title(&item, width);
@@ -277,15 +339,15 @@ impl Look<'_> {
         let x = b.x + used as i32 + 1;
         let after = match item {
             Item::Group { counts, .. } => self.counts(&counts, room),
-            Item::Node(node) => vec![self.after(node)],
+            Item::Node { node, .. } => vec![self.after(node)],
         };
         pieces(canvas, x, b.y, room, &after);
         // the line begins where the text ends, not where the box does
         let end: usize = after.iter().map(|(t, _)| format::width(t)).sum();
         let end = if end == 0 { 0 } else { end + 1 };
-        if self.leads_on && end < room {
-            let line = theme.glyphs.horizontal;
-            canvas.repeat(x + end as i32, b.y, line, room - end, theme[Token::Border]);
+        if let Some(weight) = self.leads_on.filter(|_| end < room) {
+            let line = weight.horizontal(theme);
+            canvas.repeat(x + end as i32, b.y, line, room - end, weight.style(theme));
         }
     }
 
@@ -320,4 +382,35 @@ fn pieces(canvas: &mut Canvas, x: i32, y: i32, columns: usize, all: &[Piece]) {
         );
         used += format::width(text);
     }
+}
+
+/// `41.2M rows`: the first figure that speaks of rows.
+fn rows(node: &Node) -> Option<String> {
+    let is_rows =
+        |name: &str| name == "rows" || name.ends_with("_rows") || name.starts_with("rows_");
+    let (_, value) = node
+        .metrics
+        .iter()
+        .find(|(name, value)| is_rows(name.as_str()) && *value >= 0.0)?;
+    let unit = if *value == 1.0 { "row" } else { "rows" };
+    Some(format!("{} {unit}", short_count(*value)))
+}
+
+/// At most five columns: `9,999`, `12.3k`, `4.0M`.
+fn short_count(value: f64) -> String {
+    const UNITS: [&str; 4] = ["k", "M", "G", "T"];
+    if value < 9_999.5 {
+        return format::count(value.round() as u64);
+    }
+    let mut value = value;
+    for unit in UNITS {
+        value /= 1000.0;
+        if value < 99.95 {
+            return format!("{value:.1}{unit}");
+        }
+        if value < 999.5 {
+            return format!("{value:.0}{unit}");
+        }
+    }
+    "many".to_owned()
 }

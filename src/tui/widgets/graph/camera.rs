@@ -1,8 +1,11 @@
 //! The window into a drawing that is larger than the screen. World coordinates are `i32`; a corner is the world's
 //! place of the area's upper left cell.
 
-use crate::graph::{Layout, Placed};
 use ratatui::layout::Rect;
+
+use crate::model::NodeId;
+
+use super::scene::Scene;
 
 /// Cells kept free around what is shown, where there is room.
 const MARGIN: (i32, i32) = (4, 1);
@@ -21,31 +24,31 @@ fn clamp_axis(at: i32, window: i32, whole: i32) -> i32 {
 }
 
 /// The nearest corner at which the window shows nothing but drawing; what fits whole stands in the middle.
-pub fn clamp(corner: (i32, i32), layout: &Layout, area: Rect) -> (i32, i32) {
+pub fn clamp(corner: (i32, i32), scene: &Scene, area: Rect) -> (i32, i32) {
     let (w, h) = size(area);
     (
-        clamp_axis(corner.0, w, layout.width),
-        clamp_axis(corner.1, h, layout.height),
+        clamp_axis(corner.0, w, scene.layout.width),
+        clamp_axis(corner.1, h, scene.layout.height),
     )
 }
 
 /// The corner that puts a box into the middle.
-pub fn center_on(layout: &Layout, id: &str, area: Rect) -> Option<(i32, i32)> {
-    let b = find(layout, id)?;
+pub fn center_on(scene: &Scene, id: &NodeId, area: Rect) -> Option<(i32, i32)> {
+    let b = scene.find(id)?;
     let (w, h) = size(area);
     let corner = (b.x + b.w / 2 - w / 2, b.y + b.h / 2 - h / 2);
-    Some(clamp(corner, layout, area))
+    Some(clamp(corner, scene, area))
 }
 
 /// The corner nearest to the old one at which a box is in view, with some space around it.
 pub fn ensure_visible(
     corner: (i32, i32),
-    layout: &Layout,
-    id: Option<&str>,
+    scene: &Scene,
+    id: Option<&NodeId>,
     area: Rect,
 ) -> (i32, i32) {
-    let corner = clamp(corner, layout, area);
-    let Some(b) = id.and_then(|id| find(layout, id)) else {
+    let corner = clamp(corner, scene, area);
+    let Some(b) = id.and_then(|id| scene.find(id)) else {
         return corner;
     };
     let (w, h) = size(area);
@@ -63,9 +66,5 @@ pub fn ensure_visible(
         axis(corner.0, w, b.x, b.w, MARGIN.0),
         axis(corner.1, h, b.y, b.h, MARGIN.1),
     );
-    clamp(moved, layout, area)
-}
-
-pub(super) fn find<'a>(layout: &'a Layout, id: &str) -> Option<&'a Placed> {
-    layout.boxes.iter().find(|b| b.id == id)
+    clamp(moved, scene, area)
 }

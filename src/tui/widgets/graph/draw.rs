@@ -1,13 +1,12 @@
 //! The drawing of what is in view: lines, then boxes, then what is outside.
 
-use std::collections::HashSet;
-
 use chrono::{DateTime, Utc};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::graph::{self, Layout};
+use crate::graph;
+use crate::model::NodeId;
 use crate::tui::theme::{Theme, Token};
 use crate::tui::widgets::format;
 use crate::tui::widgets::pen::{self, Pen};
@@ -15,18 +14,28 @@ use crate::tui::widgets::table::selection;
 
 use super::boxes::{Item, Look};
 use super::canvas::Canvas;
+use super::lineage::Lineage;
+use super::lines::Lines;
+use super::overview::{Overview, draw_map};
+use super::scene::Scene;
 use super::shape::Form;
 
 /// A laid out run as it is drawn now.
 pub struct GraphView<'a> {
-    pub layout: &'a Layout,
+    pub scene: &'a Scene,
     pub form: Form,
-    /// Raw id of the selected node or group.
-    pub selected: Option<&'a str>,
+    /// The selected node or group.
+    pub selected: Option<&'a NodeId>,
+    /// Of the selected box: its ways are drawn heavy.
+    pub lineage: Option<&'a Lineage>,
+    /// How far ways are followed; `None`: to their ends.
+    pub depth: Option<u32>,
     pub focused: bool,
     pub now: DateTime<Utc>,
-    /// What a box is about, by raw id; asked for boxes in view only.
-    pub item: &'a dyn Fn(&str) -> Option<Item<'a>>,
+    /// What a box is about; asked for boxes in view only.
+    pub item: &'a dyn Fn(&NodeId) -> Option<Item<'a>>,
+    /// The map for the corner, where one is wanted.
+    pub map: Option<&'a Overview>,
 }
 
 /// What a drawing cost.
@@ -45,92 +54,113 @@ impl GraphView<'_> {
         }
         let mut canvas = Canvas::new(buf, area, corner);
         let window = canvas.window();
-        let ascii = theme.glyphs.ascii;
-        let lines = graph::glyphs(self.layout, window, ascii);
-        let mut drawn = Drawn {
-            boxes: 0,
-            line_cells: lines.len(),
+        let lines = Lines {
+            scene: self.scene,
+            lineage: self.lineage,
+            depth: self.depth,
+            theme,
         };
-        for cell in &lines {
-            let mut utf8 = [0; 4];
-            let glyph =
-                arrow(cell.glyph, theme).unwrap_or_else(|| cell.glyph.encode_utf8(&mut utf8));
-            canvas.put(cell.x, cell.y, glyph, 1, theme[Token::Border]);
-        }
-        self.own_lines(&mut canvas, theme, window);
-        let leads_on: HashSet<usize> = self
-            .layout
-            .routes_in(window)
-            .filter(|(_, r)| !r.reversed)
-            .map(|(_, r)| r.from)
-            .collect();
-        for (i, placed) in self.layout.visible(window) {
+        let (line_cells, leaving) = lines.draw(&mut canvas);
+        let selected = self.selected.and_then(|id| self.scene.index_of(id));
+        let mut boxes = 0;
+        for (i, placed) in self.scene.layout.visible(window) {
+            let Some(id) = self.scene.id(i) else {
+                continue;
+            };
             let look = Look {
                 theme,
                 form: self.form,
                 now: self.now,
-                selected: (self.selected == Some(placed.id.as_str()))
-                    .then(|| selection(theme, self.focused)),
-                leads_on: leads_on.contains(&i),
+                selected: (selected == Some(i)).then(|| selection(theme, self.focused)),
+                leads_on: leaving.get(&i).copied(),
             };
-            look.draw(&mut canvas, placed, (self.item)(&placed.id));
-            drawn.boxes += 1;
+            look.draw(&mut canvas, placed, (self.item)(id));
+            boxes += 1;
         }
         self.hints(buf, area, theme, window);
-        drawn
+        if let Some(map) = self.map {
+            let placed = selected.and_then(|i| self.scene.layout.boxes.get(i));
+            draw_map(map, self.scene, placed, buf, area, theme, window);
+        }
+        let name = |id: &NodeId| Some((self.item)(id)?.name().to_owned());
+        lines.exits(&mut Canvas::new(buf, area, corner), &name);
+        Drawn { boxes, line_cells }
     }
 
-    /// The lines of the selected box over the others.
-    fn own_lines(&self, canvas: &mut Canvas, theme: &Theme, window: graph::Rect) {
-        let Some(selected) = self.selected else {
-            return;
+    /// Draws all of it into the area, the selection named in the last row.
+    pub fn draw_overview(
+        &self,
+        overview: &Overview,
+        buf: &mut Buffer,
+        area: Rect,
+        theme: &Theme,
+    ) -> Drawn {
+        let area = pen::clip(area, buf);
+        if area.is_empty() {
+            return Drawn::default();
+        }
+        let (columns, rows) = overview.size();
+        let inner = Rect {
+            x: area.x + area.width.saturating_sub(columns) / 2,
+            y: area.y + area.height.saturating_sub(1).saturating_sub(rows) / 2,
+            width: columns.min(area.width),
+            height: rows.min(area.height.saturating_sub(1)),
         };
-        let is_it = |i: usize| self.layout.boxes.get(i).is_some_and(|b| b.id == selected);
-        let own: Vec<usize> = self
-            .layout
-            .routes_in(window)
-            .filter(|(_, r)| is_it(r.from) || is_it(r.to))
-            .map(|(i, _)| i)
-            .collect();
-        let style = theme[Token::Accent];
-        for cell in graph::glyphs_of(self.layout, &own, window, theme.glyphs.ascii) {
-            let mut utf8 = [0; 4];
-            let glyph =
-                arrow(cell.glyph, theme).unwrap_or_else(|| cell.glyph.encode_utf8(&mut utf8));
-            canvas.put(cell.x, cell.y, glyph, 1, style);
+        let line_cells = overview.draw(buf, inner, theme);
+        if let Some(placed) = self.selected.and_then(|id| self.scene.find(id)) {
+            let style = selection(theme, self.focused);
+            overview.paint(buf, inner, placed.rect(), style);
+        }
+        let mut pen = Pen::new(buf, area, area.height - 1, theme);
+        pen.skip(1);
+        let item = self.selected.and_then(|id| (self.item)(id));
+        if let Some(item) = item {
+            let state = item.state();
+            pen.put(theme.state_glyph(state), theme.state(state))
+                .skip(1)
+                .put(item.name(), theme[Token::Text])
+                .skip(1)
+                .put(state.word(), theme.state(state));
+        }
+        let boxes = self.scene.layout.boxes.len();
+        let text = format!(" {} ", format::plural(boxes, "box"));
+        pen::put_right(
+            buf,
+            area,
+            area.height - 1,
+            &text,
+            theme[Token::Muted],
+            theme,
+        );
+        Drawn {
+            boxes: 0,
+            line_cells,
         }
     }
 
     /// How many boxes lie outside, on each side.
     fn hints(&self, buf: &mut Buffer, area: Rect, theme: &Theme, window: graph::Rect) {
-        let count = |outside: &dyn Fn(graph::Rect) -> bool| {
-            let n = self.layout.boxes.iter().filter(|b| outside(b.rect()));
-            n.count() as u64
-        };
-        let left = count(&|b| b.right() <= window.x);
-        let right = count(&|b| b.x >= window.right());
-        let beside = |b: graph::Rect| b.right() <= window.x || b.x >= window.right();
-        let above = count(&|b| b.bottom() <= window.y && !beside(b));
-        let below = count(&|b| b.y >= window.bottom() && !beside(b));
+        let hidden = self.scene.hidden(window);
         let style = theme[Token::Muted];
         let g = theme.glyphs;
+        let count = |n: usize| format::count(n as u64);
         let last = area.height - 1;
-        if left > 0 {
-            let text = format!("{} {} more ", g.arrow_left, format::count(left));
+        let centred = |text: &str| usize::from(area.width).saturating_sub(format::width(text)) / 2;
+        if hidden.above > 0 {
+            let text = format!(" {} {} more ", g.arrow_up, count(hidden.above));
+            hint(buf, area, 0, centred(&text), &text, style, theme);
+        }
+        if hidden.left > 0 {
+            let text = format!("{} {} more ", g.arrow_left, count(hidden.left));
             hint(buf, area, last, 0, &text, style, theme);
         }
-        if right > 0 {
-            let text = format!(" {} more {}", format::count(right), g.arrow_right);
+        if hidden.right > 0 {
+            let text = format!(" {} more {}", count(hidden.right), g.arrow_right);
             let at = usize::from(area.width).saturating_sub(format::width(&text));
             hint(buf, area, last, at, &text, style, theme);
         }
-        let centred = |text: &str| usize::from(area.width).saturating_sub(format::width(text)) / 2;
-        if above > 0 {
-            let text = format!(" {} {} more ", g.arrow_up, format::count(above));
-            hint(buf, area, 0, centred(&text), &text, style, theme);
-        }
-        if below > 0 {
-            let text = format!(" {} {} more ", g.arrow_down, format::count(below));
+        if hidden.below > 0 {
+            let text = format!(" {} {} more ", g.arrow_down, count(hidden.below));
             hint(buf, area, last, centred(&text), &text, style, theme);
         }
     }
@@ -146,13 +176,4 @@ fn hint(
     theme: &Theme,
 ) {
     Pen::new(buf, area, row, theme).skip(at).put(text, style);
-}
-
-/// Arrows that no font draws two columns wide.
-fn arrow(glyph: char, theme: &Theme) -> Option<&'static str> {
-    match glyph {
-        '▶' => Some(theme.glyphs.arrow_right),
-        '◀' => Some(theme.glyphs.arrow_left),
-        _ => None,
-    }
 }

@@ -5,12 +5,19 @@ mod boxes;
 mod camera;
 mod canvas;
 mod draw;
+mod lineage;
+mod lines;
+mod overview;
+mod scene;
 mod shape;
 
 pub use boxes::Item;
 pub use camera::{center_on, clamp, ensure_visible};
 pub use draw::{Drawn, GraphView};
-pub use shape::{Form, Members, build};
+pub use lineage::Lineage;
+pub use overview::{Overview, map_room};
+pub use scene::{Hidden, Scene};
+pub use shape::{Form, Members, Zoom, build};
 
 #[cfg(test)]
 mod tests;

@@ -26,6 +26,60 @@ pub enum Form {
     Compact,
 }
 
+/// How near one looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Zoom {
+    /// All of it as dots.
+    Overview,
+    /// One line for each node.
+    Compact,
+    Boxes,
+}
+
+impl Zoom {
+    pub const fn nearer(self) -> Option<Self> {
+        match self {
+            Self::Overview => Some(Self::Compact),
+            Self::Compact => Some(Self::Boxes),
+            Self::Boxes => None,
+        }
+    }
+
+    pub const fn further(self) -> Option<Self> {
+        match self {
+            Self::Overview => None,
+            Self::Compact => Some(Self::Overview),
+            Self::Boxes => Some(Self::Compact),
+        }
+    }
+
+    /// How it is laid out; an overview shows whatever layout there is.
+    pub const fn form(self) -> Option<Form> {
+        match self {
+            Self::Overview => None,
+            Self::Compact => Some(Form::Compact),
+            Self::Boxes => Some(Form::Boxes),
+        }
+    }
+
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Overview => "overview",
+            Self::Compact => "rows",
+            Self::Boxes => "boxes",
+        }
+    }
+}
+
+impl From<Form> for Zoom {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Boxes => Self::Boxes,
+            Form::Compact => Self::Compact,
+        }
+    }
+}
+
 impl Form {
     /// What an area has room for: boxes when at least three fit one above the other and two beside each other.
     pub const fn for_area(width: u16, height: u16) -> Self {
@@ -39,10 +93,7 @@ impl Form {
     /// How to lay out in this form. `previous` is the order of the last layout.
     pub fn options(self, previous: Option<Vec<String>>) -> Options {
         Options {
-            rank_gap: match self {
-                Self::Boxes => 4,
-                Self::Compact => 4,
-            },
+            rank_gap: 4,
             previous,
             ..Options::default()
         }

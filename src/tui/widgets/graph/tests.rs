@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::*;
-use crate::graph::{Layout, layout};
+use crate::graph::layout;
 use crate::model::{Group, Node, NodeCounts, NodeId, NodeState, Progress, SafeText, Topology};
 use crate::tui::widgets::testing::{self, theme};
 
@@ -76,6 +76,8 @@ fn run(instances: usize, open: bool) -> Run {
     .map(id)
     .into();
     nodes.get_mut(&id("load")).unwrap().attempt = 2;
+    nodes.get_mut(&id("extract")).unwrap().metrics = vec![(SafeText::new("rows"), 41_230_118.0)];
+    nodes.get_mut(&id("audit")).unwrap().metrics = vec![(SafeText::new("rows"), 1234.0)];
     nodes.get_mut(&id("audit")).unwrap().progress = Progress::new(48, 100);
     for i in 0..instances {
         let state = match i {
@@ -116,21 +118,24 @@ fn run(instances: usize, open: bool) -> Run {
     }
 }
 
-fn laid(run: &Run, form: Form) -> Layout {
-    layout(&build(&run.topology, run, form), &form.options(None))
+fn laid(run: &Run, form: Form) -> Scene {
+    Scene::new(layout(
+        &build(&run.topology, run, form),
+        &form.options(None),
+    ))
 }
 
 fn draw(
     run: &Run,
-    layout: &Layout,
+    scene: &Scene,
     form: Form,
     buf: &mut Buffer,
     area: Rect,
     ascii: bool,
     corner: (i32, i32),
 ) -> Drawn {
-    let item = |raw: &str| {
-        if raw == "map" {
+    let item = |id: &NodeId| {
+        if id.raw() == "map" {
             let mut counts = NodeCounts::default();
             for node in run.nodes.values().filter(|n| n.group.is_some()) {
                 counts.add(node.state, 1);
@@ -142,17 +147,28 @@ fn draw(
                 fraction: 0.9,
             });
         }
-        run.nodes.get(&NodeId::new(raw)).map(Item::Node)
+        let node = run.nodes.get(id)?;
+        let usual = (id.raw() != "clean").then(|| Duration::minutes(9));
+        Some(Item::Node { node, usual })
     };
+    let load = NodeId::new("load");
+    let lineage = scene.index_of(&load).map(|i| Lineage::of(scene, i));
     GraphView {
-        layout,
+        scene,
         form,
-        selected: Some("load"),
+        selected: Some(&load),
+        lineage: lineage.as_ref(),
+        depth: None,
         focused: true,
         now: now(),
         item: &item,
+        map: None,
     }
     .draw(buf, area, theme(ascii), corner)
+}
+
+fn id(raw: &str) -> NodeId {
+    NodeId::new(raw)
 }
 
 #[test]
@@ -167,7 +183,7 @@ fn looks() {
     ] {
         let layout = laid(&run, form);
         let text = testing::text(width, height, |buf, area| {
-            let corner = ensure_visible((0, 0), &layout, Some("load"), area);
+            let corner = ensure_visible((0, 0), &layout, Some(&id("load")), area);
             draw(&run, &layout, form, buf, area, ascii, corner);
         });
         let name = format!("graph_{width}x{height}_{form:?}{}", testing::suffix(ascii));
@@ -195,7 +211,7 @@ fn no_state_moves_a_box() {
         node.attempt = 7;
         node.progress = Progress::new(1, 3);
     }
-    assert_eq!(before, laid(&run, Form::Boxes));
+    assert_eq!(before.layout, laid(&run, Form::Boxes).layout);
 }
 
 #[test]
@@ -215,10 +231,10 @@ fn only_what_is_in_view_is_drawn() {
     let mut buf = Buffer::empty(area);
     let mut cost = |run: &Run| {
         let layout = laid(run, Form::Compact);
-        let corner = center_on(&layout, "map/20", area).unwrap();
+        let corner = center_on(&layout, &id("map/20"), area).unwrap();
         (
             draw(run, &layout, Form::Compact, &mut buf, area, false, corner),
-            layout.boxes.len(),
+            layout.layout.boxes.len(),
         )
     };
     let (many, boxes) = cost(&long);
@@ -233,13 +249,17 @@ fn the_window_moves_as_little_as_needed() {
     let run = run(9, false);
     let layout = laid(&run, Form::Boxes);
     let area = Rect::new(0, 0, 50, 8);
-    let start = ensure_visible((0, 0), &layout, Some("extract"), area);
-    assert_eq!(ensure_visible(start, &layout, Some("extract"), area), start);
-    for id in ["load", "report", "audit", "extract", "map"] {
+    let start = ensure_visible((0, 0), &layout, Some(&id("extract")), area);
+    assert_eq!(
+        ensure_visible(start, &layout, Some(&id("extract")), area),
+        start
+    );
+    for raw in ["load", "report", "audit", "extract", "map"] {
+        let id = &id(raw);
         let corner = ensure_visible(start, &layout, Some(id), area);
-        let b = layout.boxes.iter().find(|b| b.id == id).unwrap();
-        assert!(b.x >= corner.0 && b.x + b.w <= corner.0 + 50, "{id}");
-        assert!(b.y >= corner.1 && b.y + b.h <= corner.1 + 8, "{id}");
+        let b = layout.find(id).unwrap();
+        assert!(b.x >= corner.0 && b.x + b.w <= corner.0 + 50, "{raw}");
+        assert!(b.y >= corner.1 && b.y + b.h <= corner.1 + 8, "{raw}");
         let centred = center_on(&layout, id, area).unwrap();
         assert_eq!(ensure_visible(centred, &layout, Some(id), area), centred);
     }
@@ -247,7 +267,7 @@ fn the_window_moves_as_little_as_needed() {
     let wide = Rect::new(0, 0, 300, 100);
     let (x, y) = clamp((77, 77), &layout, wide);
     assert!(x < 0 && y < 0);
-    assert_eq!(center_on(&layout, "nope", area), None);
+    assert_eq!(center_on(&layout, &id("nope"), area), None);
 }
 
 #[test]
@@ -266,8 +286,199 @@ fn any_size() {
             for corner in [(0, 0), (-50, -9), (i32::MAX - 9, i32::MIN + 9), (30, 3)] {
                 draw(&run, &layout, form, buf, area, false, corner);
             }
-            let corner = ensure_visible((9, 9), &layout, Some("load"), area);
+            let corner = ensure_visible((9, 9), &layout, Some(&id("load")), area);
             draw(&run, &layout, form, buf, area, false, corner);
         });
     }
+}
+
+/// Layers of `per` boxes; each box hangs on two of the layer before.
+fn mesh(layers: usize, per: usize) -> Scene {
+    use crate::graph::{Graph, GraphNode};
+    let node = |n: usize| GraphNode {
+        id: format!("n{n}"),
+        width: 18,
+        height: 3,
+        group: None,
+    };
+    let edges = (per..layers * per).flat_map(|n| {
+        let above = (n / per - 1) * per;
+        [(above + n % per, n), (above + (n * 3 + 1) % per, n)]
+    });
+    let graph = Graph {
+        nodes: (0..layers * per).map(node).collect(),
+        edges: edges.collect(),
+        ..Graph::default()
+    };
+    Scene::new(layout(&graph, &Form::Boxes.options(None)))
+}
+
+#[test]
+fn ways_are_followed_to_a_depth() {
+    let scene = Scene::new(layout(
+        &build(&run(0, false).topology, &run(0, false), Form::Boxes),
+        &Form::Boxes.options(None),
+    ));
+    let at = |raw: &str| scene.index_of(&id(raw)).unwrap();
+    let lineage = Lineage::of(&scene, at("load"));
+    // extract, clean, map before; report, audit after
+    assert_eq!(lineage.counts(None), (3, 2));
+    assert_eq!(lineage.counts(Some(1)), (2, 2));
+    assert_eq!(lineage.farthest, 2);
+    assert!(lineage.holds(at("extract"), at("clean"), None));
+    assert!(!lineage.holds(at("extract"), at("clean"), Some(1)));
+    assert!(lineage.holds(at("load"), at("audit"), Some(1)));
+    let long = "a_very_long_name_of_a_node_that_is_shortened";
+    assert!(!lineage.holds(at("extract"), at(long), None));
+}
+
+#[test]
+fn what_is_hidden_is_counted_without_looking_at_all_of_it() {
+    let scene = mesh(9, 40);
+    let boxes = &scene.layout.boxes;
+    for corner in [(0, 0), (70, 33), (150, 90), (-40, -10), (9999, 9999)] {
+        let window = crate::graph::Rect::new(corner.0, corner.1, 90, 30);
+        let count =
+            |f: &dyn Fn(crate::graph::Rect) -> bool| boxes.iter().filter(|b| f(b.rect())).count();
+        let wanted = Hidden {
+            left: count(&|b| b.right() <= window.x),
+            right: count(&|b| b.x >= window.right()),
+            above: count(&|b| b.bottom() <= window.y),
+            below: count(&|b| b.y >= window.bottom()),
+        };
+        assert_eq!(scene.hidden(window), wanted, "{corner:?}");
+    }
+}
+
+#[test]
+fn an_overview_holds_every_box_and_its_worst_state() {
+    let scene = mesh(9, 40);
+    let bad = scene.index_of(&id("n200")).unwrap();
+    let state = |i: usize| {
+        Some(if i == bad {
+            NodeState::Failed
+        } else {
+            NodeState::Succeeded
+        })
+    };
+    for size in [(60, 12), (20, 5), (3, 2), (1, 1), (300, 100)] {
+        let overview = Overview::of(&scene, size, &state);
+        let (columns, rows) = overview.size();
+        assert!(
+            columns <= size.0 && rows <= size.1 && columns > 0,
+            "{size:?}"
+        );
+        let text = testing::text(columns, rows, |buf, area| {
+            overview.draw(buf, area, theme(false));
+        });
+        let signs = text.chars().filter(|c| *c == '✗').count();
+        assert!((1..=12).contains(&signs), "{size:?}: {signs} in\n{text}");
+    }
+    let overview = Overview::of(&scene, (60, 12), &state);
+    insta::assert_snapshot!(
+        "overview_60x12",
+        testing::text(60, 12, |buf, area| {
+            overview.draw(buf, area, theme(false));
+        })
+    );
+    insta::assert_snapshot!(
+        "overview_60x12_ascii",
+        testing::text(60, 12, |buf, area| {
+            overview.draw(buf, area, theme(true));
+        })
+    );
+    let nothing = Overview::of(&Scene::default(), (9, 9), &|_| None);
+    testing::every_size(|buf, area| {
+        nothing.draw(buf, area, theme(false));
+        overview.draw(buf, area, theme(false));
+    });
+}
+
+/// Draws a mesh without states around one of its boxes.
+fn draw_mesh(scene: &Scene, raw: &str, map: bool, buf: &mut Buffer, area: Rect) -> Drawn {
+    let selected = id(raw);
+    let lineage = scene.index_of(&selected).map(|i| Lineage::of(scene, i));
+    let overview = Overview::of(scene, (20, 5), &|_| Some(NodeState::Succeeded));
+    let corner = center_on(scene, &selected, area).unwrap_or_default();
+    GraphView {
+        scene,
+        form: Form::Boxes,
+        selected: Some(&selected),
+        lineage: lineage.as_ref(),
+        depth: Some(2),
+        focused: true,
+        now: now(),
+        item: &|_| None,
+        map: map.then_some(&overview),
+    }
+    .draw(buf, area, theme(false), corner)
+}
+
+#[test]
+fn the_cost_of_a_frame_does_not_grow_with_the_graph() {
+    let area = Rect::new(0, 0, 120, 40);
+    let mut buf = Buffer::empty(area);
+    let small = mesh(12, 30);
+    let large = mesh(12, 400);
+    assert_eq!(large.layout.boxes.len(), 4800);
+    for (scene, middle) in [(&small, "n195"), (&large, "n2600")] {
+        let drawn = draw_mesh(scene, middle, true, &mut buf, area);
+        assert!(drawn.boxes > 10 && drawn.boxes <= 60, "{drawn:?}");
+        assert!(drawn.line_cells <= 120 * 40, "{drawn:?}");
+    }
+}
+
+#[test]
+fn the_map_hides_no_selection() {
+    let scene = mesh(12, 60);
+    for raw in ["n0", "n59", "n330", "n660", "n719"] {
+        let with = testing::text(120, 30, |buf, area| {
+            draw_mesh(&scene, raw, true, buf, area);
+        });
+        assert!(with.contains(raw), "{raw} is hidden in\n{with}");
+        assert!(with.contains('┌'), "no map in\n{with}");
+    }
+    testing::every_size(|buf, area| {
+        draw_mesh(&scene, "n330", true, buf, area);
+    });
+}
+
+#[test]
+fn lines_that_leave_the_pane_say_where_to() {
+    let run = run(0, false);
+    let scene = laid(&run, Form::Boxes);
+    let text = testing::text(40, 14, |buf, area| {
+        let corner = center_on(&scene, &id("load"), area).unwrap();
+        draw(&run, &scene, Form::Boxes, buf, area, false, corner);
+    });
+    assert!(text.contains("◄ clean") || text.contains("◄ map"), "{text}");
+    assert!(text.contains("►"), "{text}");
+    insta::assert_snapshot!("graph_exits_40x14", text);
+}
+
+#[test]
+fn edges_of_hubs_are_faded_unless_they_are_the_selection_s() {
+    use crate::graph::{Graph, GraphNode};
+    let node = |n: usize| GraphNode {
+        id: format!("n{n}"),
+        width: 10,
+        height: 3,
+        group: None,
+    };
+    let graph = Graph {
+        nodes: (0..22).map(node).collect(),
+        // 0 is a hub; 20 → 21 is not
+        edges: (1..20).map(|n| (0, n)).chain([(20, 21)]).collect(),
+        ..Graph::default()
+    };
+    let scene = Scene::new(layout(&graph, &Form::Boxes.options(None)));
+    assert!(scene.is_hub(0) && !scene.is_hub(1) && !scene.is_hub(20));
+    let of = |raw: &str| {
+        testing::text(60, 100, |buf, area| {
+            draw_mesh(&scene, raw, false, buf, area);
+        })
+    };
+    assert!(of("n20").contains('╎') && of("n20").contains('━'));
+    let at_hub = of("n0");
+    assert!(at_hub.contains('┃') && !at_hub.contains('╎'), "{at_hub}");
 }

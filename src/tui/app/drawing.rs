@@ -1,0 +1,306 @@
+//! How a run's graph is looked at: how near, which part of it, how far ways are followed.
+
+use std::cell::RefCell;
+
+use crate::engine::Watch;
+use crate::graph;
+use crate::model::NodeId;
+use crate::tui::command::Command;
+use crate::tui::widgets::format;
+use crate::tui::widgets::graph::{Form, Lineage, Overview, Scene, Zoom};
+
+use super::{App, Level, RunScreen, Screen, View};
+
+/// Ways are followed to their ends, or this far at most when a person asks for less.
+const DEEP: u32 = 3;
+
+#[derive(Debug, Default)]
+pub struct Looking {
+    /// What a person chose; `None`: as near as there is room for.
+    pub zoom: Option<Zoom>,
+    /// Looks for the nearest zoom at which all of it fits.
+    fitting: bool,
+    /// How many edges ways are followed from the selection; `None`: to their ends.
+    pub depth: Option<u32>,
+    /// Only this box with its ancestors and descendants is shown.
+    pub focus: Option<NodeId>,
+    /// No map in the corner.
+    pub no_map: bool,
+    /// The window was moved away from the selection.
+    pub panned: bool,
+    /// Of the selected box in the layout of that version.
+    lineage: Option<(u64, NodeId, Lineage)>,
+    /// Columns and rows of the pane.
+    room: (u16, u16),
+    /// Order of the last layout of the whole graph: what comes back stands where it stood.
+    order: Option<Vec<String>>,
+    pub overview: RefCell<Option<KeptOverview>>,
+}
+
+/// An overview and what it was made of: version of the layout, size, count of changes.
+#[derive(Debug)]
+pub struct KeptOverview {
+    pub of: (u64, (u16, u16), u64),
+    pub overview: Overview,
+}
+
+impl RunScreen {
+    /// How near the graph is looked at now.
+    pub fn zoom(&self) -> Zoom {
+        self.look.zoom.unwrap_or(Zoom::from(self.form))
+    }
+
+    /// Boxes or lines: as a person wants, else what there is room for.
+    pub(super) fn fit(&mut self, room: (u16, u16)) {
+        self.look.room = room;
+        let form = match self.look.zoom {
+            None => Form::for_area(room.0, room.1),
+            Some(zoom) => zoom.form().unwrap_or(self.form),
+        };
+        if self.form != form {
+            self.form = form;
+            self.corner.set(None);
+            self.reshaped();
+        }
+    }
+
+    fn set_zoom(&mut self, zoom: Zoom) {
+        self.touched = true;
+        self.look.zoom = Some(zoom);
+        self.look.panned = false;
+        self.corner.set(None);
+        self.fit(self.look.room);
+    }
+
+    /// As near as it gets with all of it in view.
+    fn zoom_to_fit(&mut self) {
+        let room = self.look.room;
+        let fits = self.laid.as_ref().is_some_and(|l| l.scene.fits(room));
+        let next = match (self.zoom(), fits) {
+            (Zoom::Overview, true) => Zoom::from(self.form),
+            (Zoom::Boxes, false) => Zoom::Compact,
+            (Zoom::Compact, false) => Zoom::Overview,
+            (zoom, _) => zoom,
+        };
+        self.set_zoom(next);
+        self.look.fitting = next == Zoom::Compact && !fits;
+    }
+
+    /// Moves the window by half of the pane; the selection stays.
+    pub(super) fn pan(&mut self, across: i32, down: i32) {
+        if let Some((x, y)) = self.corner.get() {
+            let half = |size: u16| (i32::from(size) / 2).max(1);
+            let (w, h) = (half(self.look.room.0), half(self.look.room.1));
+            self.touched = true;
+            self.look.panned = true;
+            self.corner.set(Some((
+                x.saturating_add(across * w),
+                y.saturating_add(down * h),
+            )));
+        }
+    }
+
+    /// The graph itself, or the part around what is in focus.
+    pub(super) fn in_focus(&mut self, whole: graph::Graph) -> graph::Graph {
+        let roots = [self.look.focus.clone(), self.selected.clone()];
+        if self.look.focus.is_some() {
+            for root in roots.into_iter().flatten() {
+                if let Some(part) = graph::around(&whole, root.raw(), self.look.depth) {
+                    self.look.focus = Some(root);
+                    return part;
+                }
+            }
+            self.look.focus = None;
+        }
+        whole
+    }
+
+    pub(super) fn set_focus(&mut self, focus: Option<NodeId>) {
+        self.touched = true;
+        self.look.focus = focus;
+        self.look.panned = false;
+        self.reshaped();
+    }
+
+    /// Which order the next layout begins with.
+    pub(super) fn order_before(&self) -> Option<Vec<String>> {
+        match self.look.focus {
+            Some(_) => self.laid.as_ref().map(|l| l.scene.layout.order()),
+            None => self.look.order.clone(),
+        }
+    }
+
+    /// A new layout is there: what was under a person's eyes stays where it was.
+    pub(super) fn settle_in(&mut self, scene: &Scene, form: Form) {
+        if self.look.focus.is_none() {
+            self.look.order = Some(scene.layout.order());
+        }
+        if std::mem::take(&mut self.look.fitting) && !scene.fits(self.look.room) {
+            self.look.zoom = Some(Zoom::Overview);
+        }
+        let old = self.laid.as_ref().filter(|l| l.form == form);
+        let (Some(old), Some((x, y)), true) = (old, self.corner.get(), self.touched) else {
+            self.corner.set(None);
+            return;
+        };
+        let drawn = self.drawn.borrow();
+        let place = |scene: &Scene, ids: [Option<&NodeId>; 2]| {
+            let found = ids.into_iter().flatten().find_map(|id| scene.find(id));
+            found.map(|b| (b.x, b.y))
+        };
+        let before = place(&old.scene, [drawn.as_ref(), self.selected.as_ref()]);
+        let after = place(scene, [self.selected.as_ref(), drawn.as_ref()]);
+        if let (Some(before), Some(after)) = (before, after) {
+            let moved = |at: i32, from: i32, to: i32| at.saturating_add(to.saturating_sub(from));
+            self.corner.set(Some((
+                moved(x, before.0, after.0),
+                moved(y, before.1, after.1),
+            )));
+        }
+    }
+
+    /// Fits what follows from the selection and the layout to both.
+    pub(super) fn trace(&mut self) {
+        let (Some(laid), Some(id)) = (&self.laid, &self.selected) else {
+            self.look.lineage = None;
+            return;
+        };
+        let index = laid.scene.index_of(id);
+        if self.look.focus.is_some() && index.is_none() && laid.version == self.version {
+            // what was gone to lies outside: the focus goes with it
+            self.look.focus = Some(id.clone());
+            self.reshaped();
+            return;
+        }
+        let known =
+            |(version, of, _): &(u64, NodeId, Lineage)| *version == laid.version && of == id;
+        if !self.look.lineage.as_ref().is_some_and(known) {
+            self.look.lineage =
+                index.map(|i| (laid.version, id.clone(), Lineage::of(&laid.scene, i)));
+        }
+    }
+
+    /// The ways from and to the selected box, when it is in the layout that is shown.
+    pub fn lineage(&self) -> Option<&Lineage> {
+        let (version, of, lineage) = self.look.lineage.as_ref()?;
+        let fits = self.laid.as_ref()?.version == *version && self.selected.as_ref() == Some(of);
+        fits.then_some(lineage)
+    }
+
+    /// The next depth of ways, fewer or more edges; `None`: there is none.
+    fn other_depth(&self, more: bool) -> Option<Option<u32>> {
+        let farthest = match self.look.focus {
+            // a part of the graph does not know how far it could go
+            Some(_) => u32::MAX,
+            None => self.lineage()?.farthest,
+        };
+        match (self.look.depth, more) {
+            (None, true) => None,
+            (None, false) if farthest < 2 => None,
+            (None, false) => Some(Some(DEEP.min(farthest - 1))),
+            (Some(depth), true) if depth + 1 >= farthest || depth >= 9 => Some(None),
+            (Some(depth), true) => Some(Some(depth + 1)),
+            (Some(depth), false) => (depth > 1).then_some(Some(depth - 1)),
+        }
+    }
+
+    /// Why a command about the drawing can't be carried out; `None`: it can.
+    pub fn drawing_reason(&self, command: Command) -> Option<&'static str> {
+        if self.view != View::Graph {
+            return Some("works in the graph; v changes the view");
+        }
+        if self.laid.is_none() {
+            return Some("the graph is not drawn yet");
+        }
+        let zoom = self.zoom();
+        match command {
+            Command::ZoomIn if zoom.nearer().is_none() => Some("this is as near as it gets"),
+            Command::ZoomOut if zoom.further().is_none() => Some("this is all of it"),
+            Command::PanLeft | Command::PanRight if zoom == Zoom::Overview => {
+                Some("all of it is in view; + goes nearer")
+            }
+            Command::Minimap if zoom == Zoom::Overview => Some("this is the map itself"),
+            Command::LessDepth if self.other_depth(false).is_none() => {
+                Some("ways are as short as they get")
+            }
+            Command::MoreDepth if self.other_depth(true).is_none() => {
+                Some("ways are followed to their ends")
+            }
+            _ => None,
+        }
+    }
+}
+
+impl App {
+    pub(super) fn in_drawing(&mut self, watch: &Watch, command: Command) {
+        let Some(Screen::Run(run)) = self.stack.last_mut() else {
+            return;
+        };
+        let mut told = None;
+        match command {
+            Command::ZoomIn => {
+                if let Some(zoom) = run.zoom().nearer() {
+                    run.set_zoom(zoom);
+                }
+            }
+            Command::ZoomOut => {
+                if let Some(zoom) = run.zoom().further() {
+                    run.set_zoom(zoom);
+                }
+            }
+            Command::ZoomFit => run.zoom_to_fit(),
+            Command::PanLeft => run.pan(-1, 0),
+            Command::PanRight => run.pan(1, 0),
+            Command::Center => {
+                run.look.panned = false;
+                run.corner.set(None);
+            }
+            Command::Minimap => {
+                run.look.no_map = !run.look.no_map;
+                told = Some(format!(
+                    "map {}",
+                    if run.look.no_map { "off" } else { "on" }
+                ));
+            }
+            Command::LessDepth | Command::MoreDepth => {
+                if let Some(depth) = run.other_depth(command == Command::MoreDepth) {
+                    run.look.depth = depth;
+                    if run.look.focus.is_some() {
+                        run.set_focus(run.look.focus.clone());
+                    }
+                    told = Some(run.depth_told());
+                }
+            }
+            Command::FocusNode => {
+                let focus = match run.look.focus {
+                    Some(_) => None,
+                    None => run.selected.clone(),
+                };
+                run.set_focus(focus);
+            }
+            _ => {}
+        }
+        if let Some(view) = watch.world.run(&run.run) {
+            run.selected_or_visible(view);
+        }
+        if let Some(text) = told {
+            self.say(Level::Info, text);
+        }
+    }
+}
+
+impl RunScreen {
+    fn depth_told(&self) -> String {
+        let far = match self.look.depth {
+            None => "ways to their ends".to_owned(),
+            Some(n) => format!("ways of {}", format::plural(n as usize, "edge")),
+        };
+        match self.lineage().filter(|_| self.look.focus.is_none()) {
+            None => far,
+            Some(lineage) => {
+                let (before, after) = lineage.counts(self.look.depth);
+                format!("{far}: {before} before, {after} after")
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What the selected box depends on and what depends on it, with distances.
+
+use super::scene::Scene;
+
+const FAR: u32 = u32::MAX;
+
+/// Distances in edges from one box, against and along the flow.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lineage {
+    pub center: usize,
+    up: Vec<u32>,
+    down: Vec<u32>,
+    /// The largest distance there is.
+    pub farthest: u32,
+}
+
+impl Lineage {
+    pub fn of(scene: &Scene, center: usize) -> Self {
+        let routes = &scene.layout.routes;
+        let down = distances(scene, center, |at| {
+            scene
+                .leaving(at)
+                .filter_map(|r| routes.get(r))
+                .map(|r| r.to)
+        });
+        let up = distances(scene, center, |at| {
+            scene
+                .entering(at)
+                .filter_map(|r| routes.get(r))
+                .map(|r| r.from)
+        });
+        let farthest = up.iter().chain(&down).filter(|d| **d != FAR).max();
+        Self {
+            center,
+            farthest: farthest.copied().unwrap_or(0),
+            up,
+            down,
+        }
+    }
+
+    /// Whether a route lies on the way of an ancestor or to a descendant, at most `depth` edges away.
+    pub fn holds(&self, from: usize, to: usize, depth: Option<u32>) -> bool {
+        let limit = depth.unwrap_or(FAR);
+        let within = |all: &[u32], i: usize| all.get(i).is_some_and(|d| *d < limit);
+        within(&self.down, from) || within(&self.up, to)
+    }
+
+    /// Ancestors and descendants at most `depth` edges away.
+    pub fn counts(&self, depth: Option<u32>) -> (usize, usize) {
+        let limit = depth.unwrap_or(FAR - 1);
+        let count = |all: &[u32]| all.iter().filter(|d| **d > 0 && **d <= limit).count();
+        (count(&self.up), count(&self.down))
+    }
+}
+
+fn distances<I: Iterator<Item = usize>>(
+    scene: &Scene,
+    center: usize,
+    next: impl Fn(usize) -> I,
+) -> Vec<u32> {
+    let mut all = vec![FAR; scene.layout.boxes.len()];
+    let mut ring = Vec::new();
+    if let Some(own) = all.get_mut(center) {
+        *own = 0;
+        ring.push(center);
+    }
+    let mut steps = 0;
+    while !ring.is_empty() {
+        steps += 1;
+        let mut further = Vec::new();
+        for at in ring {
+            for to in next(at) {
+                if let Some(distance) = all.get_mut(to).filter(|d| **d == FAR) {
+                    *distance = steps;
+                    further.push(to);
+                }
+            }
+        }
+        ring = further;
+    }
+    all
+}
