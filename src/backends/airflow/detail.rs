@@ -263,38 +263,39 @@ pub async fn last_words(
         .rev()
         .filter(|e| e.map_index.is_none_or(|i| i == index.unwrap_or(-1)))
         .filter(|e| e.try_number.is_none_or(|n| n == attempt || n == 0))
-        // what merely repeats the state says nothing about why
-        .filter(|e| {
-            !matches!(
-                e.event.as_str(),
-                "running"
-                    | "success"
-                    | "queued"
-                    | "scheduled"
-                    | "cli_task_run"
-                    | "failed"
-                    | "up_for_retry"
-            )
-        })
-        .map(|e| {
-            let when = e
-                .when
-                .map(|t| t.to_rfc3339_opts(chrono::SecondsFormat::Micros, true))
-                .unwrap_or_default();
-            let by = e
-                .owner
-                .as_deref()
-                .map(|o| format!(" by {o}"))
-                .unwrap_or_default();
-            let extra = e
-                .extra
-                .as_deref()
-                .filter(|x| !x.is_empty())
-                .map(|x| format!(": {x}"))
-                .unwrap_or_default();
-            format!("{when} ERROR airflow.events - {}{by}{extra}", e.event)
-        })
+        .filter_map(said)
         .collect())
+}
+
+/// One row of the audit log as a line; `None` if it merely repeats a state, which says nothing about why.
+fn said(e: &wire::EventLog) -> Option<String> {
+    let state = states::node_state(Some(&e.event)) != crate::model::NodeState::Unknown;
+    if state || e.event == "cli_task_run" {
+        return None;
+    }
+    let when = e
+        .when
+        .map(|t| t.to_rfc3339_opts(chrono::SecondsFormat::Micros, true))
+        .unwrap_or_default();
+    let by = e
+        .owner
+        .as_deref()
+        .map(|o| format!(" by {o}"))
+        .unwrap_or_default();
+    let where_only = |x: &str| {
+        let keys = serde_json::from_str::<serde_json::Map<String, Value>>(x);
+        keys.is_ok_and(|keys| keys.keys().all(|k| k == "host_name" || k == "full_command"))
+    };
+    let extra = e
+        .extra
+        .as_deref()
+        .filter(|x| !x.is_empty() && !where_only(x))
+        .map(|x| format!(": {x}"))
+        .unwrap_or_default();
+    Some(format!(
+        "{when} ERROR airflow.events - {}{by}{extra}",
+        e.event
+    ))
 }
 
 #[cfg(test)]
@@ -311,5 +312,22 @@ mod tests {
             assert_eq!(shown(name, &json!("hunter2")), "(hidden)");
         }
         assert!(shown("big", &json!("ä".repeat(5000))).ends_with('…'));
+    }
+    #[test]
+    fn the_audit_log_says_why_and_not_what_is_known_already() {
+        let event = |word: &str, extra: &str| {
+            serde_json::from_value(json!({"event": word, "extra": extra, "owner": "ann"})).unwrap()
+        };
+        for word in ["running", "up_for_reschedule", "failed", "cli_task_run"] {
+            assert_eq!(said(&event(word, "")), None);
+        }
+        assert_eq!(
+            said(&event("patch_task_instance", "{\"host_name\": \"w\"}")).unwrap(),
+            " ERROR airflow.events - patch_task_instance by ann"
+        );
+        assert_eq!(
+            said(&event("heartbeat timeout", "300 s")).unwrap(),
+            " ERROR airflow.events - heartbeat timeout by ann: 300 s"
+        );
     }
 }
