@@ -25,6 +25,8 @@ use super::{Settings, capabilities};
 
 /// How often files and other dagtops' runs are looked at.
 const SCAN: Duration = Duration::from_secs(2);
+/// Looking takes at most one part in so many of the time.
+const SCAN_SHARE: u32 = 500;
 /// How often what runs is measured.
 const SAMPLE: Duration = Duration::from_secs(1);
 /// Whoever quits does not wait longer than this for what runs.
@@ -185,8 +187,10 @@ impl Actor {
     async fn tick(&mut self) -> Result<(), EngineGone> {
         let now = Instant::now();
         if now >= self.next_scan {
-            self.next_scan = now + SCAN;
             self.scan().await?;
+            // many files are looked at less often
+            let wait = (now.elapsed() * SCAN_SHARE).clamp(SCAN, SCAN * 3);
+            self.next_scan = now + wait;
         }
         if now >= self.next_sample && !self.sampling {
             self.sample(now);
