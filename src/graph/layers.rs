@@ -10,8 +10,6 @@ pub(super) struct Layers {
     pub rank: Vec<u32>,
     /// Vertices of each rank, in order.
     pub order: Vec<Vec<u32>>,
-    /// Place of each vertex in its rank.
-    pub pos: Vec<u32>,
     pub up: Neighbours,
     pub down: Neighbours,
     /// Segments by the rank they start at.
@@ -34,12 +32,10 @@ pub(super) struct Segment {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tie {
     pub vertex: u32,
-    /// Place of the vertex in its rank, as of the latest sorting.
-    pub place: u32,
     pub weight: u32,
 }
 
-/// Adjacency in one direction: ties of `v` are `items[start[v]..start[v + 1]]`, sorted by place once ordering began.
+/// Adjacency in one direction: ties of `v` are `items[start[v]..start[v + 1]]`.
 pub(super) struct Neighbours {
     pub start: Vec<u32>,
     pub items: Vec<Tie>,
@@ -57,11 +53,7 @@ impl Neighbours {
         let mut cursor = start.clone();
         let mut items = vec![Tie::default(); pairs.len()];
         for &(a, vertex, weight) in pairs {
-            items[cursor[a as usize] as usize] = Tie {
-                vertex,
-                place: 0,
-                weight,
-            };
+            items[cursor[a as usize] as usize] = Tie { vertex, weight };
             cursor[a as usize] += 1;
         }
         Self { start, items }
@@ -148,18 +140,15 @@ impl Layers {
         for (v, &r) in rank.iter().enumerate() {
             order[r as usize].push(v as u32);
         }
-        let mut layers = Self {
+        Self {
             real,
             up: Neighbours::new(n, &up),
             down: Neighbours::new(n, &down),
             order,
-            pos: vec![0; n],
             rank,
             segments,
             ways,
-        };
-        layers.number();
-        layers
+        }
     }
 
     /// Joins dummies of one port that stand side by side after the same vertex: their links run as one line.
@@ -207,20 +196,10 @@ impl Layers {
             .collect();
         let mut layers = Self::from_ways(self.real, rank, ways, back);
         layers.order = order;
-        layers.number();
         layers
     }
 
     pub(super) fn is_dummy(&self, v: u32) -> bool {
         v as usize >= self.real
-    }
-
-    /// Sets `pos` from `order`.
-    pub(super) fn number(&mut self) {
-        for layer in &self.order {
-            for (i, &v) in layer.iter().enumerate() {
-                self.pos[v as usize] = i as u32;
-            }
-        }
     }
 }

@@ -7,15 +7,16 @@
 //! one chain for each port) → `order` (fewest crossings) → `place` (integer rows) → `route` (tracks in gutters).
 //! Inside, the axis of the flow is `main` and the other one `cross`; only `assemble` knows which one is x.
 
+mod anneal;
 mod around;
 mod assemble;
 mod channel;
 mod component;
-mod cross;
 mod cycle;
 mod glyphs;
 mod index;
 mod isotonic;
+mod keep;
 mod layers;
 mod order;
 mod place;
@@ -23,8 +24,11 @@ pub mod print;
 mod rank;
 pub mod read;
 mod route;
+mod sheet;
 mod simplex;
 mod stars;
+mod start;
+mod sweep;
 mod types;
 mod visible;
 

@@ -1,0 +1,254 @@
+//! The order of all ranks in flat arrays, made for trying millions of small changes.
+
+use super::layers::{Layers, Neighbours};
+
+/// Ends of ties up to which two vertices are compared end by end; more are sorted first.
+const FEW: usize = 64;
+
+/// Ties to one neighbouring rank: those of vertex `v` are `start[v]..start[v + 1]`.
+pub(super) struct Ties {
+    start: Vec<u32>,
+    to: Vec<u32>,
+    weight: Vec<u32>,
+}
+
+impl Ties {
+    fn new(side: &Neighbours, name: &[u32], number: &[u32]) -> Self {
+        let mut ties = Self {
+            start: vec![0],
+            to: Vec::with_capacity(side.items.len()),
+            weight: Vec::with_capacity(side.items.len()),
+        };
+        for &v in name {
+            for t in side.of(v) {
+                ties.to.push(number[t.vertex as usize]);
+                ties.weight.push(t.weight);
+            }
+            ties.start.push(ties.to.len() as u32);
+        }
+        ties
+    }
+
+    #[inline]
+    pub(super) fn of(&self, v: u32) -> (&[u32], &[u32]) {
+        let range = self.start[v as usize] as usize..self.start[v as usize + 1] as usize;
+        (&self.to[range.clone()], &self.weight[range])
+    }
+
+    pub(super) fn degree(&self, v: u32) -> usize {
+        (self.start[v as usize + 1] - self.start[v as usize]) as usize
+    }
+}
+
+/// Vertices are numbered anew, rank by rank; a slot is a place in `order`, over all ranks.
+pub(super) struct Sheet {
+    /// Slots of rank `r` are `begin[r]..begin[r + 1]`.
+    pub begin: Vec<u32>,
+    pub order: Vec<u32>,
+    /// Slot of each vertex.
+    pub slot: Vec<u32>,
+    pub rank: Vec<u32>,
+    pub up: Ties,
+    pub down: Ties,
+    /// Number in `Layers` of each vertex.
+    pub name: Vec<u32>,
+    /// Work done: comparisons of ends.
+    pub work: u64,
+    sorted: [Vec<(u32, u32)>; 2],
+    tree: Vec<u64>,
+}
+
+impl Sheet {
+    pub(super) fn new(layers: &Layers) -> Self {
+        let n = layers.rank.len();
+        let mut begin = vec![0u32];
+        let mut name = Vec::with_capacity(n);
+        let mut number = vec![0u32; n];
+        let mut rank = Vec::with_capacity(n);
+        for (r, layer) in layers.order.iter().enumerate() {
+            for &v in layer {
+                number[v as usize] = name.len() as u32;
+                name.push(v);
+                rank.push(r as u32);
+            }
+            begin.push(name.len() as u32);
+        }
+        Self {
+            up: Ties::new(&layers.up, &name, &number),
+            down: Ties::new(&layers.down, &name, &number),
+            begin,
+            order: (0..n as u32).collect(),
+            slot: (0..n as u32).collect(),
+            rank,
+            name,
+            work: 0,
+            sorted: [Vec::new(), Vec::new()],
+            tree: Vec::new(),
+        }
+    }
+
+    /// Vertices and segments.
+    pub(super) fn size(&self) -> u64 {
+        (self.order.len() + self.down.to.len()) as u64
+    }
+
+    pub(super) fn depth(&self) -> usize {
+        self.begin.len() - 1
+    }
+
+    pub(super) fn slots(&self, rank: usize) -> std::ops::Range<usize> {
+        self.begin[rank] as usize..self.begin[rank + 1] as usize
+    }
+
+    /// Hands the order over.
+    pub(super) fn write(&self, layers: &mut Layers) {
+        for (r, layer) in layers.order.iter_mut().enumerate() {
+            layer.clear();
+            layer.extend(
+                self.order[self.slots(r)]
+                    .iter()
+                    .map(|&v| self.name[v as usize]),
+            );
+        }
+    }
+
+    pub(super) fn set(&mut self, order: &[u32]) {
+        self.order.copy_from_slice(order);
+        self.number(0..order.len());
+    }
+
+    /// Sets `slot` from `order`.
+    pub(super) fn number(&mut self, slots: std::ops::Range<usize>) {
+        for i in slots {
+            self.slot[self.order[i] as usize] = i as u32;
+        }
+    }
+
+    /// Crossings of the present order, each segment counted as often as links share it, in
+    /// O(segments x log width): Barth, Jünger, Mutzel: Simple and efficient bilayer cross counting, 2002.
+    pub(super) fn count(&mut self) -> u64 {
+        let mut total = 0u64;
+        let mut tree = std::mem::take(&mut self.tree);
+        let mut ends: Vec<(u32, u32)> = Vec::new();
+        for r in 1..self.depth() {
+            let (above, below) = (self.slots(r - 1), self.slots(r));
+            tree.clear();
+            tree.resize(below.len() + 1, 0);
+            let mut inserted = 0u64;
+            for &v in &self.order[above] {
+                let (to, weight) = self.down.of(v);
+                ends.clear();
+                let place = |w: &u32| self.slot[*w as usize] - below.start as u32;
+                ends.extend(to.iter().map(place).zip(weight.iter().copied()));
+                // ends of one vertex do not cross each other: ask for all before any is put in
+                for &(p, w) in &ends {
+                    let mut before = 0;
+                    let mut i = p as usize + 1;
+                    while i > 0 {
+                        before += tree[i];
+                        i &= i - 1;
+                    }
+                    total += u64::from(w) * (inserted - before);
+                }
+                for &(p, w) in &ends {
+                    let mut i = p as usize + 1;
+                    while i < tree.len() {
+                        tree[i] += u64::from(w);
+                        i += i & i.wrapping_neg();
+                    }
+                    inserted += u64::from(w);
+                }
+            }
+        }
+        self.tree = tree;
+        total
+    }
+
+    /// Crossings that are added when `u` and `v`, `u` before `v`, change places.
+    #[inline]
+    pub(super) fn delta(&mut self, u: u32, v: u32) -> i64 {
+        let up = self.up.degree(u) * self.up.degree(v);
+        let down = self.down.degree(u) * self.down.degree(v);
+        if up > FEW || down > FEW {
+            return self.delta_of_many(u, v);
+        }
+        self.work += (4 + up + down) as u64;
+        self.few(&self.up, u, v) + self.few(&self.down, u, v)
+    }
+
+    #[inline]
+    fn few(&self, ties: &Ties, u: u32, v: u32) -> i64 {
+        let ((us, uw), (vs, vw)) = (ties.of(u), ties.of(v));
+        let mut sum = 0;
+        for (a, wa) in us.iter().zip(uw) {
+            let a = self.slot[*a as usize];
+            for (b, wb) in vs.iter().zip(vw) {
+                let b = self.slot[*b as usize];
+                let sign = i64::from(a < b) - i64::from(a > b);
+                sum += i64::from(*wa) * i64::from(*wb) * sign;
+            }
+        }
+        sum
+    }
+
+    #[cold]
+    fn delta_of_many(&mut self, u: u32, v: u32) -> i64 {
+        let [mut us, mut vs] = std::mem::take(&mut self.sorted);
+        let mut sum = 0;
+        for ties in [&self.up, &self.down] {
+            for (x, list) in [(u, &mut us), (v, &mut vs)] {
+                let (to, weight) = ties.of(x);
+                list.clear();
+                let slots = to.iter().map(|&w| self.slot[w as usize]);
+                list.extend(slots.zip(weight.iter().copied()));
+                list.sort_unstable();
+                self.work += 4 + 4 * list.len() as u64;
+            }
+            let total: i64 = vs.iter().map(|e| i64::from(e.1)).sum();
+            let (mut less, mut not_more) = (0i64, 0i64);
+            let (mut i, mut j) = (0, 0);
+            for &(a, w) in &us {
+                while i < vs.len() && vs[i].0 < a {
+                    less += i64::from(vs[i].1);
+                    i += 1;
+                }
+                while j < vs.len() && vs[j].0 <= a {
+                    not_more += i64::from(vs[j].1);
+                    j += 1;
+                }
+                sum += i64::from(w) * (total - not_more - less);
+            }
+        }
+        self.sorted = [us, vs];
+        sum
+    }
+
+    /// Turns all upside down if that way more vertices stand as they were given: crossings do not see the difference.
+    pub(super) fn upright(&mut self) {
+        let mut rising = 0i64;
+        for r in 0..self.depth() {
+            let stands = |p: &[u32]| if p[0] < p[1] { 1 } else { -1 };
+            rising += self.order[self.slots(r)]
+                .windows(2)
+                .map(stands)
+                .sum::<i64>();
+        }
+        if rising < 0 {
+            for r in 0..self.depth() {
+                let slots = self.slots(r);
+                self.order[slots].reverse();
+            }
+            self.number(0..self.order.len());
+        }
+    }
+
+    /// Exchanges the vertices in slots `i` and `i + 1`.
+    #[inline]
+    pub(super) fn swap(&mut self, i: usize) {
+        let (u, v) = (self.order[i], self.order[i + 1]);
+        self.order[i] = v;
+        self.order[i + 1] = u;
+        self.slot[u as usize] = i as u32 + 1;
+        self.slot[v as usize] = i as u32;
+    }
+}
