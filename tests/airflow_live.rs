@@ -1,5 +1,5 @@
 //! Against real Airflows. `tests/run` starts them and sets DAGTOP_TEST_AIRFLOW3_URL, _PASSWORD, _DIR
-//! (and AIRFLOW2 for the other); without these each test says that it was skipped.
+//! (and AIRFLOW2 for the other) and runs them; `cargo test` alone reports them as ignored.
 //! Whatever our backend claims is proven by asking Airflow itself with a client of the test's own.
 //! With DAGTOP_RECORD=1 the answers of the servers become the fixtures of `airflow_recorded.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -26,15 +26,12 @@ struct Lab {
 }
 
 impl Lab {
-    async fn of(major: u32) -> Option<Self> {
-        let var = |name: &str| std::env::var(format!("DAGTOP_TEST_AIRFLOW{major}_{name}")).ok();
-        let (Some(url), Some(password), Some(dir)) = (var("URL"), var("PASSWORD"), var("DIR"))
-        else {
-            eprintln!(
-                "SKIPPED: no Airflow {major} (DAGTOP_TEST_AIRFLOW{major}_URL is not set); run tests/run"
-            );
-            return None;
+    async fn of(major: u32) -> Self {
+        let var = |name: &str| {
+            let name = format!("DAGTOP_TEST_AIRFLOW{major}_{name}");
+            std::env::var(&name).unwrap_or_else(|_| panic!("{name} is not set: run tests/run"))
         };
+        let (url, password, dir) = (var("URL"), var("PASSWORD"), var("DIR"));
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let mut lab = Self {
@@ -48,7 +45,7 @@ impl Lab {
         if major == 3 {
             lab.token = lab.login("admin").await;
         }
-        Some(lab)
+        lab
     }
 
     async fn login(&self, user: &str) -> String {
@@ -297,8 +294,9 @@ async fn connected(lab: &Lab) -> Rig {
 // ---- Airflow 3 -----------------------------------------------------------------------------------
 
 #[tokio::test]
+#[ignore = "needs a real Airflow: tests/run starts one"]
 async fn airflow3_the_fleet_is_whole_and_a_success_that_failed_is_shown_as_failed() {
-    let Some(lab) = Lab::of(3).await else { return };
+    let lab = Lab::of(3).await;
     let mut rig = connected(&lab).await;
     // more than a page, and what Airflow itself counts
     let total = lab.ask("/dags?limit=1").await["total_entries"]
@@ -543,8 +541,9 @@ async fn airflow3_the_fleet_is_whole_and_a_success_that_failed_is_shown_as_faile
 }
 
 #[tokio::test]
+#[ignore = "needs a real Airflow: tests/run starts one"]
 async fn airflow3_a_running_log_is_followed_line_by_line_and_its_progress_is_seen() {
-    let Some(lab) = Lab::of(3).await else { return };
+    let lab = Lab::of(3).await;
     let mut rig = connected(&lab).await;
     let run = lab.trigger("lab_long", json!({"secs": 20})).await;
     lab.task_is(&run, "spin", "running").await;
@@ -580,8 +579,9 @@ async fn airflow3_a_running_log_is_followed_line_by_line_and_its_progress_is_see
 }
 
 #[tokio::test]
+#[ignore = "needs a real Airflow: tests/run starts one"]
 async fn airflow3_pause_resume_and_trigger_are_what_airflow_says_they_are() {
-    let Some(lab) = Lab::of(3).await else { return };
+    let lab = Lab::of(3).await;
     lab.pause("lab_chain", false).await;
     let mut rig = connected(&lab).await;
     let target = Target::Pipeline(dag("lab_chain"));
@@ -679,8 +679,9 @@ async fn airflow3_pause_resume_and_trigger_are_what_airflow_says_they_are() {
 }
 
 #[tokio::test]
+#[ignore = "needs a real Airflow: tests/run starts one"]
 async fn airflow3_retry_restart_mark_and_note_hit_exactly_what_was_shown() {
-    let Some(lab) = Lab::of(3).await else { return };
+    let lab = Lab::of(3).await;
     let mut rig = connected(&lab).await;
     let run = lab.trigger("lab_chain", json!({"fail": true})).await;
     lab.ended(&run).await;
@@ -836,8 +837,9 @@ async fn airflow3_retry_restart_mark_and_note_hit_exactly_what_was_shown() {
 }
 
 #[tokio::test]
+#[ignore = "needs a real Airflow: tests/run starts one"]
 async fn airflow3_cancel_and_stop_end_what_runs() {
-    let Some(lab) = Lab::of(3).await else { return };
+    let lab = Lab::of(3).await;
     let mut rig = connected(&lab).await;
     let run = lab.trigger("lab_long", json!({"secs": 600})).await;
     lab.task_is(&run, "spin", "running").await;
@@ -925,8 +927,9 @@ async fn airflow3_cancel_and_stop_end_what_runs() {
 }
 
 #[tokio::test]
+#[ignore = "needs a real Airflow: tests/run starts one"]
 async fn airflow3_mapped_instances_are_hit_one_by_one_or_all_and_a_queue_names_its_holder() {
-    let Some(lab) = Lab::of(3).await else { return };
+    let lab = Lab::of(3).await;
     let mut rig = connected(&lab).await;
     let run = lab.trigger("lab_waits", json!({})).await;
     rig.look(|focus| focus.runs = vec![run.clone()]);
@@ -1008,8 +1011,9 @@ async fn airflow3_mapped_instances_are_hit_one_by_one_or_all_and_a_queue_names_i
 }
 
 #[tokio::test]
+#[ignore = "needs a real Airflow: tests/run starts one"]
 async fn airflow3_a_viewer_is_told_that_it_may_not() {
-    let Some(lab) = Lab::of(3).await else { return };
+    let lab = Lab::of(3).await;
     let mut rig = Rig::start(&settings(&lab.url, password("viewer", &lab.password)));
     rig.until("a list", 2 * MINUTE, |rig| rig.listed() && rig.up())
         .await;
@@ -1041,8 +1045,9 @@ async fn airflow3_a_viewer_is_told_that_it_may_not() {
 }
 
 #[tokio::test]
+#[ignore = "needs a real Airflow: tests/run starts one"]
 async fn airflow3_logins_of_every_kind() {
-    let Some(lab) = Lab::of(3).await else { return };
+    let lab = Lab::of(3).await;
     let refused = async |login: dagtop::config::Login| {
         let mut rig = Rig::start(&settings(&lab.url, login));
         rig.until("a refusal", MINUTE, |rig| {
@@ -1089,8 +1094,9 @@ async fn airflow3_logins_of_every_kind() {
 }
 
 #[tokio::test]
+#[ignore = "needs a real Airflow: tests/run starts one"]
 async fn airflow3_a_dag_that_breaks_does_not_vanish() {
-    let Some(lab) = Lab::of(3).await else { return };
+    let lab = Lab::of(3).await;
     let run = lab.trigger("lab_breaks", json!({})).await;
     lab.ended(&run).await;
     let marker = format!("{}/break", lab.dir);
@@ -1133,8 +1139,9 @@ async fn airflow3_a_dag_that_breaks_does_not_vanish() {
 }
 
 #[tokio::test]
+#[ignore = "needs a real Airflow: tests/run starts one"]
 async fn airflow3_a_very_long_log_comes_in_pieces() {
-    let Some(lab) = Lab::of(3).await else { return };
+    let lab = Lab::of(3).await;
     let run = lab.trigger("lab_huge_log", json!({"lines": 20000})).await;
     lab.ended(&run).await;
     let mut rig = connected(&lab).await;
@@ -1155,8 +1162,9 @@ async fn airflow3_a_very_long_log_comes_in_pieces() {
 }
 
 #[tokio::test]
+#[ignore = "needs a real Airflow: tests/run starts one"]
 async fn airflow3_the_load_on_the_server_is_within_its_budget() {
-    let Some(lab) = Lab::of(3).await else { return };
+    let lab = Lab::of(3).await;
     let big = lab.trigger("big500", json!({})).await;
     lab.pause("lab_minute", true).await;
     lab.ended(&big).await;
@@ -1220,8 +1228,9 @@ async fn airflow3_the_load_on_the_server_is_within_its_budget() {
 // ---- Airflow 2 -----------------------------------------------------------------------------------
 
 #[tokio::test]
+#[ignore = "needs a real Airflow: tests/run starts one"]
 async fn airflow2_is_watched_and_operated_too() {
-    let Some(lab) = Lab::of(2).await else { return };
+    let lab = Lab::of(2).await;
     let mut rig = connected(&lab).await;
     let total = lab.ask("/dags?limit=1").await["total_entries"]
         .as_u64()
@@ -1406,8 +1415,9 @@ async fn airflow2_is_watched_and_operated_too() {
 }
 
 #[tokio::test]
+#[ignore = "needs a real Airflow: tests/run starts one"]
 async fn airflow2_a_running_log_is_followed_and_its_task_cancelled() {
-    let Some(lab) = Lab::of(2).await else { return };
+    let lab = Lab::of(2).await;
     let mut rig = connected(&lab).await;
     let run = lab.trigger("lab_long", json!({"secs": 600})).await;
     lab.task_is(&run, "spin", "running").await;
@@ -1446,8 +1456,9 @@ async fn airflow2_a_running_log_is_followed_and_its_task_cancelled() {
 }
 
 #[tokio::test]
+#[ignore = "needs a real Airflow: tests/run starts one"]
 async fn airflow2_a_wrong_login_is_explained() {
-    let Some(lab) = Lab::of(2).await else { return };
+    let lab = Lab::of(2).await;
     let refused = async |login: dagtop::config::Login| {
         let mut rig = Rig::start(&settings(&lab.url, login));
         rig.until("a refusal", MINUTE, |rig| {
@@ -1471,8 +1482,9 @@ async fn airflow2_a_wrong_login_is_explained() {
 }
 
 #[tokio::test]
+#[ignore = "needs a real Airflow: tests/run starts one"]
 async fn airflow2_the_load_on_the_server_is_within_its_budget() {
-    let Some(lab) = Lab::of(2).await else { return };
+    let lab = Lab::of(2).await;
     let mut rig = connected(&lab).await;
     let boot = rig.stats();
     rig.for_(MINUTE).await;
