@@ -28,7 +28,10 @@ fn the_keys_are_those_of_the_command_table() {
     let (keys, after) = rest.split_once(END).expect("the marker after the keys");
     let fresh = format!("{}\n", keys_markdown().trim_end());
     if std::env::var_os("DAGTOP_WRITE_README").is_some() {
-        std::fs::write(path(), format!("{before}{BEGIN}{fresh}{END}{after}")).unwrap();
+        // at once: other tests read it meanwhile
+        let new = path().with_extension("new");
+        std::fs::write(&new, format!("{before}{BEGIN}{fresh}{END}{after}")).unwrap();
+        std::fs::rename(new, path()).unwrap();
         return;
     }
     assert!(

@@ -81,12 +81,15 @@ async fn carry_out(session: &mut Session, global: &Global, args: &Act) -> anyhow
         say(trouble.to_string());
     }
     let outcome = outcome?;
+    let asks = asks(args);
     if !global.json {
-        print(outcome.text())?;
+        print(match outcome {
+            // the plan stands above the question
+            Outcome::Planned { .. } if asks => "nothing was done\n".to_owned(),
+            _ => outcome.text(),
+        })?;
     }
-    if let (Outcome::Planned { plan }, false) = (&outcome, args.dry_run)
-        && !io::stdin().is_terminal()
-    {
+    if let (Outcome::Planned { plan }, false, false) = (&outcome, args.dry_run, asks) {
         say(match must_name(session, plan) {
             true => format!("--confirm {} does it", name_of(plan)),
             false => "--yes does it".to_owned(),
@@ -211,6 +214,12 @@ fn name_of(plan: &Plan) -> SafeText {
     }
 }
 
+/// Whether there is somebody to ask, and something that was not said already.
+fn asks(args: &Act) -> bool {
+    let said = args.dry_run || args.yes || args.confirm.is_some();
+    !said && io::stdin().is_terminal()
+}
+
 /// Whether a person, or a script that says so, wants this.
 async fn approve(args: &Act, session: &Session, plan: &Plan) -> anyhow::Result<bool> {
     let (named, name) = (must_name(session, plan), name_of(plan));
@@ -235,7 +244,7 @@ async fn approve(args: &Act, session: &Session, plan: &Plan) -> anyhow::Result<b
         }
         return Ok(true);
     }
-    if !io::stdin().is_terminal() {
+    if !asks(args) {
         return Ok(false);
     }
     let wanted = if named { name.as_str() } else { "yes" };

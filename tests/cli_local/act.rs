@@ -4,6 +4,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::home::{Home, alive, pid_in, until};
+use crate::support::pty::{Pty, command};
 use crate::{BAD, ENDLESS, FLAKY, GOOD};
 
 fn home(more: &str) -> Home {
@@ -310,4 +311,58 @@ fn stop_is_never_done_with_a_bare_yes() {
     home.dagtop(&["act", "stop", "here", "--yes"])
         .code(1)
         .says(&["nothing to do"]);
+}
+
+/// `dagtop act` in a terminal, where it asks.
+fn asked(home: &Home, args: &[&str]) -> Pty {
+    let mut dagtop = command(env!("CARGO_BIN_EXE_dagtop"));
+    dagtop.env("HOME", home.path());
+    dagtop.cwd(home.path());
+    dagtop.arg("act");
+    dagtop.args(args);
+    let pty = Pty::spawn(dagtop, 100, 30);
+    pty.wait_text("to do it:");
+    pty
+}
+
+#[test]
+fn in_a_terminal_it_asks_and_only_a_typed_yes_counts() {
+    let home = home("");
+    for (answer, code) in [
+        ("\r", 1),
+        ("y\r", 1),
+        ("no\r", 1),
+        ("\x04", 1),
+        ("\x03", 130),
+    ] {
+        let mut pty = asked(&home, &["trigger", "here/good"]);
+        pty.send(answer);
+        assert_eq!(
+            pty.wait_exit().exit_code(),
+            code,
+            "{answer:?}: {}",
+            pty.text()
+        );
+        let plans = pty.text().matches("Starts a run of 2 nodes").count();
+        assert_eq!(plans, 1, "the plan is shown once: {}", pty.text());
+    }
+    assert_eq!((runs(&home, "good"), home.audit().len()), (0, 0));
+    let mut pty = asked(&home, &["trigger", "here/good"]);
+    pty.send("yes\r");
+    assert_eq!(pty.wait_exit().exit_code(), 0, "{}", pty.text());
+    pty.wait_text("succeeded here/good/");
+    assert_eq!(runs(&home, "good"), 1);
+}
+
+#[test]
+fn in_a_terminal_a_protected_backend_asks_for_the_name() {
+    let home = home("protect = true");
+    let mut pty = asked(&home, &["trigger", "here/good"]);
+    pty.wait_text("Type good to do it:");
+    pty.send("yes\r");
+    assert_eq!(pty.wait_exit().exit_code(), 1);
+    let mut pty = asked(&home, &["trigger", "here/good"]);
+    pty.send("good\r");
+    assert_eq!(pty.wait_exit().exit_code(), 0, "{}", pty.text());
+    assert_eq!(runs(&home, "good"), 1);
 }
