@@ -1,6 +1,10 @@
 //! Owns the question "is this normal?": plain statistics over what the world remembers.
 //! Must not know backends, screens or stores.
 
+mod critical;
+
+pub use critical::{chain, critical_path};
+
 use chrono::Duration;
 
 use crate::model::Health;

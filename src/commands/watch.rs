@@ -33,8 +33,10 @@ impl Screen {
                 zone: if ui.utc { Zone::Utc } else { Zone::Local },
                 bell: ui.bell,
                 view: match ui.view {
+                    config::RunView::Graph => View::Graph,
                     config::RunView::List => View::List,
-                    _ => View::Graph,
+                    config::RunView::Timeline => View::Timeline,
+                    config::RunView::Grid => View::Grid,
                 },
                 save_dir: Some(paths.state_dir.join("saved")),
             },

@@ -8,6 +8,7 @@ mod monkey;
 mod places;
 mod session;
 mod sizes;
+mod views;
 mod walking;
 mod world;
 

@@ -59,17 +59,12 @@ impl App {
                     self.stack.push(Screen::Help(Scroll::default(), context));
                 }
             }
-            Command::View => {
-                if let Some(Screen::Run(run)) = self.stack.last_mut() {
-                    run.view = match run.view {
-                        View::Graph => View::List,
-                        View::List => View::Graph,
-                    };
-                    if let Some(view) = watch.world.run(&run.run) {
-                        run.selected_or_visible(view);
-                    }
-                }
-            }
+            Command::View => self.set_view(watch, None),
+            Command::ViewGraph => self.set_view(watch, Some(View::Graph)),
+            Command::ViewList => self.set_view(watch, Some(View::List)),
+            Command::ViewTimeline => self.set_view(watch, Some(View::Timeline)),
+            Command::ViewGrid => self.set_view(watch, Some(View::Grid)),
+            Command::Sort => self.next_sort(watch),
             Command::ZoomIn
             | Command::ZoomOut
             | Command::ZoomFit
@@ -79,7 +74,11 @@ impl App {
             | Command::Minimap
             | Command::LessDepth
             | Command::MoreDepth
-            | Command::FocusNode => self.in_drawing(watch, command),
+            | Command::FocusNode => {
+                if !self.in_time(watch, command) {
+                    self.in_drawing(watch, command);
+                }
+            }
             Command::OpenLog => {
                 if let Some(key) = self.log_key(watch) {
                     self.go_log(watch, key);
@@ -181,6 +180,9 @@ impl App {
                 let target = alert.target.clone();
                 self.open_target(watch, &target);
             }
+            return;
+        }
+        if self.open_column(watch) {
             return;
         }
         match self.stack.last_mut() {

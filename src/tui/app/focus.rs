@@ -25,6 +25,7 @@ impl App {
             }
             Some(Screen::Run(run)) => {
                 focus.runs.push(run.run.clone());
+                focus.runs.extend(run.wanted_runs(watch));
                 focus.logs.extend(run.log.key.clone());
                 focus.detail = watch.world.run(&run.run).and_then(|v| run.node_key(v));
             }

@@ -16,6 +16,7 @@ mod places;
 mod rates;
 mod run;
 mod tree;
+mod views;
 mod wake;
 
 pub use action::{Batch, Draft, Subject, draft, kind_word};
@@ -25,11 +26,12 @@ pub use keys::{edit, type_in};
 pub use lists::{ListState, Pick, Scroll};
 pub use logview::{LogView, Place};
 pub use notices::{Level, Line, Notices};
-pub use run::{LaidOut, Pane, RunScreen, View};
+pub use run::{LaidOut, Pane, RunScreen};
 pub use tree::{Tree, TreeRow};
+pub use views::{Sort, View, Worst};
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -166,6 +168,8 @@ pub struct App {
     pub notices: Notices,
     pub watched: BTreeSet<RunKey>,
     pub alerts: ListState<AlertId>,
+    /// How the runs of a pipeline were last looked at.
+    views: HashMap<PipelineKey, View>,
     /// What was said yes to, until it is settled and told.
     pub batches: Vec<Batch>,
     rates: rates::Rates,
@@ -194,6 +198,7 @@ impl App {
             notices: Notices::default(),
             watched: BTreeSet::new(),
             alerts: ListState::default(),
+            views: HashMap::new(),
             batches: Vec::new(),
             rates: rates::Rates::default(),
             hinted: RefCell::default(),

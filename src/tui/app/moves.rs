@@ -28,6 +28,11 @@ impl App {
             Some(Screen::Run(run)) if run.pane == Pane::Alerts => {
                 step_list(&mut self.alerts, command)
             }
+            Some(Screen::Run(run))
+                if run.view == View::Grid && matches!(command, Command::Left | Command::Right) =>
+            {
+                run.step_column(watch, command == Command::Right);
+            }
             Some(Screen::Run(run)) => {
                 if let Some(view) = watch.world.run(&run.run) {
                     run.touched = true;
@@ -155,10 +160,10 @@ fn step_list<T: Clone + PartialEq>(list: &mut super::ListState<T>, command: Comm
 impl RunScreen {
     fn step(&mut self, view: &RunView, command: Command) {
         match self.view {
-            View::List => self.step_rows(view, command),
+            View::List | View::Timeline | View::Grid => self.step_rows(view, command),
             View::Graph => self.step_graph(command),
         }
-        self.rows = self.tree.rows(view, &self.folds);
+        self.rebuild(view);
         self.selected_or_visible(view);
     }
 

@@ -113,9 +113,10 @@ impl App {
     }
 
     pub(in crate::tui) fn go_run(&mut self, run: RunKey) {
+        let remembered = self.views.get(&run.pipeline).copied();
         let view = match self.stack.last() {
-            Some(Screen::Run(open)) => open.view,
-            _ => self.settings.view,
+            Some(Screen::Run(open)) if open.run.pipeline == run.pipeline => open.view,
+            _ => remembered.unwrap_or(self.settings.view),
         };
         self.stack
             .push(Screen::Run(Box::new(RunScreen::new(run, view))));

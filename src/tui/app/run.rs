@@ -4,6 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Duration, Utc};
+
 use crate::engine::Watch;
 use crate::model::{LogKey, Node, NodeId, NodeKey, NodeState, RunKey};
 use crate::tui::widgets::graph::{Form, Scene};
@@ -12,6 +14,7 @@ use crate::world::RunView;
 use super::drawing::Looking;
 use super::logview::LogView;
 use super::tree::Tree;
+use super::views::{GridMemory, Sort, TimeWindow, View};
 use super::{App, Effect, LayoutDone, LayoutWanted, Screen};
 
 /// Which part of a screen has the keyboard.
@@ -23,22 +26,8 @@ pub enum Pane {
     Alerts,
 }
 
-/// How a run is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum View {
-    #[default]
-    Graph,
-    List,
-}
-
-impl View {
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Graph => "graph",
-            Self::List => "list",
-        }
-    }
-}
+/// How long sorted rows stay in their order.
+const RESORT: Duration = Duration::seconds(1);
 
 /// A finished drawing.
 #[derive(Debug, Clone)]
@@ -63,8 +52,14 @@ pub struct RunScreen {
     pub attempt: Option<u32>,
     pub log: LogView,
     pub tree: Tree,
-    /// The rows of the list view.
+    /// The rows of the list, the timeline and the grid.
     pub rows: Vec<super::TreeRow>,
+    pub sort: Sort,
+    /// When it was when the screen was last brought up to date, and when the rows were last put in order.
+    pub(super) now: DateTime<Utc>,
+    pub(super) sorted_at: DateTime<Utc>,
+    pub time: TimeWindow,
+    pub grid: GridMemory,
     /// Counts changes of shape and folds.
     pub version: u64,
     pub laid: Option<LaidOut>,
@@ -74,7 +69,7 @@ pub struct RunScreen {
     pub look: Looking,
     /// Shape of the run that `tree` was made of.
     shape: Option<u64>,
-    /// Upper left corner of the graph, and first row of the list, in the last frame.
+    /// Upper left corner of the graph, and first row of the other views, in the last frame.
     pub corner: Cell<Option<(i32, i32)>>,
     pub top: Cell<usize>,
     /// What the last frame showed as selected.
@@ -97,6 +92,11 @@ impl RunScreen {
             log: LogView::default(),
             tree: Tree::default(),
             rows: Vec::new(),
+            sort: Sort::default(),
+            now: DateTime::UNIX_EPOCH,
+            sorted_at: DateTime::UNIX_EPOCH,
+            time: TimeWindow::default(),
+            grid: GridMemory::default(),
             version: 0,
             laid: None,
             asked: None,
@@ -163,21 +163,32 @@ impl RunScreen {
             }
         }
         self.select(id.clone());
-        self.rows = self.tree.rows(view, &self.folds);
+        self.rebuild(view);
     }
 
-    /// Opens or closes a group. In the graph an open group is not a box: its worst member is selected instead.
+    /// Opens or closes a group.
     pub fn fold(&mut self, view: &RunView, id: &NodeId, open: bool) {
         self.folds.insert(id.clone(), open);
         self.reshaped();
-        self.rows = self.tree.rows(view, &self.folds);
-        if open && self.view == View::Graph && self.selected.as_ref() == Some(id) {
-            let worst = self.tree.worst(view, id).map(|n| n.id.clone());
-            if let Some(inside) = worst.or_else(|| self.tree.members(Some(id)).first().cloned()) {
-                self.select(inside);
-            }
+        self.rebuild(view);
+        if self.view == View::Graph && self.selected.as_ref() == Some(id) {
+            self.select_inside(view);
         }
         self.selected_or_visible(view);
+    }
+
+    /// An open group is no box of the graph: its worst member is selected instead.
+    pub(super) fn select_inside(&mut self, view: &RunView) {
+        let Some(id) = self.selected.clone().filter(|id| self.tree.is_group(id)) else {
+            return;
+        };
+        if !self.tree.is_open(view, &self.folds, &id) {
+            return;
+        }
+        let worst = self.tree.worst(view, &id).map(|n| n.id.clone());
+        if let Some(inside) = worst.or_else(|| self.tree.members(Some(&id)).first().cloned()) {
+            self.select(inside);
+        }
     }
 
     pub fn fold_all(&mut self, view: &RunView, open: bool) {
@@ -191,7 +202,7 @@ impl RunScreen {
             self.folds.insert(group, open);
         }
         self.reshaped();
-        self.rows = self.tree.rows(view, &self.folds);
+        self.rebuild(view);
         self.selected_or_visible(view);
     }
 
@@ -205,7 +216,11 @@ impl RunScreen {
             self.shape = Some(view.shape);
             self.tree = Tree::of(view);
             self.reshaped();
-            self.rows = self.tree.rows(view, &self.folds);
+            self.rebuild(view);
+        }
+        // rows that are sorted by what changes stay where they are for a second
+        if self.sort != Sort::Order && self.now - self.sorted_at >= RESORT {
+            self.rebuild(view);
         }
         if !self.touched
             && let Some(worst) = view.worst_node().map(|n| n.id.clone())
@@ -234,7 +249,7 @@ impl RunScreen {
             }
             self.folds.insert(group.clone(), true);
             self.reshaped();
-            self.rows = self.tree.rows(view, &self.folds);
+            self.rebuild(view);
         }
         id.clone()
     }
@@ -350,6 +365,7 @@ impl App {
         for screen in &mut self.stack {
             match screen {
                 Screen::Run(run) => {
+                    run.now = self.now;
                     run.fit(room);
                     if let Some(view) = watch.world.run(&run.run) {
                         if moves {

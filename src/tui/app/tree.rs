@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
+
 use crate::model::{Group, NodeCounts, NodeId, NodeState};
 use crate::world::RunView;
 
@@ -16,6 +18,9 @@ pub struct TreeRow {
     /// `Some` for a group: whether its members are shown.
     pub expanded: Option<bool>,
 }
+
+/// What members of a group are ordered by.
+pub type Key<'a> = &'a dyn Fn(&NodeId) -> (i64, String);
 
 /// The groups of a run and who is in them.
 #[derive(Debug, Default)]
@@ -158,15 +163,51 @@ impl Tree {
 
     /// The lines that are shown.
     pub fn rows(&self, view: &RunView, folds: &HashMap<NodeId, bool>) -> Vec<TreeRow> {
+        self.rows_by(view, folds, None)
+    }
+
+    /// As [`Tree::rows`], members of each group in the order of a key.
+    pub fn rows_by(
+        &self,
+        view: &RunView,
+        folds: &HashMap<NodeId, bool>,
+        key: Option<Key>,
+    ) -> Vec<TreeRow> {
         let mut rows = Vec::new();
-        self.rows_in(view, folds, None, 0, &mut rows);
+        self.rows_in(view, folds, key, None, 0, &mut rows);
         rows
+    }
+
+    /// From the first start to the last end in a group; to `now` while one is running.
+    pub fn elapsed(
+        &self,
+        view: &RunView,
+        id: &NodeId,
+        now: DateTime<Utc>,
+    ) -> Option<chrono::Duration> {
+        let mut span: Option<(DateTime<Utc>, DateTime<Utc>)> = None;
+        for node in self
+            .nodes_in(id)
+            .into_iter()
+            .filter_map(|n| view.nodes.get(n))
+        {
+            let (Some(from), Some(took)) = (node.started_at, node.elapsed(now)) else {
+                continue;
+            };
+            let to = from + took;
+            span = Some(match span {
+                Some((a, b)) => (a.min(from), b.max(to)),
+                None => (from, to),
+            });
+        }
+        span.map(|(from, to)| to - from)
     }
 
     fn rows_in(
         &self,
         view: &RunView,
         folds: &HashMap<NodeId, bool>,
+        key: Option<Key>,
         group: Option<&NodeId>,
         depth: usize,
         rows: &mut Vec<TreeRow>,
@@ -175,7 +216,11 @@ impl Tree {
         if depth > self.groups.len() {
             return;
         }
-        for id in self.members(group) {
+        let mut members: Vec<&NodeId> = self.members(group).iter().collect();
+        if let Some(key) = key {
+            members.sort_by_cached_key(|id| key(id));
+        }
+        for id in members {
             let expanded = self.is_group(id).then(|| self.is_open(view, folds, id));
             rows.push(TreeRow {
                 id: id.clone(),
@@ -183,7 +228,7 @@ impl Tree {
                 expanded,
             });
             if expanded == Some(true) {
-                self.rows_in(view, folds, Some(id), depth + 1, rows);
+                self.rows_in(view, folds, key, Some(id), depth + 1, rows);
             }
         }
     }

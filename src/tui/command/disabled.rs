@@ -97,7 +97,20 @@ pub fn disabled_reason(command: Command, app: &App, watch: &Watch) -> Option<Saf
         | Command::Minimap
         | Command::LessDepth
         | Command::MoreDepth
-        | Command::FocusNode => because(app.run_screen()?.drawing_reason(command)?),
+        | Command::FocusNode => {
+            let run = app.run_screen()?;
+            because(
+                run.time_reason(command)
+                    .unwrap_or_else(|| run.drawing_reason(command))?,
+            )
+        }
+        Command::Sort
+            if app
+                .run_screen()
+                .is_some_and(|run| run.view == crate::tui::app::View::Graph) =>
+        {
+            because("the graph has its own order; v shows the list")
+        }
         Command::OlderRun if app.other_run(watch, true).is_none() => {
             because("there is no older run that is known")
         }

@@ -10,13 +10,16 @@ mod log;
 mod pages;
 mod run;
 mod run_graph;
+mod run_grid;
 mod run_list;
+mod run_timeline;
 mod system;
 mod why;
 
 pub use actions::status as action_status;
 pub use frame::accent;
 pub use run_graph::run_graph;
+pub use run_timeline::time_axis;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;

@@ -7,13 +7,13 @@ use ratatui::style::Style;
 use crate::analytics::usual_duration;
 use crate::engine::Watch;
 use crate::model::{NodeCounts, NodeState, Target};
-use crate::tui::app::{App, Pane, RunScreen, View};
+use crate::tui::app::{App, Pane, RunScreen, Sort, View};
 use crate::tui::theme::{Theme, Token};
 use crate::tui::widgets::panel::Panel;
 use crate::tui::widgets::{Pen, format};
 use crate::world::RunView;
 
-use super::{frame, is_small, log, run_graph, run_list, why};
+use super::{frame, is_small, log, run_graph, run_grid, run_list, run_timeline, why};
 
 /// The graph or list, and the log pane below; what is right of the first is for the alerts.
 pub fn split(area: Rect, wide: bool) -> (Rect, Rect) {
@@ -119,6 +119,10 @@ fn main(
     match screen.view {
         View::Graph => run_graph::draw(app, screen, view, watch, theme, buf, inner, focused),
         View::List => run_list::draw(app, screen, view, theme, buf, inner, focused),
+        View::Timeline => {
+            run_timeline::draw(app, screen, view, watch, theme, buf, inner, focused);
+        }
+        View::Grid => run_grid::draw(app, screen, view, watch, theme, buf, inner, focused),
     }
 }
 
@@ -134,6 +138,9 @@ fn note(screen: &RunScreen, theme: &Theme) -> String {
             all.push(format!("around {name}"));
         }
         all.extend(look.depth.map(|n| format!("{n} deep")));
+    }
+    if screen.view != View::Graph && screen.sort != Sort::Order {
+        all.push(format!("by {}", screen.sort.word()));
     }
     all.join(&format!(" {} ", theme.glyphs.dot))
 }

@@ -91,6 +91,46 @@ pub fn date_time(at: DateTime<Utc>, zone: Zone) -> String {
     in_zone(at, zone, "%F %T")
 }
 
+/// "2026-11-20 03:14".
+pub fn date_minute(at: DateTime<Utc>, zone: Zone) -> String {
+    in_zone(at, zone, "%F %H:%M")
+}
+
+/// "2026-11-20".
+pub fn date(at: DateTime<Utc>, zone: Zone) -> String {
+    in_zone(at, zone, "%F")
+}
+
+/// A label of a time ruler: "03:14", "20 03:14", with seconds where they count.
+pub fn tick(at: DateTime<Utc>, zone: Zone, day: bool, seconds: bool) -> String {
+    let format = match (day, seconds) {
+        (false, false) => "%H:%M",
+        (false, true) => "%H:%M:%S",
+        (true, false) => "%d %H:%M",
+        (true, true) => "%d %H:%M:%S",
+    };
+    in_zone(at, zone, format)
+}
+
+/// How far the clocks of a zone are ahead of UTC.
+pub fn offset(at: DateTime<Utc>, zone: Zone) -> Duration {
+    match zone {
+        Zone::Utc => Duration::zero(),
+        Zone::Local => {
+            let local = at.with_timezone(&Local);
+            Duration::seconds(i64::from(local.offset().local_minus_utc()))
+        }
+    }
+}
+
+/// "UTC", "+01:00".
+pub fn zone_word(at: DateTime<Utc>, zone: Zone) -> String {
+    match zone {
+        Zone::Utc => "UTC".to_owned(),
+        Zone::Local => in_zone(at, zone, "%:z"),
+    }
+}
+
 fn in_zone(at: DateTime<Utc>, zone: Zone, format: &str) -> String {
     match zone {
         Zone::Utc => at.format(format).to_string(),

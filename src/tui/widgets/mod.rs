@@ -8,6 +8,7 @@ pub mod details;
 pub mod facts;
 pub mod format;
 pub mod graph;
+pub mod grid;
 pub mod header;
 pub mod hints;
 pub mod input;
@@ -20,6 +21,8 @@ pub mod scroll;
 pub mod spark;
 pub mod system;
 pub mod table;
+pub mod time_axis;
+pub mod timeline;
 
 #[cfg(test)]
 mod testing;

@@ -1,0 +1,198 @@
+//! Four views of one run: one selection, one scroll.
+
+use dagtop::model::{NodeId, NodeState, RunKey};
+use dagtop::tui::app::View;
+
+use crate::places::at;
+use crate::session::Session;
+use crate::world::{key, node, orders_run};
+
+fn selected(s: &Session) -> String {
+    let run = s.app.run_screen().unwrap();
+    run.selected.as_ref().unwrap().raw().to_owned()
+}
+
+fn view(s: &Session) -> View {
+    s.app.run_screen().unwrap().view
+}
+
+fn open(s: &Session) -> RunKey {
+    s.app.run_screen().unwrap().run.clone()
+}
+
+fn past(day: usize) -> RunKey {
+    let session = at("", (80, 24));
+    let mut runs = session.watch.world.runs_of(&orders_run().pipeline);
+    runs.nth(day).unwrap().run.key.clone()
+}
+
+#[test]
+fn every_view_shows_what_was_selected_in_the_last() {
+    for size in [(80, 24), (120, 40)] {
+        let mut s = at("enter,v,g,j", size);
+        assert_eq!(selected(&s), "clean");
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            s.keys("v").draw();
+            assert_eq!(selected(&s), "clean");
+            seen.push(view(&s));
+        }
+        let order = [View::Timeline, View::Grid, View::Graph, View::List];
+        assert_eq!(seen, order);
+        // rows are the same, so a step is the same
+        s.keys("v j");
+        assert_eq!(selected(&s), "transform");
+        s.keys("v v").draw();
+        // an open group is no box of the graph
+        assert!(selected(&s).starts_with("transform"), "{}", selected(&s));
+    }
+}
+
+#[test]
+fn groups_fold_in_every_view_alike() {
+    for keys in ["alt-2", "alt-3", "alt-4"] {
+        let mut s = at("enter", (120, 40));
+        s.keys(keys).sees("transform.join");
+        s.keys("C");
+        s.sees_not("transform.join").sees("▸ transform");
+        s.keys("O").sees("map[3]");
+    }
+}
+
+#[test]
+fn each_pipeline_remembers_its_view() {
+    let mut s = at("enter,alt-3", (120, 40));
+    s.sees("critical path");
+    s.keys("esc");
+    s.keys("j enter");
+    assert_eq!(view(&s), View::Graph);
+    s.keys("esc g enter");
+    assert_eq!((open(&s), view(&s)), (orders_run(), View::Timeline));
+    // an older run of the same pipeline too
+    s.keys("[");
+    assert_eq!((open(&s), view(&s)), (past(1), View::Timeline));
+}
+
+#[test]
+fn the_palette_knows_every_view() {
+    for (typed, wanted) in [
+        ("view-graph", View::Graph),
+        ("view-list", View::List),
+        ("view-timeline", View::Timeline),
+        ("view-grid", View::Grid),
+    ] {
+        let mut s = at("enter,v,:", (120, 40));
+        s.text(typed).keys("enter");
+        assert_eq!(view(&s), wanted, "{typed}");
+    }
+}
+
+#[test]
+fn rows_are_sorted_within_their_groups() {
+    let mut s = at("enter,alt-2", (200, 60));
+    let names = |s: &Session| -> Vec<String> {
+        let rows = &s.app.run_screen().unwrap().rows;
+        rows.iter().map(|r| r.id.raw().to_owned()).collect()
+    };
+    let before = names(&s);
+    s.keys("o").sees("list · by state");
+    assert_eq!(names(&s)[..2], ["load", "map"]);
+    s.keys("o");
+    assert_eq!(names(&s)[0], "map", "the longest");
+    s.keys("o");
+    assert_eq!(names(&s)[..2], ["audit", "clean"]);
+    let at = |name: &str| names(&s).iter().position(|n| n == name).unwrap();
+    assert!(at("transform") < at("transform.dedupe"));
+    assert!(at("transform.dedupe") < at("transform.join"));
+    s.keys("o");
+    assert_eq!(names(&s), before);
+}
+
+#[test]
+fn time_is_zoomed_around_the_selection_and_panned() {
+    let mut s = at("enter,alt-3", (120, 40));
+    assert_eq!(selected(&s), "load");
+    s.sees("03:05");
+    s.keys("-").sees("the whole run is in view");
+    s.keys("+ +")
+        .sees("4 times nearer")
+        .sees("03:10")
+        .sees_not("03:05");
+    let near = s.screen();
+    s.keys("}");
+    assert_ne!(s.screen(), near);
+    for _ in 0..40 {
+        s.keys("{");
+    }
+    s.sees("03:03");
+    // however far one goes, it ends somewhere
+    for _ in 0..30 {
+        s.keys("+").draw();
+    }
+    s.sees("the shortest time is in view");
+    for _ in 0..30 {
+        s.keys("-");
+    }
+    s.sees("03:05").sees_not("times nearer");
+}
+
+#[test]
+fn the_grid_reads_a_few_runs_and_says_so() {
+    let mut s = at("enter,alt-4", (120, 40));
+    s.sees("loading 6, 3 not read");
+    assert_eq!(s.focus().runs.len(), 7, "the one that is open and six");
+    assert_eq!(s.focus().runs[0], orders_run());
+    assert_eq!(s.focus().runs[1], past(1));
+    // what has come is not asked for again
+    for day in [1, 2] {
+        let list = vec![
+            node("extract", NodeState::Succeeded, 12, 1),
+            node("load", NodeState::Failed, 6, 3),
+        ];
+        s.event(
+            "prod-airflow",
+            dagtop::model::Event::Nodes {
+                run: past(day),
+                list,
+                complete: true,
+            },
+        );
+    }
+    s.sees("loading 4, 3 not read").sees("broken");
+    assert_eq!(s.focus().runs.len(), 5);
+    // those far from the cursor are not; it walks with it
+    s.keys("h h h h h h h h h h h h").sees("enter opens it");
+    let wanted = s.focus().runs;
+    assert!(wanted.len() <= 7 && wanted.contains(&past(9)), "{wanted:?}");
+    s.keys("v");
+    assert_eq!(s.focus().runs, [orders_run()]);
+}
+
+#[test]
+fn enter_in_the_grid_opens_the_run_under_the_cursor() {
+    let mut s = at("enter,v,g,alt-4,h,h", (120, 40));
+    assert_eq!(selected(&s), "extract");
+    s.sees("enter opens it");
+    s.keys("enter");
+    assert_eq!((open(&s), view(&s)), (past(2), View::List));
+    // its nodes are not here yet, what was selected is not forgotten when they come
+    s.keys("esc");
+    assert_eq!((open(&s), view(&s)), (orders_run(), View::Grid));
+    assert_eq!(selected(&s), "extract");
+    // in its own column enter does what it does in the list
+    s.keys("l l l enter").sees("log");
+    assert!(s.app.run_screen().unwrap().selected == Some(NodeId::new("extract")));
+    assert_eq!(open(&s), orders_run());
+}
+
+#[test]
+fn a_run_in_which_nothing_began_has_no_time() {
+    let mut s = at("", (80, 24));
+    let pipeline = key("prod-airflow", "inventory");
+    s.keys("/")
+        .text("inventory")
+        .keys("enter enter alt-3")
+        .draw();
+    assert_eq!(open(&s).pipeline, pipeline);
+    s.sees("reading its nodes");
+}
