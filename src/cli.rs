@@ -412,6 +412,22 @@ pub struct Graph {
     /// One row a node, without a frame
     #[arg(long)]
     pub compact: bool,
+
+    /// Draw these groups as one box each; without a name all of them
+    #[arg(long, value_name = "GROUP", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub collapse: Vec<String>,
+
+    /// Only this node or collapsed group, what it depends on and what depends on it
+    #[arg(long, value_name = "NODE")]
+    pub focus: Option<String>,
+
+    /// With --focus: at most so many edges away
+    #[arg(long, value_name = "K", requires = "focus")]
+    pub depth: Option<u32>,
+
+    /// Cut lines of text at so many columns, 0 for never [default: the terminal's width, in a pipe never]
+    #[arg(long, value_name = "COLUMNS")]
+    pub width: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,6 +1,7 @@
 //! `dagtop graph FILE`: lays out and draws any DAG.
 
-use std::io::Read as _;
+use std::collections::HashMap;
+use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 use std::time::Instant;
 
@@ -8,9 +9,10 @@ use anyhow::{Context as _, ensure};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
 use ratatui::style::Style as CellStyle;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::cli::{Color, Flow, Global, Graph, GraphFormat};
-use crate::graph::read::Style;
+use crate::graph::read::{NamedNode, Style};
 use crate::graph::{self, Direction, Layout, Named, Options, What};
 use crate::model::SafeText;
 use crate::tui::svg::{buffer_to_ansi, buffer_to_svg};
@@ -26,7 +28,8 @@ const CELLS: u64 = 4_000_000;
 
 pub(super) fn run(global: &Global, args: &Graph) -> anyhow::Result<Exit> {
     let (name, bytes) = input(&args.file)?;
-    let named = graph::read(&bytes).with_context(|| name.clone())?;
+    let mut named = graph::read(&bytes).with_context(|| name.clone())?;
+    collapse(&mut named, &args.collapse)?;
     let style = if args.compact {
         Style::Compact
     } else {
@@ -40,6 +43,9 @@ pub(super) fn run(global: &Global, args: &Graph) -> anyhow::Result<Exit> {
         direction,
         ..Options::default()
     };
+    if let Some(node) = &args.focus {
+        named = focus(&named, style, node, args.depth)?;
+    }
     let started = Instant::now();
     let layout = graph::layout(&named.graph(style), &options);
     let took = started.elapsed();
@@ -49,7 +55,10 @@ pub(super) fn run(global: &Global, args: &Graph) -> anyhow::Result<Exit> {
         args.format
     };
     match format {
-        GraphFormat::Text => print(graph::to_text(&layout, &named, global.ascii))?,
+        GraphFormat::Text => {
+            let text = graph::to_text(&layout, &named, global.ascii);
+            print(cut(text, width(args.width), global.ascii))?;
+        }
         GraphFormat::Json => {
             let ms = took.as_secs_f64() * 1000.0;
             print(graph::to_json(&layout, ms).context("can't write as JSON")? + "\n")?;
@@ -67,6 +76,86 @@ pub(super) fn run(global: &Global, args: &Graph) -> anyhow::Result<Exit> {
         ))?,
     }
     Ok(Exit::Done)
+}
+
+/// Collapses the groups of these ids or labels; an empty one means all.
+fn collapse(named: &mut Named, groups: &[String]) -> anyhow::Result<()> {
+    for wanted in groups {
+        let mut found = wanted.is_empty();
+        for group in &mut named.groups {
+            if wanted.is_empty() || group.id == *wanted || group.label.as_ref() == Some(wanted) {
+                group.collapsed = true;
+                found = true;
+            }
+        }
+        ensure!(found, "no group is called {}", SafeText::new(wanted));
+    }
+    Ok(())
+}
+
+/// The part of the graph around one node or collapsed group, named by id or else by what is shown for it.
+fn focus(named: &Named, style: Style, wanted: &str, depth: Option<u32>) -> anyhow::Result<Named> {
+    let graph = named.graph(style);
+    let by_label = || {
+        let nodes = (0..named.nodes.len()).filter(|&i| named.node_text(i) == wanted);
+        let groups = (0..named.groups.len()).filter(|&g| named.group_text(g) == wanted);
+        nodes
+            .map(|i| named.nodes[i].id.as_str())
+            .chain(groups.map(|g| named.groups[g].id.as_str()))
+            .next()
+    };
+    let part = graph::around(&graph, wanted, depth)
+        .or_else(|| graph::around(&graph, by_label()?, depth))
+        .with_context(|| format!("nothing drawn is called {}", SafeText::new(wanted)))?;
+    let labels: HashMap<&str, &str> = (0..named.groups.len())
+        .map(|g| (named.groups[g].id.as_str(), named.group_text(g)))
+        .chain((0..named.nodes.len()).map(|i| (named.nodes[i].id.as_str(), named.node_text(i))))
+        .collect();
+    Ok(Named {
+        nodes: (part.nodes.into_iter())
+            .map(|n| NamedNode {
+                label: labels.get(n.id.as_str()).map(|&l| l.to_owned()),
+                id: n.id,
+                group: None,
+            })
+            .collect(),
+        edges: part.edges,
+        groups: Vec::new(),
+    })
+}
+
+/// Columns of a line of text: what was asked for, else those of the terminal, if it is one.
+fn width(asked: Option<usize>) -> Option<usize> {
+    let seen = || {
+        let tty = std::io::stdout().is_terminal();
+        tty.then(|| crossterm::terminal::size().ok()).flatten()
+    };
+    match asked {
+        Some(0) => None,
+        Some(columns) => Some(columns),
+        None => seen().map(|size| usize::from(size.0)),
+    }
+}
+
+/// Lines that are too long for a terminal would wrap and tear the drawing: they end with a mark instead.
+fn cut(text: String, width: Option<usize>, ascii: bool) -> String {
+    let Some(width) = width else { return text };
+    let mark = if ascii { '>' } else { '…' };
+    let mut out = String::with_capacity(text.len().min(1 << 20));
+    for line in text.lines() {
+        if line.width() <= width {
+            out.push_str(line);
+        } else {
+            let mut used = 0;
+            out.extend(line.chars().take_while(|c| {
+                used += c.width().unwrap_or(0);
+                used < width
+            }));
+            out.push(mark);
+        }
+        out.push('\n');
+    }
+    out
 }
 
 /// A coloured form was asked for, so it has colours in a pipe too, unless `--color never` takes them away.
