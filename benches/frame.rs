@@ -3,6 +3,8 @@
 //! `cargo bench --bench frame`. Budgets: a frame under 1 ms at 200x60 with 1,000 pipelines, a key to its frame under 5 ms.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "support/mesh.rs"]
+mod mesh;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
@@ -117,4 +119,34 @@ fn change_of_a_node_to_bytes_in_a_run_of_500(bencher: Bencher, (width, height): 
         stage.settle();
         stage.frame().len()
     });
+}
+
+/// One frame of the window into a large graph, its map left out; selection and states as in a run. Budget: 2 ms.
+#[divan::bench(args = [1_000, 50_000])]
+fn graph_frame(bencher: Bencher, nodes: usize) {
+    let mesh = mesh::Mesh::new(nodes);
+    let mut buf = mesh::buffer();
+    bencher.bench_local(move || mesh.draw(&mut buf, false));
+}
+
+/// The same with the map in its corner, made before: it is made anew when a state has changed.
+#[divan::bench(args = [1_000, 50_000])]
+fn graph_frame_with_map(bencher: Bencher, nodes: usize) {
+    let mesh = mesh::Mesh::new(nodes);
+    let mut buf = mesh::buffer();
+    bencher.bench_local(move || mesh.draw(&mut buf, true));
+}
+
+/// The overview of all boxes, as after a change of a state.
+#[divan::bench(args = [1_000, 50_000])]
+fn graph_overview_anew(bencher: Bencher, nodes: usize) {
+    let mesh = mesh::Mesh::new(nodes);
+    bencher.bench_local(move || mesh.overview((200, 59)).size());
+}
+
+/// Ancestors and descendants of the selection, as after a key.
+#[divan::bench(args = [1_000, 50_000])]
+fn graph_ways_of_selection(bencher: Bencher, nodes: usize) {
+    let mesh = mesh::Mesh::new(nodes);
+    bencher.bench_local(move || mesh.ways().farthest);
 }

@@ -3,6 +3,7 @@
 
 mod asking;
 mod budget;
+mod drawing;
 mod frames;
 mod monkey;
 mod places;

@@ -188,6 +188,8 @@ fn wanted(context: Context) -> &'static [Command] {
             C::NextProblem,
             C::NextError,
             C::NodeDetails,
+            C::FocusNode,
+            C::ZoomOut,
             C::PrevAttempt,
             C::Expand,
             C::Search,

@@ -126,18 +126,11 @@ fn main(
     }
 }
 
-/// "graph", "graph · overview · around load · 2 deep".
+/// "graph", "graph · overview".
 fn note(screen: &RunScreen, theme: &Theme) -> String {
     let mut all = vec![screen.view.word().to_owned()];
     if screen.view == View::Graph {
-        let look = &screen.look;
-        all.extend(look.zoom.map(|z| z.word().to_owned()));
-        if let Some(id) = &look.focus {
-            let id = id.safe();
-            let name = format::fit_middle(id.as_str(), 24, theme.glyphs.ellipsis);
-            all.push(format!("around {name}"));
-        }
-        all.extend(look.depth.map(|n| format!("{n} deep")));
+        all.extend(screen.look.zoom.map(|z| z.word().to_owned()));
     }
     if screen.view != View::Graph && screen.sort != Sort::Order {
         all.push(format!("by {}", screen.sort.word()));

@@ -11,9 +11,10 @@ use crate::engine::Watch;
 use crate::graph::Graph;
 use crate::model::{Node, NodeId, NodeState, Topology};
 use crate::tui::app::{App, KeptOverview, RunScreen, Tree};
+use crate::tui::command::Command;
 use crate::tui::theme::{Theme, Token};
-use crate::tui::widgets::Pen;
 use crate::tui::widgets::graph::{self as widget, Form, GraphView, Item, Members, Overview, Zoom};
+use crate::tui::widgets::{Pen, format};
 use crate::world::RunView;
 
 struct Shown<'a> {
@@ -73,6 +74,7 @@ pub fn draw(
             .put("drawing its graph...", theme[Token::Muted]);
         return;
     };
+    let area = in_focus(app, screen, view, theme, buf, area);
     let scene = &*laid.scene;
     let item = |id: &NodeId| match screen.tree.group(id) {
         None => view.nodes.get(id).map(|node| Item::Node {
@@ -145,6 +147,44 @@ pub fn draw(
     };
     screen.corner.set(Some(corner));
     shown.draw(buf, area, theme, corner);
+}
+
+/// Says that this is only a part of the graph, and how to get back. Returns what is left for the drawing.
+fn in_focus(
+    app: &App,
+    screen: &RunScreen,
+    view: &RunView,
+    theme: &Theme,
+    buf: &mut Buffer,
+    area: Rect,
+) -> Rect {
+    let Some(id) = screen.look.focus.as_ref().filter(|_| area.height > 2) else {
+        return area;
+    };
+    let known = view.nodes.get(id).map(|n| n.name.clone());
+    let group = || screen.tree.group(id).map(|g| g.name.clone());
+    let name = known.or_else(group).unwrap_or_else(|| id.safe());
+    let name = format::fit_middle(name.as_str(), 24, theme.glyphs.ellipsis);
+    let far = match screen.look.depth {
+        None => String::new(),
+        Some(n) => format!(", {} deep", format::plural(n as usize, "edge")),
+    };
+    let back = app.settings.keymap.label(Command::FocusNode);
+    Pen::new(buf, area, 0, theme)
+        .skip(1)
+        .put(
+            &format!("only what {name} needs and what needs it{far}"),
+            theme[Token::Accent],
+        )
+        .put(
+            &format!(" {} {back} shows all", theme.glyphs.dot),
+            theme[Token::Muted],
+        );
+    Rect {
+        y: area.y + 1,
+        height: area.height - 1,
+        ..area
+    }
 }
 
 /// How long a node took in the runs before, where they are known.

@@ -123,7 +123,8 @@ impl GraphView<'_> {
                 .put(state.word(), theme.state(state));
         }
         let boxes = self.scene.layout.boxes.len();
-        let text = format!(" {} ", format::plural(boxes, "box"));
+        let word = if boxes == 1 { "box" } else { "boxes" };
+        let text = format!(" {} {word} ", format::count(boxes as u64));
         pen::put_right(
             buf,
             area,

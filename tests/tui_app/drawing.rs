@@ -1,0 +1,328 @@
+//! A large run as a graph: near and far, moved about, in part.
+
+use dagtop::model::*;
+use dagtop::tui::app::Effect;
+use dagtop::tui::term::ColorDepth;
+use dagtop::tui::widgets::graph::{Form, Zoom};
+
+use crate::session::{Session, theme};
+use crate::world::{Builder, ago, info, key, node, running};
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+const LAYERS: usize = 8;
+const PER: usize = 12;
+
+fn name(layer: usize, n: usize) -> String {
+    const STEPS: [&str; LAYERS] = [
+        "extract", "clean", "join", "dedupe", "enrich", "sum", "load", "report",
+    ];
+    format!("{}_{n:02}", STEPS[layer])
+}
+
+fn run_key() -> RunKey {
+    key("airflow", "mesh").run("r1")
+}
+
+/// 96 nodes in layers, one of which failed, and what hangs below it; four nodes in a group.
+fn big(size: (u16, u16)) -> Session {
+    let mut b = Builder::new(vec![info("airflow", "airflow")]);
+    b.up("airflow", "3.1", 9000);
+    let pipeline = key("airflow", "mesh");
+    b.pipeline(Pipeline::new(pipeline.clone()));
+    b.run(running(&pipeline, "r1", 12));
+    let (mut nodes, mut edges) = (Vec::new(), Vec::new());
+    for layer in 0..LAYERS {
+        for n in 0..PER {
+            let to = name(layer, n);
+            if layer > 0 {
+                edges.push((name(layer - 1, n), to.clone()));
+                edges.push((name(layer - 1, (n * 5 + 3) % PER), to.clone()));
+            }
+            let state = match (layer, n) {
+                (3, 5) => NodeState::Failed,
+                (0..=3, _) => NodeState::Succeeded,
+                (4, 0..=3) => NodeState::Running,
+                _ => NodeState::Pending,
+            };
+            let mut one = node(&to, state, if layer < 5 { 9 } else { 0 }, 1);
+            if layer == 2 && n < 4 {
+                one.group = Some(NodeId::new("joins"));
+            }
+            nodes.push(one);
+        }
+    }
+    let ids = nodes.iter().map(|n| n.id.clone()).collect();
+    b.event(
+        "airflow",
+        Event::Topology {
+            run: run_key(),
+            topology: Topology {
+                nodes: ids,
+                groups: vec![Group {
+                    id: NodeId::new("joins"),
+                    name: SafeText::new("joins"),
+                    parent: None,
+                    mapped: false,
+                }],
+                edges: edges
+                    .iter()
+                    .map(|(a, b)| (NodeId::new(a), NodeId::new(b)))
+                    .collect(),
+            },
+        },
+    );
+    b.nodes(&run_key(), nodes, true);
+    for back in 2..6 {
+        let old = pipeline.run(format!("old{back}"));
+        b.run(running(&pipeline, old.run.raw(), back * 60));
+        let mut was = node(&name(4, 0), NodeState::Succeeded, back * 60, 0);
+        was.ended_at = was.started_at.map(|at| at + chrono::Duration::minutes(7));
+        b.nodes(&old, vec![was], false);
+    }
+    b.at = ago(0);
+    let mut session = Session::new(b.done(), size);
+    session.keys("enter");
+    session
+}
+
+fn layouts(session: &Session) -> usize {
+    let is_layout = |e: &&Effect| matches!(e, Effect::ComputeLayout(_));
+    session.effects.iter().filter(is_layout).count()
+}
+
+fn selected(session: &Session) -> String {
+    let selected = session.app.run_screen().unwrap().selected.clone();
+    selected.unwrap().raw().to_owned()
+}
+
+fn boxes(session: &Session) -> Vec<String> {
+    let laid = session.app.run_screen().unwrap().laid.clone().unwrap();
+    let ids = laid.scene.ids().iter();
+    ids.map(|id| id.raw().to_owned()).collect()
+}
+
+fn zoom(session: &Session) -> Zoom {
+    session.app.run_screen().unwrap().zoom()
+}
+
+#[test]
+fn a_large_run_at_three_sizes() {
+    for (word, keys) in [
+        ("boxes", "+ + +"),
+        ("rows", "- + + -"),
+        ("overview", "- -"),
+        ("focus", "+ F ( ("),
+    ] {
+        for (width, height) in SIZES {
+            let mut session = big((width, height));
+            session.keys(keys).wait(20_000);
+            insta::assert_snapshot!(format!("large_{word}_{width}x{height}"), session.screen());
+        }
+        let mut session = big((100, 40));
+        session.theme = theme(ColorDepth::None, false);
+        session.keys(keys).wait(20_000);
+        let screen = session.screen();
+        assert!(screen.is_ascii(), "{word}:\n{screen}");
+        insta::assert_snapshot!(format!("large_{word}_ascii"), screen);
+    }
+}
+
+#[test]
+fn zoom_goes_step_by_step_and_says_where_it_ends() {
+    let mut session = big((200, 60));
+    assert_eq!(zoom(&session), Zoom::Boxes);
+    session.keys("+").sees("this is as near as it gets");
+    session.keys("-");
+    assert_eq!(zoom(&session), Zoom::Compact);
+    let known = layouts(&session);
+    session.keys("-").sees("93 boxes");
+    assert_eq!(zoom(&session), Zoom::Overview);
+    assert_eq!(layouts(&session), known, "dots need no layout of their own");
+    session.keys("-").sees("this is all of it");
+    session.keys("+ +");
+    assert_eq!(zoom(&session), Zoom::Boxes);
+    assert_eq!(session.app.run_screen().unwrap().form, Form::Boxes);
+    session.keys("v -").sees("works in the graph");
+}
+
+#[test]
+fn fit_is_as_near_as_all_of_it_fits() {
+    let mut session = big((120, 40));
+    session.keys("0");
+    assert_eq!(zoom(&session), Zoom::Overview);
+    let mut session = big((300, 100));
+    session.keys("+ 0");
+    let run = session.app.run_screen().unwrap();
+    assert!(run.laid.as_ref().unwrap().scene.fits((300, 100)));
+    assert_ne!(zoom(&session), Zoom::Overview);
+}
+
+#[test]
+fn a_change_of_a_state_asks_for_no_layout() {
+    for keys in ["+", "0", "F"] {
+        let mut session = big((200, 60));
+        session.keys(keys);
+        let known = layouts(&session);
+        let before = boxes(&session);
+        let mut bad = node(&name(4, 2), NodeState::Retrying, 9, 1);
+        bad.attempt = 3;
+        bad.metrics = vec![(SafeText::new("rows"), 12.0)];
+        bad.progress = Progress::new(1, 7);
+        let list = vec![bad];
+        session.event(
+            "airflow",
+            Event::Nodes {
+                run: run_key(),
+                list,
+                complete: false,
+            },
+        );
+        assert_eq!(layouts(&session), known, "{keys}");
+        assert_eq!(boxes(&session), before);
+    }
+}
+
+#[test]
+fn an_overview_follows_the_states() {
+    let mut session = big((120, 40));
+    session.keys("0");
+    let signs = |s: &Session| s.screen().matches('↻').count();
+    assert_eq!(signs(&session), 0);
+    session.event(
+        "airflow",
+        Event::Nodes {
+            run: run_key(),
+            list: vec![node(&name(1, 7), NodeState::Retrying, 9, 1)],
+            complete: false,
+        },
+    );
+    assert!(signs(&session) > 0);
+}
+
+#[test]
+fn the_window_is_moved_and_comes_back_with_the_selection() {
+    let mut session = big((120, 40));
+    let here = selected(&session);
+    assert_eq!(here, name(3, 5));
+    session.sees("dedupe_05   ");
+    session.keys("} }");
+    assert_eq!(selected(&session), here);
+    let corner = |s: &Session| s.app.run_screen().unwrap().corner.get().unwrap();
+    let far = corner(&session);
+    session.keys("{");
+    assert!(corner(&session).0 < far.0);
+    let at = corner(&session);
+    session.keys("pgup");
+    assert!(corner(&session).1 < at.1);
+    assert_eq!(selected(&session), here);
+    session.keys(".");
+    let center = corner(&session);
+    session.keys("} l");
+    // a step shows what it leads to
+    let run = session.app.run_screen().unwrap();
+    let scene = &run.laid.as_ref().unwrap().scene;
+    let b = scene.find(run.selected.as_ref().unwrap()).unwrap();
+    assert!(!run.look.panned && b.x >= corner(&session).0, "{center:?}");
+}
+
+#[test]
+fn a_focus_shows_what_a_node_needs_and_what_needs_it() {
+    let mut session = big((200, 60));
+    let all = boxes(&session);
+    session.keys("F").sees("only what dedupe_05 needs");
+    let part = boxes(&session);
+    assert!(part.len() < all.len() && part.contains(&name(3, 5)));
+    assert!(!part.contains(&name(3, 4)), "same layer, no way between");
+    session.keys("( ( (").sees("1 edge deep");
+    let near = boxes(&session);
+    // two before, two or more after, itself
+    assert!((4..=6).contains(&near.len()), "{near:?}");
+    session.keys("h");
+    assert!(near.contains(&selected(&session)));
+    session.keys(")").sees("2 edges deep");
+    assert!(boxes(&session).len() > near.len());
+    // leaving it is one key, the same or the way back
+    session.keys("esc");
+    session.sees_not("only what");
+    let again = boxes(&session);
+    assert_eq!(again.len(), all.len());
+    session.keys("F F").sees_not("only what");
+    session.keys("esc").sees("pipelines 1");
+}
+
+#[test]
+fn what_lies_outside_takes_the_focus_with_it() {
+    let mut session = big((200, 60));
+    session.keys("g F");
+    assert!(selected(&session).starts_with("extract_"));
+    session.keys("n");
+    assert_eq!(selected(&session), name(3, 5));
+    assert!(boxes(&session).contains(&name(3, 5)));
+}
+
+#[test]
+fn depth_is_told_and_has_its_ends() {
+    let mut session = big((200, 60));
+    session.keys(")").sees("ways are followed to their ends");
+    session.keys("(").sees("ways of 3 edges:");
+    session.keys("( (").sees("ways of 1 edge: 2 before");
+    session.keys("(").sees("as short as they get");
+    session.keys(") ) )").sees("ways to their ends:");
+}
+
+#[test]
+fn a_group_opens_in_place() {
+    let mut session = big((200, 60));
+    let order = |s: &Session| -> Vec<String> {
+        let run = s.app.run_screen().unwrap();
+        let mut order = run.laid.as_ref().unwrap().scene.layout.order();
+        order.retain(|id| id != "joins" && !id.starts_with("join_"));
+        order
+    };
+    let scene = |s: &Session| s.app.run_screen().unwrap().laid.clone().unwrap().scene;
+    session.keys("/").text("joi").keys("enter");
+    assert!(boxes(&session).contains(&name(2, 0)));
+    session.keys("space");
+    assert_eq!(selected(&session), "joins");
+    let folded = order(&session);
+    let place = |s: &Session, id: &str| {
+        let corner = s.app.run_screen().unwrap().corner.get().unwrap();
+        let scene = scene(s);
+        let b = scene.find(&NodeId::new(id)).unwrap();
+        (b.x - corner.0, b.y - corner.1)
+    };
+    let before = place(&session, "joins");
+    session.keys("enter");
+    assert!(boxes(&session).contains(&name(2, 3)));
+    let open = order(&session);
+    // order within each rank is what counts: members may push others to another row, never past each other
+    let moved = folded.iter().zip(&open).filter(|(a, b)| a != b).count();
+    assert_eq!(moved, 0, "{folded:?}\n{open:?}");
+    let after = place(&session, &selected(&session));
+    let shift = ((after.0 - before.0).abs(), (after.1 - before.1).abs());
+    assert!(shift.0 <= 40 && shift.1 <= 12, "{before:?} {after:?}");
+}
+
+#[test]
+fn the_map_is_there_when_the_pane_is_too_small_for_the_graph() {
+    let mut session = big((120, 40));
+    let map = |s: &Session| s.screen().matches('┌').count();
+    let with = map(&session);
+    session.keys("M").sees("map off");
+    session.wait(20_000);
+    assert_eq!(map(&session), with - 1);
+    session.keys("M").sees("map on");
+    assert_eq!(map(&session), with);
+    // no room for one
+    let session = big((80, 24));
+    let mut without = big((80, 24));
+    without.keys("M").wait(20_000);
+    assert_eq!(map(&session), map(&without));
+}
+
+#[test]
+fn a_box_tells_what_is_usual() {
+    let mut session = big((200, 60));
+    session.keys("/").text("enrich_00").keys("enter");
+    session.sees("of 7m");
+}
