@@ -76,7 +76,7 @@ pub struct Cli {
     pub global: Global,
 
     /// Say where the configuration, the state and the cache are kept
-    #[arg(long)]
+    #[arg(long, help_heading = "Options")]
     pub paths: bool,
 
     #[command(subcommand)]
@@ -85,6 +85,7 @@ pub struct Cli {
 
 /// What every subcommand understands.
 #[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Everywhere")]
 pub struct Global {
     /// Configuration file [default: $DAGTOP_CONFIG, else ~/.config/dagtop/config.toml]
     #[arg(long, global = true, value_name = "FILE")]
@@ -159,8 +160,8 @@ pub struct Monitor {}
 
 /// Run five small example pipelines as real local processes, and watch them
 ///
-/// Nothing is installed and no configuration is read; what the pipelines write lies under the
-/// state directory and is made anew at each start.
+/// Nothing is installed and no configuration is read. The pipelines are written anew at each start,
+/// under the state directory, where their runs and what they write are kept too.
 #[derive(Clone, Debug, Default, Args)]
 #[command(after_help = SCREEN_CODES)]
 pub struct Demo {}
@@ -383,7 +384,10 @@ fn size(text: &str) -> Result<(u16, u16), String> {
     ))
 }
 
-/// Check the configuration: the file, secrets, certificates, the terminal and the place for the state
+/// Check the configuration, the backends, what may be done there, and the terminal
+///
+/// Secrets, certificates, reachability, versions, rights and clocks of each backend, files that
+/// can't be loaded, and the place for the state. Nothing is changed.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = DOCTOR_CODES)]
 pub struct Doctor {

@@ -24,7 +24,7 @@ pub fn build(section: &config::Backend, paths: &Paths, role: Role) -> Box<dyn Ba
             let settings = local::Settings::new(settings, &section.name, &paths.state_dir);
             LocalBackend::new(info.clone(), settings.with_role(role))
                 .map(|b| Box::new(b) as Box<dyn Backend>)
-                .map_err(|e| e.to_string())
+                .map_err(|e| format!("its runs can't be kept: {e}"))
         }
     };
     built.unwrap_or_else(|why| {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -39,7 +39,8 @@ pub(super) fn run(global: &Global, args: &Run) -> anyhow::Result<Exit> {
     super::runtime()?.block_on(async {
         let settings = Settings::single(file, &paths.state_dir);
         let grace = settings.grace;
-        let backend = LocalBackend::new(backends::local_info("local"), settings)?;
+        let backend = LocalBackend::new(backends::local_info("local"), settings)
+            .map_err(|e| anyhow!("runs can't be kept: {e}"))?;
         let mut session = open::start(&config, &paths, vec![Box::new(backend)], grace);
         let plain = args.plain.then_some(Plain { json: global.json });
         let outcome = session

@@ -1,7 +1,7 @@
 //! `dagtop doctor` on backends that are up, down and wrong.
 
 use crate::support::home::Home;
-use crate::{BROKEN, GOOD};
+use crate::{BROKEN, GOOD, fake};
 
 #[test]
 fn a_local_backend_is_up_and_its_broken_file_is_a_problem() {
@@ -74,4 +74,57 @@ fn a_secret_is_told_by_where_it_is_never_by_what_it_is() {
         "config.toml:6:12: a secret stands in the config file itself",
         "chmod 600",
     ]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_airflow_that_lets_us_in_tells_its_version_and_what_may_be_done() {
+    let server = fake::airflow_at(Some("Fri, 20 Nov 2026 03:00:00 GMT")).await;
+    let home = Home::new();
+    home.config(&format!(
+        "[[backend]]\nname = \"lab\"\nkind = \"airflow\"\nurl = \"{}\"\nuser = \"u\"\npassword = \"env:HOME\"\n",
+        server.uri()
+    ));
+    let done = tokio::task::spawn_blocking(move || home.dagtop(&["doctor", "lab"]))
+        .await
+        .unwrap();
+    // a clock that is years off is a warning, no problem
+    done.code(0).says(&[
+        "✓ password from env:HOME",
+        "✓ up, Airflow 3.3.2",
+        "warning: its clock is ",
+        "✓ 1 pipeline\n",
+    ]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_airflow_that_refuses_us_says_so_to_every_command() {
+    let server = fake::airflow().await;
+    let refusal = serde_json::json!({"detail": "Invalid credentials"});
+    fake::answer(
+        &server,
+        "/auth/token",
+        wiremock::ResponseTemplate::new(401).set_body_json(refusal),
+    )
+    .await;
+    let home = Home::new();
+    home.config(&format!(
+        "[[backend]]\nname = \"lab\"\nkind = \"airflow\"\nurl = \"{}\"\nuser = \"u\"\npassword = \"env:HOME\"\n",
+        server.uri()
+    ));
+    tokio::task::spawn_blocking(move || {
+        let why = "user or password was refused";
+        home.dagtop(&["doctor"]).code(1).says(&[why]);
+        home.dagtop(&["status"]).code(3).says(&["UNKNOWN", why]);
+        home.dagtop(&["logs", "lab/orders"])
+            .code(1)
+            .complains(&["lab can't be asked: ", why]);
+        home.dagtop(&["act", "trigger", "lab/orders", "--yes"])
+            .code(1)
+            .complains(&["lab can't be asked: ", why]);
+        let secret = home.path().to_str().unwrap().to_owned();
+        let picture = home.dagtop(&["snapshot", "--size", "120x24"]).code(0);
+        assert!(!picture.out.contains(&secret), "{}", picture.out);
+    })
+    .await
+    .unwrap();
 }

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use crate::config::Paths;
 use crate::tui::term::Caps;
@@ -45,7 +46,14 @@ pub(super) fn state(paths: &Paths) -> Vec<Check> {
     let shown = dir.display();
     let meta = match std::fs::metadata(dir) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return vec![Check::ok(format!("{shown} will be made when it is needed"))];
+            let above = dir.ancestors().find(|above| above.exists());
+            return vec![match above.map(writable) {
+                Some(Ok(())) => Check::ok(format!("{shown} will be made when it is needed")),
+                _ => Check::problem(format!(
+                    "{shown} can't be made: no runs and no audit will be kept"
+                ))
+                .help("set XDG_STATE_HOME to a place that you may write to"),
+            }];
         }
         Err(error) => return vec![Check::problem(format!("{shown}: {error}"))],
         Ok(meta) => meta,
@@ -53,13 +61,9 @@ pub(super) fn state(paths: &Paths) -> Vec<Check> {
     if !meta.is_dir() {
         return vec![Check::problem(format!("{shown} is not a directory")).help("move it away")];
     }
-    let writable = rustix::fs::access(
-        dir,
-        rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK,
-    );
-    if let Err(error) = writable {
+    if let Err(error) = writable(dir) {
         return vec![Check::problem(format!(
-            "{shown} can't be written: {error}; no audit will be kept"
+            "{shown} can't be written: {error}; no runs and no audit will be kept"
         ))];
     }
     if meta.permissions().mode() & 0o077 != 0 {
@@ -74,4 +78,9 @@ pub(super) fn state(paths: &Paths) -> Vec<Check> {
     vec![Check::ok(format!(
         "{shown} can be written, and by nobody else"
     ))]
+}
+
+fn writable(dir: &Path) -> rustix::io::Result<()> {
+    use rustix::fs::Access;
+    rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK)
 }

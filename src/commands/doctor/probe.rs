@@ -6,6 +6,7 @@ use crate::backends::Role;
 use crate::commands::{notice_line, open};
 use crate::config::{Backend, Config, Paths};
 use crate::model::{Action, BackendId, NoticeLevel, Reach, TargetKind};
+use crate::tui::widgets::format::duration_fine;
 use crate::world::{BackendView, World};
 
 use super::report::Check;
@@ -77,10 +78,14 @@ fn answer(world: &World, view: &BackendView, wait: Duration) -> Vec<Check> {
     match view.status.clock_skew_ms {
         Some(skew) if skew.unsigned_abs() > SKEW_MS => {
             let way = if skew > 0 { "ahead of" } else { "behind" };
-            checks.push(Check::warning(format!(
-                "its clock is {:.1} s {way} this machine's",
-                skew.unsigned_abs() as f64 / 1000.0
-            )));
+            let skew = chrono::TimeDelta::milliseconds(skew.saturating_abs());
+            checks.push(
+                Check::warning(format!(
+                    "its clock is {} {way} this machine's",
+                    duration_fine(skew)
+                ))
+                .help("durations of what is going are off by as much"),
+            );
         }
         Some(_) => checks.push(Check::ok("its clock agrees with this machine's")),
         None => {}
