@@ -13,6 +13,10 @@ use crate::tui::widgets::format;
 use crate::tui::widgets::grid::{Cell, Column, Grid, Row};
 use crate::world::RunView;
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what every view of a run is drawn from"
+)]
 pub fn draw(
     app: &App,
     screen: &RunScreen,

@@ -14,6 +14,10 @@ use crate::tui::widgets::timeline::{Bar, Row, Timeline, What};
 use crate::tui::widgets::{Pen, format};
 use crate::world::RunView;
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what every view of a run is drawn from"
+)]
 pub fn draw(
     app: &App,
     screen: &RunScreen,
