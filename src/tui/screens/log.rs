@@ -137,7 +137,8 @@ fn empty(
         (Some(_), _) if node.attempt == 0 => {
             format!("no log yet: the node is {}", node.state.word())
         }
-        (Some(_), _) => "reading its log...".to_owned(),
+        (Some(_), Some(_)) => "it has printed nothing yet".to_owned(),
+        (Some(_), None) => "reading its log...".to_owned(),
     }
 }
 
