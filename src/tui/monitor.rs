@@ -40,9 +40,9 @@ pub struct Monitor {
     requests: Vec<Request>,
     /// What has changed since the app was told.
     changes: Changes,
-    /// One layout is computed at a time; of those that are wanted meanwhile the newest is next.
+    /// One layout is computed at a time; of each run the newest that is wanted waits.
     laying_out: bool,
-    next_layout: Option<LayoutWanted>,
+    layouts: Vec<LayoutWanted>,
 }
 
 impl Monitor {
@@ -71,7 +71,7 @@ impl Monitor {
             requests: Vec::new(),
             changes,
             laying_out: false,
-            next_layout: None,
+            layouts: Vec::new(),
         };
         (monitor, happenings)
     }
@@ -148,7 +148,8 @@ impl Monitor {
             Effect::Copy(text) => self.requests.push(Request::Copy(text.to_string())),
             Effect::Bell => self.requests.push(Request::Bell),
             Effect::ComputeLayout(wanted) => {
-                self.next_layout = Some(wanted);
+                self.layouts.retain(|other| other.run != wanted.run);
+                self.layouts.push(wanted);
                 self.lay_out();
             }
             Effect::SaveLog { key, path } => self.save(&key, path),
@@ -163,7 +164,7 @@ impl Monitor {
         if self.laying_out {
             return;
         }
-        let Some(wanted) = self.next_layout.take() else {
+        let Some(wanted) = self.layouts.pop() else {
             return;
         };
         self.laying_out = true;
