@@ -69,7 +69,11 @@ impl Audit {
         Ok(Self {
             file,
             path,
-            user: SafeText::new(env("USER").or_else(|| env("LOGNAME")).unwrap_or_default()),
+            user: SafeText::new(
+                env("USER")
+                    .or_else(|| env("LOGNAME"))
+                    .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw())),
+            ),
             from: env("SSH_CONNECTION").and_then(|c| c.split(' ').next().map(SafeText::new)),
         })
     }

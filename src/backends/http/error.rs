@@ -162,6 +162,11 @@ pub(super) fn chain(error: &reqwest::Error) -> String {
         };
         return kind.to_owned();
     }
+    // layers of the library that say nothing once the cause itself is there
+    const LAYERS: [&str; 2] = ["client error (Connect)", "tcp connect error"];
+    if causes.iter().any(|cause| !LAYERS.contains(&cause.as_str())) {
+        causes.retain(|cause| !LAYERS.contains(&cause.as_str()));
+    }
     causes.join(": ")
 }
 
