@@ -456,3 +456,115 @@ async fn settings_that_cannot_work_say_which() {
     let error = Http::new(&wrong, Auth::None).await.unwrap_err().to_string();
     assert!(error.contains("DAGTOP_NO_SUCH_VARIABLE"), "{error}");
 }
+
+#[tokio::test]
+async fn a_proxy_is_asked_in_the_servers_place() {
+    let proxy = answers(ResponseTemplate::new(200).set_body_string("by proxy")).await;
+    let wanted = HttpSettings {
+        proxy: Some(literal(&proxy.uri())),
+        ..settings("http://airflow.invalid:8080")
+    };
+    let http = Http::new(&wanted, Auth::None).await.unwrap();
+    let body = http.bytes(&Call::get("/x")).await.unwrap();
+    assert_eq!(body, b"by proxy");
+    assert_eq!(proxy.received_requests().await.unwrap().len(), 1);
+}
+
+/// A server that shows a certificate of its own authority and asks for one of the same.
+mod private_tls {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+    use rustls::server::WebPkiClientVerifier;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+    use crate::config::ClientIdentity;
+
+    pub struct Server {
+        pub base: String,
+        pub dir: tempfile::TempDir,
+    }
+
+    impl Server {
+        pub async fn start() -> Self {
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            let mut params = CertificateParams::new(Vec::new()).unwrap();
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let authority =
+                CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+            let issue = |name: &str| {
+                let key = KeyPair::generate().unwrap();
+                let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+                (params.signed_by(&key, &authority).unwrap(), key)
+            };
+            let dir = tempfile::tempdir().unwrap();
+            let (cert, key) = issue("client");
+            std::fs::write(dir.path().join("ca.pem"), authority.pem()).unwrap();
+            std::fs::write(dir.path().join("cert.pem"), cert.pem()).unwrap();
+            std::fs::write(dir.path().join("key.pem"), key.serialize_pem()).unwrap();
+
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(authority.der().clone()).unwrap();
+            let asks = WebPkiClientVerifier::builder(Arc::new(roots))
+                .build()
+                .unwrap();
+            let (cert, key) = issue("localhost");
+            let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+            let config = rustls::ServerConfig::builder()
+                .with_client_cert_verifier(asks)
+                .with_single_cert(vec![cert.der().clone()], key)
+                .unwrap();
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let acceptor = TlsAcceptor::from(Arc::new(config));
+            tokio::spawn(async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    let Ok(mut stream) = acceptor.accept(stream).await else {
+                        continue;
+                    };
+                    let mut request = [0; 4096];
+                    let _ = stream.read(&mut request).await;
+                    let answer =
+                        b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\nsecret";
+                    let _ = stream.write_all(answer).await;
+                    let _ = stream.shutdown().await;
+                }
+            });
+            Self {
+                base: format!("https://localhost:{port}"),
+                dir,
+            }
+        }
+
+        pub async fn ask(&self, ca: bool, identity: bool) -> Result<String, HttpError> {
+            let file = |name: &str| self.dir.path().join(name);
+            let tls = Tls {
+                ca: ca.then(|| file("ca.pem")),
+                identity: identity.then(|| ClientIdentity {
+                    cert: file("cert.pem"),
+                    key: file("key.pem"),
+                }),
+                insecure: false,
+            };
+            let wanted = HttpSettings {
+                tls,
+                ..settings(&self.base)
+            };
+            let http = Http::new(&wanted, Auth::None).await.unwrap();
+            let body = http.bytes(&Call::get("/x")).await?;
+            Ok(String::from_utf8_lossy(&body).into_owned())
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_private_authority_and_a_client_certificate_are_used() {
+    let server = private_tls::Server::start().await;
+    assert_eq!(server.ask(true, true).await.unwrap(), "secret");
+    let unknown = server.ask(false, true).await.unwrap_err();
+    assert!(unknown.to_string().contains("certificate"), "{unknown}");
+    assert!(
+        server.ask(true, false).await.is_err(),
+        "the server asks for a certificate"
+    );
+}
