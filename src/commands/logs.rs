@@ -171,7 +171,7 @@ async fn stream(
         };
         let mut out = String::new();
         for line in log.lines(log.row_of(printed)..log.settled()) {
-            out.push_str(&as_text(line, json)?);
+            out.push_str(&as_text(&line, json)?);
             out.push('\n');
         }
         printed = number(log);

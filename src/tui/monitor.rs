@@ -182,7 +182,7 @@ impl Monitor {
         };
         let text: String = log
             .lines(0..log.len())
-            .flat_map(|line| [line.text.text.as_str(), "\n"])
+            .map(|line| format!("{}\n", line.text.text))
             .collect();
         let results = self.results.clone();
         tokio::task::spawn_blocking(move || {

@@ -81,7 +81,7 @@ impl LogPane<'_> {
         while y < height
             && let Some(line) = self.log.line(row)
         {
-            y += self.line(buf, area, y, theme, look, row, line);
+            y += self.line(buf, area, y, theme, look, row, &line);
             row += 1;
         }
         let column = Rect {
@@ -165,7 +165,8 @@ impl LogPane<'_> {
     }
 
     fn rows_of(&self, row: usize, most: usize, look: Shape) -> usize {
-        let text = self.log.line(row).map_or("", |l| shown_text(l));
+        let line = self.log.line(row);
+        let text = line.as_ref().map_or("", shown_text);
         chunks(text, look.columns, most).len()
     }
 
@@ -346,7 +347,7 @@ impl Shape {
         let end = top.saturating_add(usize::from(area.height));
         // a long traceback has its time at its first line, above the view
         let first = pane.log.line(pane.log.record(top).start);
-        let near = || first.into_iter().chain(pane.log.lines(top..end));
+        let near = || first.clone().into_iter().chain(pane.log.lines(top..end));
         let times = width >= 40 && near().any(|l| l.at.is_some());
         let levels = width >= 20 && near().any(|l| l.level.is_some());
         let prefix = 1 + if times { 9 } else { 0 } + if levels { 2 } else { 0 };
