@@ -84,12 +84,14 @@ impl Levels {
         self.0 >> code(level) & 1 == 1
     }
 
-    pub(super) fn is_empty(self) -> bool {
-        self.0 == 0
+    /// Some level is in both.
+    pub(super) fn any(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
-    pub(super) fn both(self, other: Self) -> Self {
-        Self(self.0 & other.0)
+    /// All levels of either.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// Lines of a block whose level is in the set.

@@ -309,7 +309,7 @@ impl Log {
         let open = source.size.saturating_sub(source.position());
         let mut bytes = vec![0; usize::try_from(open).unwrap_or(0)];
         let read = read_at(&source.file, &mut bytes, source.position())?;
-        if read > 0 || source.giant.is_some() {
+        if bytes[..read].iter().any(|b| *b != b'\r') || source.giant.is_some() {
             self.take_line(source, &bytes[..read], 0);
         }
         Ok(())
@@ -371,3 +371,7 @@ fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
     }
     Ok(read)
 }
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

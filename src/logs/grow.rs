@@ -103,8 +103,9 @@ impl Log {
                 block.exact &= exact;
             });
             last.levels.add(level);
-            if let Some(at) = at {
-                last.see(at);
+            match at {
+                Some(at) => last.see(at),
+                None => last.untimed = true,
             }
             if line.cut > 0 {
                 last.mark_odd(Odd::Cut(line.cut));

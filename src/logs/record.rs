@@ -1,17 +1,15 @@
-//! Owns what a record says: level, time, source, message, fields; and how a query sees it.
+//! Owns a record as people see it: lines, level, time, source, message, fields.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value as Json;
 
-use super::fields::{self, Field};
-use super::header;
+use super::fields::Field;
 use super::line::{Level, LineKind, LogLine};
 use super::log::Log;
+use super::said::Said;
 use super::time;
 use crate::model::SafeText;
 use crate::query::{Document, Value};
@@ -42,10 +40,9 @@ pub struct Record {
     pub lines: Vec<LogLine>,
     /// When it was logged; without a time of its own, when the record before it was.
     pub at: Option<DateTime<Utc>>,
-    /// Index in `lines` of the line that names the cause, in an error of several lines.
+    /// Index in `lines` of the line that names the cause, in an error.
     pub cause: Option<usize>,
-    tags: Arc<Tags>,
-    fields: OnceCell<Vec<Field>>,
+    said: Said,
 }
 
 impl Log {
@@ -53,34 +50,41 @@ impl Log {
     pub fn record_of(&self, number: u64) -> Option<Record> {
         self.spot(number)?;
         let numbers = self.record_numbers(number);
-        let spot = self.spot(numbers.start)?;
-        let row = |number| self.line(self.row_of(number));
-        let lines: Vec<LogLine> = numbers.clone().filter_map(row).collect();
+        let lines: Vec<LogLine> = numbers.clone().filter_map(|n| self.numbered(n)).collect();
         let own = lines.iter().find_map(|line| line.at);
-        let at = own.or_else(|| {
-            let block = &self.segments[spot.segment].blocks[spot.block];
-            let first = numbers.start - u64::from(spot.bit);
-            let earlier = (first..numbers.start).rev().filter_map(row);
-            let mut earlier = earlier.map(|line| line.at);
-            earlier
-                .find_map(|at| at)
-                .or_else(|| block.time.and_then(time::shown))
-        });
+        let mut said = Said::new(lines.first()?.level, Arc::clone(&self.tags), self.near);
+        for line in &lines {
+            said.add_line(&line.text.text);
+        }
         let cause = self.causes(numbers.clone()).next();
         Some(Record {
+            at: own.or_else(|| self.time_before(numbers.start)),
             cause: cause.map(|number| (number - numbers.start) as usize),
             numbers,
             lines,
-            at,
-            tags: Arc::clone(&self.tags),
-            fields: OnceCell::new(),
+            said,
         })
+    }
+
+    /// The latest time named before a line.
+    fn time_before(&self, number: u64) -> Option<DateTime<Utc>> {
+        let spot = self.spot(number)?;
+        let first = number - u64::from(spot.bit);
+        let mut near = (first..number).rev().filter_map(|n| self.numbered(n)?.at);
+        near.next().or_else(|| {
+            let block = &self.segments[spot.segment].blocks[spot.block];
+            block.time.and_then(time::shown)
+        })
+    }
+
+    fn numbered(&self, number: u64) -> Option<LogLine> {
+        self.line(self.row_of(number))
     }
 }
 
 impl Record {
     pub fn level(&self) -> Option<Level> {
-        self.lines.first()?.level
+        self.said.level
     }
 
     /// Not from the log: says what is missing here.
@@ -91,99 +95,44 @@ impl Record {
     }
 
     /// All of its text, a line each.
-    pub fn text(&self) -> Cow<'_, str> {
-        match self.lines.as_slice() {
-            [] => Cow::Borrowed(""),
-            [only] => Cow::Borrowed(&only.text.text),
-            lines => {
-                let lines: Vec<&str> = lines.iter().map(|line| line.text.text.as_str()).collect();
-                Cow::Owned(lines.join("\n"))
-            }
-        }
+    pub fn text(&self) -> &str {
+        &self.said.text
     }
 
     /// What it says: without time, level and logger; of a JSON object its message.
     pub fn message(&self) -> Cow<'_, str> {
-        let Some(first) = self.lines.first() else {
-            return Cow::Borrowed("");
-        };
-        let said = fields::message(self.fields());
-        said.map_or(Cow::Borrowed(first.message()), Cow::Owned)
+        let first = || self.lines.first().map_or("", LogLine::message);
+        self.said
+            .message()
+            .map_or_else(|| Cow::Borrowed(first()), Cow::Owned)
     }
 
     /// The logger, module, class or program that it came from.
     pub fn source(&self) -> Option<Cow<'_, str>> {
-        if let Some(named) = fields::source(self.fields()) {
-            return Some(Cow::Owned(named));
-        }
-        let first = self
-            .lines
-            .first()
-            .filter(|line| line.kind == LineKind::Start)?;
-        header::source(&first.text.text, first.message_start()).map(Cow::Borrowed)
+        self.said.source()
     }
 
-    /// Fields of a JSON object or of `name=value` pairs, in the order they are written. Nested ones have a path
-    /// with dots.
+    /// Fields of a JSON object or of `name=value` pairs in the first line, as they are written. Nested ones have a
+    /// path with dots.
     pub fn fields(&self) -> &[Field] {
-        self.fields.get_or_init(|| {
-            let first = self
-                .lines
-                .first()
-                .filter(|line| line.kind != LineKind::Notice);
-            first.map_or_else(Vec::new, |line| fields::of(&line.text.text))
-        })
-    }
-
-    fn tagged(&self, name: &str) -> impl Iterator<Item = Value<'_>> {
-        let tags = self.tags.iter().filter(move |(known, _)| *known == name);
-        tags.map(|(_, value)| Value::Text(Cow::Borrowed(value.as_str())))
+        self.said.fields()
     }
 }
 
 impl Document for Record {
     fn text(&self) -> Option<Cow<'_, str>> {
-        Some(Self::text(self))
+        Document::text(&self.said)
     }
 
     fn facet(&self, name: &str) -> Option<Vec<Value<'_>>> {
-        let mut values: Vec<Value<'_>> = self.tagged(name).collect();
-        match name {
-            "level" | "status" => values.extend(self.level().map(|level| level.word().into())),
-            "source" => values.extend(self.source().map(Value::Text)),
-            // the log knows better than what is written into it
-            _ if values.is_empty() => {
-                let own = fields::facet(self.fields(), name);
-                values.extend(own.map(|text| Value::Text(Cow::Owned(text))));
-            }
-            _ => {}
-        }
-        Some(values)
+        self.said.facet(name)
     }
 
     fn field(&self, path: &str) -> Option<Vec<Value<'_>>> {
-        let named = self.fields().iter().filter(|field| field.name == path);
-        Some(named.flat_map(|field| flat(&field.value)).collect())
+        self.said.field(path)
     }
 
     fn rank(&self, facet: &str, word: &str) -> Option<f64> {
-        rank(facet, word)
-    }
-}
-
-/// The order of levels.
-pub(super) fn rank(facet: &str, word: &str) -> Option<f64> {
-    let level = matches!(facet, "level" | "status").then(|| Level::from_word(word))?;
-    level.map(|level| f64::from(level as u8))
-}
-
-fn flat(value: &Json) -> Vec<Value<'_>> {
-    match value {
-        Json::String(text) => vec![Value::Text(Cow::Borrowed(text))],
-        Json::Number(number) => number.as_f64().map(Value::Number).into_iter().collect(),
-        Json::Bool(true) => vec!["true".into()],
-        Json::Bool(false) => vec!["false".into()],
-        Json::Array(list) => list.iter().flat_map(flat).collect(),
-        Json::Null | Json::Object(_) => Vec::new(),
+        self.said.rank(facet, word)
     }
 }

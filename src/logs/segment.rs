@@ -48,6 +48,8 @@ pub(super) struct Segment {
     pub(super) levels: Levels,
     /// The earliest and the latest time of its records.
     pub(super) times: Option<(Micros, Micros)>,
+    /// Some record has no time, and none before it has.
+    pub(super) untimed: bool,
     odd: Vec<(u32, Odd)>,
 }
 
@@ -61,6 +63,7 @@ impl Segment {
             blocks: Vec::new(),
             levels: Levels::default(),
             times: None,
+            untimed: false,
             odd: Vec::new(),
         }
     }
@@ -130,11 +133,6 @@ impl Segment {
     /// Lines of a block.
     pub(super) fn lines_in(&self, block: usize) -> u32 {
         (self.lines - block as u32 * LINES).min(LINES)
-    }
-
-    /// All lines of a block as bits.
-    pub(super) fn all_of(&self, block: usize) -> u64 {
-        u64::MAX >> (LINES - self.lines_in(block))
     }
 
     /// The text of some blocks, read into `buffer` where it is not in memory.

@@ -188,3 +188,152 @@ proptest! {
         }
     }
 }
+
+/// Lines that say which they are.
+fn numbered(lines: std::ops::Range<u64>) -> String {
+    lines
+        .map(|n| format!("2026-11-20T03:11:02Z INFO x - line {n}\n"))
+        .collect()
+}
+
+/// Every line that is not among the dropped is there, and says its number.
+fn assert_whole(log: &Log, lines: u64) {
+    let dropped = log.dropped().lines;
+    assert_eq!(log.numbers(), dropped..lines);
+    assert_eq!(
+        log.line(0).is_some_and(|l| l.kind == LineKind::Notice),
+        dropped > 0
+    );
+    for number in log.numbers() {
+        let line = log.line(log.row_of(number)).unwrap();
+        assert_eq!(line.message(), format!("line {number}"));
+    }
+}
+
+#[test]
+fn what_has_no_room_goes_to_disk_and_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let spill = Spill::open(dir.path(), 100 << 20).unwrap();
+    let mut store = LogStore::new(200_000).with_spill(spill);
+    store.append(&2, numbered(0..100).as_bytes());
+    for start in (0..20_000).step_by(500) {
+        store.append(&1, numbered(start..start + 500).as_bytes());
+        assert!(store.cost() <= 200_000, "{}", store.cost());
+    }
+    assert!(store.spilled() > 500_000);
+    assert_whole(store.get(&1).unwrap(), 20_000);
+    assert_whole(store.get(&2).unwrap(), 100);
+    store.retain(|key| *key == 2);
+    assert!(store.spilled() < 10_000);
+    drop(store);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_full_place_on_disk_lets_the_oldest_go_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let spill = Spill::open(dir.path(), 300_000).unwrap();
+    let mut store = LogStore::new(100_000).with_spill(spill);
+    for start in (0..20_000).step_by(500) {
+        store.append(&1, numbered(start..start + 500).as_bytes());
+        assert!(store.cost() <= 100_000);
+        assert!(store.spilled() <= 300_000);
+    }
+    let log = store.get(&1).unwrap();
+    assert!(log.is_cut());
+    assert_whole(log, 20_000);
+    let said = log.line(0).unwrap().text.text;
+    assert!(
+        said.ends_with("dropped: the place for logs on disk is full"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_disk_that_can_not_be_written_is_told_in_the_gap() {
+    let dir = tempfile::tempdir().unwrap();
+    let spill = Spill::open(dir.path(), 100 << 20).unwrap();
+    let mut store = LogStore::new(100_000).with_spill(spill);
+    store.append(&1, numbered(0..2_000).as_bytes());
+    let on_disk = store.spilled();
+    assert!(on_disk > 0);
+    // the disk goes away with all that is on it
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        std::fs::remove_dir_all(entry.unwrap().path()).unwrap();
+    }
+    store.append(&1, numbered(2_000..4_000).as_bytes());
+    assert!(store.cost() <= 100_000);
+    let log = store.get(&1).unwrap();
+    let rows = texts(log);
+    assert!(
+        rows[0].contains("the disk can't be written: No such file"),
+        "{}",
+        rows[0]
+    );
+    assert_eq!(log.dropped().lines + rows.len() as u64 - 1, 4_000);
+    assert_eq!(
+        rows.last().unwrap(),
+        "2026-11-20T03:11:02Z INFO x - line 3999"
+    );
+}
+
+#[test]
+fn text_on_disk_has_an_age() {
+    let dir = tempfile::tempdir().unwrap();
+    let spill = Spill::open(dir.path(), 100 << 20).unwrap();
+    let mut store = LogStore::new(100_000).with_spill(spill);
+    store.append(&1, numbered(0..5_000).as_bytes());
+    let day = Duration::from_secs(86_400);
+    store.expire(SystemTime::now(), day);
+    assert!(store.spilled() > 0 && !store.get(&1).unwrap().is_cut());
+    store.expire(SystemTime::now() + 2 * day, day);
+    assert_eq!(store.spilled(), 0);
+    let log = store.get(&1).unwrap();
+    assert!(
+        log.line(0)
+            .unwrap()
+            .text
+            .text
+            .ends_with("removed from disk for their age")
+    );
+    assert_whole(log, 5_000);
+}
+
+#[test]
+fn every_byte_of_a_row_can_be_seen() {
+    let mut store = LogStore::default();
+    store.append(&1, b"10%\r\x1b[31mred\x1b[0m\x1b]0;t\x07\n");
+    let log = store.get(&1).unwrap();
+    assert_eq!(log.line(0).unwrap().text.text, "red");
+    assert_eq!(log.raw(0).unwrap(), "10%␍␛[31mred␛[0m␛]0;t␇");
+    assert_eq!(log.raw(1), None);
+}
+
+#[test]
+fn records_know_what_they_say() {
+    let mut store = LogStore::default();
+    store.append(
+        &1,
+        b"2026-11-20T03:11:02Z INFO loader - read rows=5\nodd\n{\"level\":\"error\",\"logger\":\"task\",\"event\":\"it broke\",\"n\":{\"a\":1}}\n2026-11-20T03:11:03Z ERROR x - failed\nTraceback (most recent call last):\n  File \"x\"\nKeyError: 1\n",
+    );
+    store.finish(&1);
+    let log = store.get(&1).unwrap();
+    let record = |number| log.record_of(number).unwrap();
+    let first = record(0);
+    assert_eq!(
+        (first.source().unwrap().as_ref(), first.message().as_ref()),
+        ("loader", "read rows=5")
+    );
+    assert_eq!(first.fields()[0].name, "rows");
+    let odd = record(1);
+    assert_eq!((odd.at, odd.level(), odd.text()), (first.at, None, "odd"));
+    let json = record(2);
+    assert_eq!(
+        (json.source().unwrap().as_ref(), json.message().as_ref()),
+        ("task", "it broke")
+    );
+    assert_eq!(json.fields().last().unwrap().name, "n.a");
+    let trace = record(5);
+    assert_eq!((trace.numbers.clone(), trace.cause), (3..7, Some(3)));
+    assert_eq!(trace.at, record(6).at);
+}
