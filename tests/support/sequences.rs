@@ -64,7 +64,7 @@ impl Perform for Sequences {
     }
 
     fn execute(&mut self, byte: u8) {
-        let allowed = matches!(byte, b'\r' | b'\n' | 0x07);
+        let allowed = matches!(byte, b'\r' | b'\n' | 0x07 | 0x08);
         self.note(format!("control {byte:02x}"), allowed);
     }
 
@@ -109,7 +109,7 @@ impl Perform for Sequences {
 
 #[test]
 fn the_list_tells_ours_from_others() {
-    let ours = b"\x1b[?2026h\x1b[2J\x1b[3;4Hx\x1b[;1;38;5;208mtext\x1b[m\x1b[5C\x1b[12X\x1b[K\r\n\x1b[?25l\x1b]52;c;YQ==\x07";
+    let ours = b"\x1b[?2026h\x1b[2J\x1b[3;4Hx\x1b[;1;38;5;208mtext\x1b[m\x1b[5C\x1b[12X\x1b[K\r\n\x08\x1b[?25l\x1b]52;c;YQ==\x07";
     assert_allowed(ours);
     for theirs in [
         "\x1b[6n",

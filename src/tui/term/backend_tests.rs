@@ -7,7 +7,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
 
+use super::super::caps::ColorDepth;
+use super::super::color::ansi_index;
+use super::super::encode::SHOWS_ON_BLANK;
 use super::super::screen::Screen;
 use super::*;
 

@@ -7,6 +7,7 @@ pub mod backend;
 pub mod caps;
 pub mod clipboard;
 pub mod color;
+pub mod encode;
 pub mod guard;
 pub mod hangup;
 pub mod input;
