@@ -80,12 +80,20 @@ async fn an_unchanged_run_is_read_once_and_then_in_small_parts() {
     assert_eq!(run.asked(), [(0, 100), (100, 100), (200, 30)]);
     let events = rig.events;
     rig.until("a round and the first part of the next", SOON, |_| {
-        run.asked.lock().unwrap().len() >= 6
+        run.asked.lock().unwrap().len() >= 7
     })
     .await;
     assert_eq!(
-        run.asked()[..6],
-        [(0, 50), (50, 50), (100, 50), (150, 50), (200, 30), (0, 50)],
+        run.asked()[..7],
+        [
+            (0, 40),
+            (40, 40),
+            (80, 40),
+            (120, 40),
+            (160, 40),
+            (200, 30),
+            (0, 40)
+        ],
         "one part after the other, and never all of it again"
     );
     assert!(rig.events > events);
@@ -104,7 +112,7 @@ async fn what_no_look_at_changes_told_is_found_by_the_round() {
     })
     .await;
     assert!(
-        served.asked().iter().skip(2).all(|(_, rows)| *rows <= 50),
+        served.asked().iter().skip(2).all(|(_, rows)| *rows <= 40),
         "found by a part, not by reading everything"
     );
 }

@@ -74,6 +74,8 @@ impl Perform for Sequences {
         let (name, allowed) = match (between, action) {
             (b"", 'm') => ("CSI m".to_owned(), sgr_allowed(&params)),
             (b"", 'H' | 'C' | 'X') => (format!("CSI {action}"), params.len() <= 2),
+            // a scroll region, scrolled, and the whole screen as region again
+            (b"", 'r' | 'S' | 'T') => (format!("CSI {action}"), params.len() <= 2),
             (b"", 'K') => (format!("CSI {first} K"), first == 0),
             (b"", 'J') => (format!("CSI {first} J"), first == 2),
             (b"?", 'h' | 'l') => {

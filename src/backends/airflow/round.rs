@@ -10,8 +10,8 @@ use super::api::Api;
 use super::shared::{Shared, Trouble};
 use super::{run, states, tell, wire};
 
-/// Rows of a part: compressed, an answer of about 2 kB.
-const PART: usize = 50;
+/// Rows of a part: compressed, an answer of less than 2 kB.
+const PART: usize = 40;
 /// A part is read with every so many looks at changes.
 pub const LOOKS: u32 = 4;
 /// After so many rounds a shape without a version (v1) is read again.

@@ -2,25 +2,32 @@
 //!
 //! Differs from ratatui's own crossterm backend in what it sends (see `encode`): few bytes, nothing at all when nothing
 //! changed, and no question to the terminal ever.
-//! Sequences used: CUP, CUF, ED, EL, ECH, SGR, `?25h/l`, CR, LF, BS (ECMA-48 and DEC, known to every terminal in use).
+//! Sequences used: CUP, CUF, ED, EL, ECH, SGR, DECSTBM with SU and SD, `?25h/l`, CR, LF, BS (ECMA-48 and DEC, known to every terminal in use).
 
 use std::io::{self, Write};
 
 use ratatui::backend::{Backend, ClearType, WindowSize};
-use ratatui::buffer::Cell;
-use ratatui::layout::{Position, Size};
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::layout::{Position, Rect, Size};
+use unicode_width::UnicodeWidthStr;
 
 use super::caps::Caps;
 use super::encode::{Changed, Encoder, Pen};
+use super::shift::Shift;
 use super::writer::FrameWriter;
 
 /// Where the size of the screen comes from.
 pub type SizeSource = Box<dyn Fn() -> Size + Send>;
 
+/// With fewer changed cells than this nothing is gained by scrolling.
+const SCROLL_FROM: usize = 150;
+
 pub struct TermBackend<W: Write> {
     writer: FrameWriter<W>,
     encoder: Encoder,
     size: SizeSource,
+    /// What the terminal shows, when that is certain.
+    shown: Option<Buffer>,
     /// Whether the cursor shows, when that is certain.
     visible: Option<bool>,
 }
@@ -30,6 +37,7 @@ impl<W: Write> TermBackend<W> {
         Self {
             writer,
             encoder: Encoder::new(caps.color),
+            shown: Some(blank(size())),
             size,
             visible: None,
         }
@@ -46,7 +54,45 @@ impl<W: Write> TermBackend<W> {
     /// Forgets what the terminal was last told: somebody else has written to it.
     pub fn forget(&mut self) {
         self.encoder.forget();
+        self.shown = None;
         self.visible = None;
+    }
+
+    /// The frame with rows scrolled by the terminal, where that takes fewer bytes than sending them.
+    fn scrolled(&self, cells: &[Changed], width: u16) -> Option<(Encoder, Vec<u8>)> {
+        let before = self.shown.as_ref()?;
+        if cells.len() < SCROLL_FROM {
+            return None;
+        }
+        let mut wanted = before.clone();
+        put(&mut wanted, cells);
+        let shift = Shift::find(before, &wanted)?;
+        let mut shown = before.clone();
+        shift.apply(&mut shown);
+        let (mut encoder, mut bytes) = (self.encoder, Vec::new());
+        shift.write(&mut bytes);
+        encoder.frame(&mut bytes, &shown.diff(&wanted), width);
+        let (mut plain, mut all) = (self.encoder, Vec::new());
+        plain.frame(&mut all, cells, width);
+        (bytes.len() < all.len()).then_some((encoder, bytes))
+    }
+}
+
+fn blank(size: Size) -> Buffer {
+    Buffer::empty(Rect::new(0, 0, size.width, size.height))
+}
+
+fn put(shown: &mut Buffer, cells: &[Changed]) {
+    for (x, y, cell) in cells {
+        if let Some(place) = shown.cell_mut((*x, *y)) {
+            place.clone_from(cell);
+        }
+        // what a wide character covers is blank, as in every buffer
+        for covered in 1..u16::try_from(cell.symbol().width()).unwrap_or(1) {
+            if let Some(place) = shown.cell_mut((x + covered, *y)) {
+                place.reset();
+            }
+        }
     }
 }
 
@@ -59,7 +105,16 @@ impl<W: Write> Backend for TermBackend<W> {
     {
         let cells: Vec<Changed> = content.collect();
         let width = (self.size)().width;
-        self.encoder.frame(self.writer.buf(), &cells, width);
+        match self.scrolled(&cells, width) {
+            Some((encoder, bytes)) => {
+                self.encoder = encoder;
+                self.writer.buf().extend_from_slice(&bytes);
+            }
+            None => self.encoder.frame(self.writer.buf(), &cells, width),
+        }
+        if let Some(shown) = &mut self.shown {
+            put(shown, &cells);
+        }
         Ok(())
     }
 
@@ -100,6 +155,7 @@ impl<W: Write> Backend for TermBackend<W> {
         let bytes: &[u8] = match clear_type {
             ClearType::All => {
                 self.encoder.blank = true;
+                self.shown = Some(blank((self.size)()));
                 b"\x1b[2J"
             }
             ClearType::AfterCursor => b"\x1b[J",

@@ -16,6 +16,7 @@ pub mod pace;
 pub mod runtime;
 pub mod screen;
 pub mod session;
+mod shift;
 pub mod signals;
 pub mod writer;
 
