@@ -12,6 +12,8 @@ const MODES: [u16; 7] = [25, 1000, 1004, 1006, 1049, 2004, 2026];
 pub struct Sequences {
     pub seen: BTreeMap<String, usize>,
     pub forbidden: Vec<String>,
+    /// The control character just before.
+    control: Option<u8>,
 }
 
 impl Sequences {
@@ -22,6 +24,7 @@ impl Sequences {
     }
 
     fn note(&mut self, name: String, allowed: bool) {
+        self.control = None;
         if !allowed {
             self.forbidden.push(name.clone());
         }
@@ -58,14 +61,18 @@ fn sgr_allowed(params: &[Vec<u16>]) -> bool {
 
 impl Perform for Sequences {
     fn print(&mut self, c: char) {
+        self.control = None;
         if is_hidden(c) {
             self.note(format!("U+{:04X}", u32::from(c)), false);
         }
     }
 
     fn execute(&mut self, byte: u8) {
-        let allowed = matches!(byte, b'\r' | b'\n' | 0x07 | 0x08);
+        // a step back only after a step down: a move of ours, not a character overwritten
+        let down = matches!(self.control, Some(b'\n' | 0x08));
+        let allowed = matches!(byte, b'\r' | b'\n' | 0x07) || byte == 0x08 && down;
         self.note(format!("control {byte:02x}"), allowed);
+        self.control = Some(byte);
     }
 
     fn csi_dispatch(&mut self, params: &Params, between: &[u8], ignore: bool, action: char) {
