@@ -924,6 +924,48 @@ async fn airflow3_cancel_and_stop_end_what_runs() {
         ),
         "{none:?}"
     );
+
+    // everything that runs on the backend, of whatever DAG
+    let long = lab.trigger("lab_long", json!({"secs": 600})).await;
+    let etl = lab
+        .trigger("lab_etl", json!({"fail": false, "secs": 300}))
+        .await;
+    lab.task_is(&long, "spin", "running").await;
+    lab.task_is(&etl, "train", "running").await;
+    let all = Target::Backend(BackendId::new(NAME));
+    let (plan, status) = rig.act(Action::Stop, all, ActionOptions::default()).await;
+    assert!(plan.hits.len() >= 2, "{plan:?}");
+    confirmed(&status);
+    for run in [&long, &etl] {
+        assert_eq!(lab.run(run).await["state"], "failed");
+    }
+    assert_eq!(lab.state(&etl, "train", -1).await, "failed");
+}
+
+#[tokio::test]
+#[ignore = "needs a real Airflow: tests/run starts one"]
+async fn airflow3_a_whole_group_is_marked_task_by_task() {
+    let lab = Lab::of(3).await;
+    let mut rig = connected(&lab).await;
+    let run = lab
+        .trigger("lab_etl", json!({"fail": true, "secs": 1}))
+        .await;
+    lab.ended(&run).await;
+    assert_eq!(lab.state(&run, "quality.schema", -1).await, "failed");
+    rig.look(|focus| focus.runs = vec![run.clone()]);
+    rig.until("the run", MINUTE, |rig| {
+        rig.run(&run).is_some_and(|r| r.complete)
+    })
+    .await;
+    let quality = Target::Node(node(&run, "quality"));
+    let (plan, status) = rig
+        .act(Action::Mark, quality, mark(NodeState::Succeeded))
+        .await;
+    assert!(hits(&plan).contains(&"quality.schema"), "{plan:?}");
+    confirmed(&status);
+    for task in ["quality.schema", "quality.nulls"] {
+        assert_eq!(lab.state(&run, task, -1).await, "success", "{task}");
+    }
 }
 
 #[tokio::test]

@@ -59,9 +59,11 @@ impl Alerts {
     pub fn evaluate(&mut self, scene: &Scene<'_>) -> bool {
         let mut found = rules::find(scene, &self.rules);
         found.retain(|a| !self.rules.off.contains(&a.id.kind));
+        let since: HashMap<&AlertId, DateTime<Utc>> =
+            self.firing.iter().map(|a| (&a.id, a.since)).collect();
         for alert in &mut found {
-            if let Some(known) = self.firing.iter().find(|k| k.id == alert.id) {
-                alert.since = known.since.min(alert.since);
+            if let Some(known) = since.get(&alert.id) {
+                alert.since = alert.since.min(*known);
             }
             alert.acked = self.acked.get(&alert.id).copied();
         }

@@ -206,8 +206,19 @@ fn accent(table: &mut Table<'_>) -> Option<Colour> {
 fn kind(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {
     type Read = fn(Table<'_>, &Path) -> Option<BackendKind>;
     const KINDS: &[(&str, Read)] = &[("airflow", airflow), ("local", local)];
-    let read = table.need("kind")?.choice(KINDS)?;
-    read(table, dir)
+    let value = table.need("kind")?;
+    if let Some(read) = value.choice(KINDS) {
+        return read(table, dir);
+    }
+    if value.kind() != "string" {
+        return None;
+    }
+    // the other keys are held against the kind that was meant, so that their mistakes are told at once as well
+    let near = nearest(&value.str()?.value, KINDS.iter().map(|(word, _)| *word));
+    if let Some((_, read)) = KINDS.iter().find(|(word, _)| near == Some(*word)) {
+        read(table, dir);
+    }
+    None
 }
 
 fn local(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use crate::alerts::{Alerts, Scene};
 use crate::logs::LogStore;
 use crate::model::{Event, Health, LogChunk, LogKey, LogUpdate, SafeText, Stamped};
-use crate::world::{Changes, FleetRow, World};
+use crate::world::{Changes, Fleet, FleetRow, World};
 
 /// How many first errors are fetched unasked.
 const TAILS: usize = 6;
@@ -16,7 +16,7 @@ pub struct Watch {
     pub world: World,
     pub logs: LogStore<LogKey>,
     pub alerts: Alerts,
-    fleet: Vec<FleetRow>,
+    fleet: Fleet,
     /// World revision and time of the rows.
     computed: Option<(u64, DateTime<Utc>)>,
     /// A log that a row or an alert may quote has changed.
@@ -30,7 +30,7 @@ impl Watch {
             world,
             logs,
             alerts,
-            fleet: Vec::new(),
+            fleet: Fleet::default(),
             computed: None,
             quoted: false,
             late_after,
@@ -76,15 +76,13 @@ impl Watch {
         }
         self.quoted = false;
         self.computed = Some((revision, now));
-        let fleet = self.world.fleet(now, self.late_after);
-        let mut changed = fleet != self.fleet;
-        self.fleet = fleet;
+        let mut changed = self.fleet.refresh(&self.world, now, self.late_after);
         self.logs
             .retain(|key| self.world.run(&key.node.run).is_some());
         let (world, logs) = (&self.world, &self.logs);
         changed |= self.alerts.evaluate(&Scene {
             world,
-            fleet: &self.fleet,
+            fleet: self.fleet.rows(),
             now,
             error_of: &|row| {
                 let key = first_error(world, row)?;
@@ -101,7 +99,7 @@ impl Watch {
 
     /// Every pipeline, worst first, as of the last `refresh`.
     pub fn fleet(&self) -> &[FleetRow] {
-        &self.fleet
+        self.fleet.rows()
     }
 
     /// The log in which a row's failure is explained.
@@ -112,6 +110,7 @@ impl Watch {
     /// Logs of the worst failures that have not been read yet.
     pub fn wanted_tails(&self) -> Vec<LogKey> {
         self.fleet
+            .rows()
             .iter()
             .filter(|row| matches!(row.health, Health::Failing | Health::Failed | Health::Lost))
             .take(TAILS)

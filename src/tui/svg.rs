@@ -13,8 +13,8 @@ use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
 
 use super::term::ColorDepth;
-use super::term::backend::sgr;
 use super::term::color::fit;
+use super::term::encode::sgr;
 use palette::{BACKGROUND, FRAME, Paint, TITLE};
 use shapes::Shape;
 

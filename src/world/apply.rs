@@ -73,7 +73,35 @@ impl World {
         if changes.any() {
             self.revision += 1;
         }
+        if changes.fleet || changes.nodes {
+            self.touch(stamped);
+        }
         changes
+    }
+
+    /// Remembers which pipelines an event has changed.
+    fn touch(&mut self, stamped: &Stamped) {
+        let revision = self.revision;
+        let mut touch = |key: &PipelineKey| {
+            if let Some(view) = self.pipelines.get_mut(key) {
+                view.touched = revision;
+            }
+        };
+        match &stamped.event {
+            Event::Pipelines { list, .. } => list.iter().for_each(|p| touch(&p.key)),
+            Event::Runs { list } => list.iter().for_each(|r| touch(&r.key.pipeline)),
+            Event::RunsComplete { pipeline, .. } => touch(pipeline),
+            Event::Nodes { run, .. } => touch(&run.pipeline),
+            // what its backend is like shows in every row
+            Event::Status(_) => {
+                for (key, view) in &mut self.pipelines {
+                    if key.backend == stamped.backend {
+                        view.touched = revision;
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 
     fn change(
@@ -193,10 +221,7 @@ impl World {
             match self.pipelines.get_mut(&pipeline.key) {
                 Some(known) => known.pipeline = pipeline.clone(),
                 None => {
-                    let view = PipelineView {
-                        pipeline: pipeline.clone(),
-                        runs: Vec::new(),
-                    };
+                    let view = PipelineView::new(pipeline.clone());
                     self.pipelines.insert(pipeline.key.clone(), view);
                 }
             }
@@ -242,10 +267,7 @@ impl World {
         let pipeline = self
             .pipelines
             .entry(key.pipeline.clone())
-            .or_insert_with(|| PipelineView {
-                pipeline: Pipeline::new(key.pipeline.clone()),
-                runs: Vec::new(),
-            });
+            .or_insert_with(|| PipelineView::new(Pipeline::new(key.pipeline.clone())));
         pipeline.runs.push(key.clone());
         let mut view = RunView::new(run.clone(), at);
         view.health = run_health(&view);

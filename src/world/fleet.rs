@@ -1,6 +1,7 @@
 //! The fleet: every pipeline with the run that matters, worst first.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -31,6 +32,8 @@ pub struct FleetRow {
     pub due: Option<DateTime<Utc>>,
     /// When its present story began: orders rows of equal health, the newest first.
     pub since: Option<DateTime<Utc>>,
+    /// A run of `last` has not ended: how long it takes grows with the time.
+    grows: bool,
 }
 
 /// How many pipelines are in which condition.
@@ -43,19 +46,90 @@ pub struct Tally {
     pub late: usize,
 }
 
+/// The rows of the fleet as last computed: only what was touched since, or what the time moves, is computed again.
+#[derive(Debug, Default)]
+pub struct Fleet {
+    rows: Vec<FleetRow>,
+    /// World revision of the rows.
+    seen: u64,
+    computed: u64,
+}
+
+impl Fleet {
+    /// All pipelines, worst first, as of the last `refresh`.
+    pub fn rows(&self) -> &[FleetRow] {
+        &self.rows
+    }
+
+    /// How many rows were ever computed.
+    pub fn computed(&self) -> u64 {
+        self.computed
+    }
+
+    /// Fits the rows to the world and the time. A pipeline is late when it was due more than `late_after` ago.
+    /// Says whether anything changed.
+    pub fn refresh(&mut self, world: &World, now: DateTime<Utc>, late_after: Duration) -> bool {
+        let mut changed = self.rows.len() != world.pipelines.len();
+        let mut known: HashMap<PipelineKey, usize> = HashMap::with_capacity(self.rows.len());
+        for (at, row) in self.rows.iter().enumerate() {
+            known.insert(row.key.clone(), at);
+        }
+        let mut kept = vec![false; self.rows.len()];
+        for view in world.pipelines.values() {
+            let at = known.get(&view.pipeline.key).copied();
+            let row = at.and_then(|at| self.rows.get_mut(at));
+            if let Some(kept) = at.and_then(|at| kept.get_mut(at)) {
+                *kept = true;
+            }
+            let over = |next: DateTime<Utc>| next + late_after < now;
+            let holds = |row: &FleetRow| {
+                view.touched <= self.seen
+                    && !row.grows
+                    && row.due.is_none()
+                    && !view.pipeline.schedule.next.is_some_and(over)
+            };
+            if row.as_deref().is_some_and(holds) {
+                continue;
+            }
+            self.computed += 1;
+            let new = world.fleet_row(view, now, late_after);
+            match row {
+                Some(row) if *row == new => {}
+                Some(row) => {
+                    *row = new;
+                    changed = true;
+                }
+                None => {
+                    self.rows.push(new);
+                    changed = true;
+                }
+            }
+        }
+        self.seen = world.revision;
+        if changed || kept.contains(&false) {
+            changed = true;
+            // those that were pushed come after those that were known
+            let mut kept = kept.into_iter();
+            self.rows.retain(|_| kept.next().unwrap_or(true));
+            sort(&mut self.rows);
+        }
+        changed
+    }
+}
+
+fn sort(rows: &mut [FleetRow]) {
+    rows.sort_by(|a, b| {
+        let rank = |r: &FleetRow| (r.paused && !r.health.active(), r.health, Reverse(r.since));
+        rank(a).cmp(&rank(b)).then_with(|| a.key.cmp(&b.key))
+    });
+}
+
 impl World {
     /// All pipelines, worst first. A pipeline is late when it was due more than `late_after` ago.
     pub fn fleet(&self, now: DateTime<Utc>, late_after: Duration) -> Vec<FleetRow> {
-        let mut rows: Vec<FleetRow> = self
-            .pipelines
-            .values()
-            .map(|p| self.fleet_row(p, now, late_after))
-            .collect();
-        rows.sort_by(|a, b| {
-            let rank = |r: &FleetRow| (r.paused && !r.health.active(), r.health, Reverse(r.since));
-            rank(a).cmp(&rank(b)).then_with(|| a.key.cmp(&b.key))
-        });
-        rows
+        let mut fleet = Fleet::default();
+        fleet.refresh(self, now, late_after);
+        fleet.rows
     }
 
     fn fleet_row(&self, view: &PipelineView, now: DateTime<Utc>, late_after: Duration) -> FleetRow {
@@ -106,6 +180,10 @@ impl World {
                 .map(|r| (r.health, r.run.elapsed(now)))
                 .collect(),
             due,
+            grows: runs
+                .iter()
+                .take(LAST_RUNS)
+                .any(|r| r.run.started_at.is_some() && r.run.ended_at.is_none()),
             since: due.or_else(|| {
                 run.and_then(|r| {
                     r.run

@@ -11,7 +11,7 @@ mod tests;
 mod view;
 
 pub use apply::Changes;
-pub use fleet::{FleetRow, Tally};
+pub use fleet::{Fleet, FleetRow, Tally};
 pub use health::run_health;
 pub use view::{ActionView, BackendView, PipelineView, RunView};
 

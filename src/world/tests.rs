@@ -8,7 +8,7 @@ use crate::model::{
     Reach, Run, RunState, SafeText, Stamped, Target,
 };
 
-use super::{Changes, Tally, World};
+use super::{Changes, Fleet, Tally, World};
 
 fn t(minutes: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_790_000_000 + minutes * 60, 0).unwrap()
@@ -153,6 +153,51 @@ fn the_same_events_give_the_same_rows() {
         .map(|r| r.key.pipeline.raw().to_owned())
         .collect();
     assert_eq!(names, ["b", "a"], "the failed one comes first");
+}
+
+#[test]
+fn only_rows_that_something_touched_or_that_time_moves_are_computed_again() {
+    let mut world = world();
+    let name = |n: usize| format!("p{n:03}");
+    let mut list: Vec<Pipeline> = (0..200).map(|n| Pipeline::new(key(&name(n)))).collect();
+    list[7].schedule.next = Some(t(20));
+    let all = Event::Pipelines {
+        list: list.clone(),
+        complete: true,
+    };
+    tell(&mut world, 0, all);
+    let mut ended = run(&name(3), 1, RunState::Succeeded);
+    ended.ended_at = Some(t(2));
+    let list_of_runs = vec![ended, run(&name(5), 1, RunState::Running)];
+    tell(&mut world, 2, Event::Runs { list: list_of_runs });
+    let mut fleet = Fleet::default();
+    let mut step = |world: &World, minute: i64, computed: u64, changed: bool| {
+        let before = fleet.computed();
+        let late = Duration::minutes(2);
+        assert_eq!(fleet.refresh(world, t(minute), late), changed, "{minute}");
+        assert_eq!(fleet.rows(), world.fleet(t(minute), late), "{minute}");
+        assert_eq!(fleet.computed() - before, computed, "{minute}");
+    };
+    step(&world, 3, 200, true);
+    step(&world, 3, 1, false);
+    // the running one has been running for longer
+    step(&world, 4, 1, true);
+    let failed = nodes(&name(9), 4, vec![node("x", NodeState::Failed)], true);
+    let first = Event::Runs {
+        list: vec![run(&name(9), 4, RunState::Failed)],
+    };
+    tell(&mut world, 5, first);
+    tell(&mut world, 5, failed);
+    step(&world, 5, 2, true);
+    // and one is late
+    step(&world, 30, 2, true);
+    list.truncate(150);
+    let fewer = Event::Pipelines {
+        list,
+        complete: true,
+    };
+    tell(&mut world, 31, fewer);
+    step(&world, 31, 150, true);
 }
 
 #[test]

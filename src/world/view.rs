@@ -75,6 +75,18 @@ impl BackendView {
 pub struct PipelineView {
     pub pipeline: Pipeline,
     pub runs: Vec<RunKey>,
+    /// Revision of the world at which it, its runs or their nodes last changed.
+    pub(super) touched: u64,
+}
+
+impl PipelineView {
+    pub(super) fn new(pipeline: Pipeline) -> Self {
+        Self {
+            pipeline,
+            runs: Vec::new(),
+            touched: 0,
+        }
+    }
 }
 
 /// One run and as many of its nodes as are known.
@@ -122,23 +134,28 @@ impl RunView {
     /// The node to look at first: the earliest failure, because later ones often follow from it;
     /// else the earliest retry; else what runs longest; else what is held up.
     pub fn worst_node(&self) -> Option<&Node> {
-        let earliest = |wanted: fn(&Node) -> bool| {
-            self.nodes.values().filter(|n| wanted(n)).min_by_key(|n| {
-                (
-                    n.ended_at
-                        .or(n.started_at)
-                        .unwrap_or(DateTime::<Utc>::MAX_UTC),
-                    n.id.clone(),
-                )
+        let rank = |n: &Node| {
+            Some(match n.state {
+                NodeState::Failed if !n.failure_allowed => 0,
+                NodeState::Failed => 1,
+                NodeState::Retrying => 2,
+                NodeState::Running => 3,
+                NodeState::Paused => 4,
+                NodeState::Waiting => 5,
+                NodeState::Queued => 6,
+                _ => return None,
             })
         };
-        earliest(|n| n.state == NodeState::Failed && !n.failure_allowed)
-            .or_else(|| earliest(|n| n.state == NodeState::Failed))
-            .or_else(|| earliest(|n| n.state == NodeState::Retrying))
-            .or_else(|| earliest(|n| n.state == NodeState::Running))
-            .or_else(|| earliest(|n| n.state == NodeState::Paused))
-            .or_else(|| earliest(|n| n.state == NodeState::Waiting))
-            .or_else(|| earliest(|n| n.state == NodeState::Queued))
+        let at = |n: &Node| {
+            n.ended_at
+                .or(n.started_at)
+                .unwrap_or(DateTime::<Utc>::MAX_UTC)
+        };
+        self.nodes
+            .values()
+            .filter_map(|n| Some((rank(n)?, at(n), &n.id, n)))
+            .min_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)))
+            .map(|(.., n)| n)
     }
 
     /// Overall progress, 0.0 to 1.0: ended nodes plus what running ones report. `None` if unknown.

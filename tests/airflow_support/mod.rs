@@ -51,6 +51,10 @@ pub fn settings(url: &str, login: Login) -> config::Airflow {
 }
 
 pub fn backend(airflow: &config::Airflow, read_timeout: Duration) -> Airflow {
+    backend_at(airflow, read_timeout, Duration::from_secs(2))
+}
+
+pub fn backend_at(airflow: &config::Airflow, read_timeout: Duration, refresh: Duration) -> Airflow {
     let section = config::Backend {
         name: NAME.to_owned(),
         enabled: true,
@@ -58,7 +62,7 @@ pub fn backend(airflow: &config::Airflow, read_timeout: Duration) -> Airflow {
         protect: false,
         accent: None,
         tags: Vec::new(),
-        refresh: Duration::from_secs(2),
+        refresh,
         connect_timeout: Duration::from_secs(5),
         read_timeout,
         kind: BackendKind::Airflow(Box::new(airflow.clone())),

@@ -12,6 +12,8 @@ const MODES: [u16; 7] = [25, 1000, 1004, 1006, 1049, 2004, 2026];
 pub struct Sequences {
     pub seen: BTreeMap<String, usize>,
     pub forbidden: Vec<String>,
+    /// The control character just before.
+    control: Option<u8>,
 }
 
 impl Sequences {
@@ -22,6 +24,7 @@ impl Sequences {
     }
 
     fn note(&mut self, name: String, allowed: bool) {
+        self.control = None;
         if !allowed {
             self.forbidden.push(name.clone());
         }
@@ -58,14 +61,18 @@ fn sgr_allowed(params: &[Vec<u16>]) -> bool {
 
 impl Perform for Sequences {
     fn print(&mut self, c: char) {
+        self.control = None;
         if is_hidden(c) {
             self.note(format!("U+{:04X}", u32::from(c)), false);
         }
     }
 
     fn execute(&mut self, byte: u8) {
-        let allowed = matches!(byte, b'\r' | b'\n' | 0x07);
+        // a step back only after a step down: a move of ours, not a character overwritten
+        let down = matches!(self.control, Some(b'\n' | 0x08));
+        let allowed = matches!(byte, b'\r' | b'\n' | 0x07) || byte == 0x08 && down;
         self.note(format!("control {byte:02x}"), allowed);
+        self.control = Some(byte);
     }
 
     fn csi_dispatch(&mut self, params: &Params, between: &[u8], ignore: bool, action: char) {
@@ -74,6 +81,8 @@ impl Perform for Sequences {
         let (name, allowed) = match (between, action) {
             (b"", 'm') => ("CSI m".to_owned(), sgr_allowed(&params)),
             (b"", 'H' | 'C' | 'X') => (format!("CSI {action}"), params.len() <= 2),
+            // a scroll region, scrolled, and the whole screen as region again
+            (b"", 'r' | 'S' | 'T') => (format!("CSI {action}"), params.len() <= 2),
             (b"", 'K') => (format!("CSI {first} K"), first == 0),
             (b"", 'J') => (format!("CSI {first} J"), first == 2),
             (b"?", 'h' | 'l') => {
@@ -109,7 +118,7 @@ impl Perform for Sequences {
 
 #[test]
 fn the_list_tells_ours_from_others() {
-    let ours = b"\x1b[?2026h\x1b[2J\x1b[3;4Hx\x1b[;1;38;5;208mtext\x1b[m\x1b[5C\x1b[12X\x1b[K\r\n\x1b[?25l\x1b]52;c;YQ==\x07";
+    let ours = b"\x1b[?2026h\x1b[2J\x1b[3;4Hx\x1b[;1;38;5;208mtext\x1b[m\x1b[5C\x1b[12X\x1b[K\r\n\x08\x1b[?25l\x1b]52;c;YQ==\x07";
     assert_allowed(ours);
     for theirs in [
         "\x1b[6n",

@@ -72,12 +72,99 @@ fn a_cursor_move_is_cheap() {
     session.keys("j");
     let mut wire = Wire::new(&session);
     let mut most = 0;
-    for _ in 0..10 {
+    for _ in 0..60 {
         session.quick("j");
         most = most.max(wire.bytes(&session));
     }
     println!("cursor move at 120x40: at most {most} bytes");
     assert!(most > 0 && most <= 256, "{most} bytes");
+}
+
+/// 500 nodes in 10 layers of 50, three edges into each, in 50 groups: as dense as graphs get.
+fn dense(size: (u16, u16)) -> Session {
+    let mut b = Builder::new(vec![world::info("airflow", "airflow")]);
+    b.up("airflow", "3.1", 9000);
+    let pipeline = key("airflow", "big500");
+    b.pipeline(Pipeline::new(pipeline.clone()));
+    let run = pipeline.run("r1");
+    b.run(world::running(&pipeline, "r1", 12));
+    let id = |layer: usize, n: usize| NodeId::new(format!("t{layer:02}_{n:03}"));
+    let mut edges = Vec::new();
+    let mut nodes = Vec::new();
+    for (layer, n) in (0..10).flat_map(|layer| (0..50).map(move |n| (layer, n))) {
+        if layer > 0 {
+            edges.extend((0..3).map(|j| (id(layer - 1, (n * 7 + j * 11) % 50), id(layer, n))));
+        }
+        nodes.push(world::node(id(layer, n).raw(), NodeState::Succeeded, 9, 1));
+    }
+    let topology = Topology {
+        nodes: nodes.iter().map(|n| n.id.clone()).collect(),
+        groups: Vec::new(),
+        edges,
+    };
+    b.event(
+        "airflow",
+        Event::Topology {
+            run: run.clone(),
+            topology,
+        },
+    );
+    b.nodes(&run, nodes, true);
+    let mut session = Session::new(b.done(), size);
+    session.keys("enter");
+    session
+}
+
+#[test]
+fn a_move_in_a_dense_graph_is_cheap_and_its_ways_light_up_when_it_rests() {
+    let mut session = dense((120, 40));
+    session.wait(1000);
+    let mut wire = Wire::new(&session);
+    let corner = |session: &Session| session.app.run_screen().unwrap().corner.get();
+    let (mut moves, mut scrolls, mut rests) = (Vec::new(), Vec::new(), Vec::new());
+    for key in "j j j j k k k k l l h h j l k h".split(' ') {
+        let before = corner(&session);
+        session.quick(key);
+        let bytes = wire.bytes(&session);
+        match corner(&session) == before {
+            true => moves.push(bytes),
+            false => scrolls.push(bytes),
+        }
+        session.wait(300);
+        rests.push(wire.bytes(&session));
+    }
+    println!(
+        "moves: {moves:?}\nmoves that scroll: {scrolls:?}\nways and log when it rests: {rests:?}"
+    );
+    assert!(moves.len() >= 8, "{moves:?}");
+    assert!(moves.iter().all(|m| *m > 0 && *m <= 256), "{moves:?}");
+    assert!(rests.iter().all(|r| *r > 0 && *r <= 1024), "{rests:?}");
+}
+
+#[test]
+fn what_follows_the_cursor_waits_for_it_to_rest_but_not_for_a_key_that_acts() {
+    let mut session = dense((120, 40));
+    session.wait(1000);
+    let ids = |session: &Session| {
+        let run = session.app.run_screen().unwrap();
+        (run.selected.clone().unwrap(), run.shown.clone().unwrap())
+    };
+    let first = ids(&session).0;
+    let asked = session.effects.len();
+    session.quick("j").quick("j");
+    let (selected, shown) = ids(&session);
+    assert!(selected != first && shown == first);
+    assert_eq!(
+        session.effects.len(),
+        asked,
+        "no log is asked for in passing"
+    );
+    session.wait(300);
+    assert_eq!(ids(&session), (selected.clone(), selected));
+    session.quick("j").quick("L");
+    let (selected, shown) = ids(&session);
+    assert_eq!(selected, shown);
+    session.sees(selected.raw());
 }
 
 #[test]

@@ -86,7 +86,11 @@ impl Session {
     }
 
     pub fn refresh(&mut self) -> &mut Self {
+        self.watch.touch();
         self.watch.refresh(self.now);
+        // rows that were kept are those that would be computed
+        let all = self.watch.world.fleet(self.now, super::world::LATE_AFTER);
+        assert_eq!(self.watch.fleet(), all);
         self.send(Msg::Refreshed);
         self
     }

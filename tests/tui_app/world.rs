@@ -31,6 +31,8 @@ pub fn key(backend: &str, pipeline: &str) -> PipelineKey {
     PipelineKey::new(&BackendId::new(backend), pipeline)
 }
 
+pub const LATE_AFTER: Duration = Duration::minutes(2);
+
 pub struct Builder {
     pub watch: Watch,
     /// When what comes next was observed.
@@ -44,7 +46,7 @@ impl Builder {
             world,
             LogStore::new(1 << 20),
             Alerts::new(Rules::default()),
-            Duration::minutes(2),
+            LATE_AFTER,
         );
         Self { watch, at: now() }
     }

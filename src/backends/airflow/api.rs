@@ -131,15 +131,16 @@ impl Api {
 
     /// Task instances of one run that changed since.
     pub fn run_tis_since(self, dag: &str, run: &str, since: DateTime<Utc>, offset: usize) -> Call {
-        self.run_tis(dag, run, offset)
+        self.run_tis(dag, run, offset, PAGE)
             .query("updated_at_gte", stamp(since))
     }
 
-    /// All task instances of one run.
-    pub fn run_tis(self, dag: &str, run: &str, offset: usize) -> Call {
-        page(
+    /// Task instances of one run, at most `rows` ([`PAGE`]) of them.
+    pub fn run_tis(self, dag: &str, run: &str, offset: usize, rows: usize) -> Call {
+        part(
             Call::get(self.run_path(dag, run, ["taskInstances"])),
             offset,
+            rows,
         )
     }
 
@@ -342,7 +343,11 @@ pub struct Clear<'a> {
 }
 
 pub fn page(call: Call, offset: usize) -> Call {
-    let call = call.query("limit", PAGE);
+    part(call, offset, PAGE)
+}
+
+fn part(call: Call, offset: usize, rows: usize) -> Call {
+    let call = call.query("limit", rows);
     if offset == 0 {
         call
     } else {

@@ -15,6 +15,7 @@ mod log_v1;
 mod log_v2;
 mod logs;
 mod plan;
+mod round;
 mod run;
 mod shared;
 mod states;

@@ -15,7 +15,7 @@ use crate::model::{
     Action, ActionError, ActionRequest, Hit, NodeState, Plan, RunKey, SafeText, Target,
 };
 
-use super::api::{Api, Clear, TiQuery};
+use super::api::{Api, Clear, PAGE, TiQuery};
 use super::shared::{Shared, Trouble};
 use super::wire::{Dag, Run, TaskInstance};
 
@@ -252,7 +252,7 @@ impl Maker<'_> {
         let pages = self
             .shared
             .pages(Urgency::Now, "task_instances", MOST, |offset| {
-                self.api.run_tis(dag, run, offset)
+                self.api.run_tis(dag, run, offset, PAGE)
             })
             .await?;
         Ok(pages.rows)

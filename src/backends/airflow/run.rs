@@ -1,5 +1,5 @@
 //! A run in view: its shape, all its nodes, their attempts. Loaded whole when it comes into view; then
-//! the fleet's look at changes keeps it current, and it is loaded whole again now and then.
+//! the fleet's look at changes keeps it current, and `round` reads it again a part at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,26 +15,41 @@ use crate::model::{
     Attempt, Detail, Event, Node, NodeId, NodeState, ParamSpec, PipelineKey, RunKey, SafeText,
 };
 
+use super::api::PAGE;
+use super::round::{self, Found, Round};
 use super::shared::{Shared, Trouble};
 use super::structure::Structure;
 use super::{states, tell, v2, wire};
 
-/// Between two whole loads of a small run; each page makes it longer.
-const RELOAD: Duration = Duration::from_secs(90);
 /// So many task instances are read of one run.
-const MOST: usize = 20_000;
+pub const MOST: usize = 20_000;
 
 /// Keeps one run loaded for as long as it is in view. Ends only with the engine.
 pub async fn follow(shared: Arc<Shared>, key: RunKey) {
     shared.memory().open.entry(key.clone()).or_default();
-    let mut schedule = Schedule::new(RELOAD, key.run.raw().len() as u64);
-    let mut urgency = Urgency::Now;
+    let pause = shared.refresh * round::LOOKS;
+    let mut schedule = Schedule::new(pause, key.run.raw().len() as u64);
+    let mut round = Round::default();
+    // how soon everything is to be read; `None`: a part is enough
+    let mut whole = Some(Urgency::Now);
     loop {
         let began = Instant::now();
-        match load(&shared, &key, urgency).await {
-            Ok(pages) => {
-                schedule.set_base(RELOAD.max(Duration::from_secs(15 * pages as u64)));
+        let looked = match whole {
+            Some(urgency) => load(&shared, &key, urgency).await.map(|()| {
+                round.restart();
+                Found::Known
+            }),
+            None => round.part(&shared, &key).await,
+        };
+        match looked {
+            Ok(Found::Known) => {
+                whole = None;
+                schedule.set_base(pause);
                 schedule.succeeded(began.elapsed());
+            }
+            Ok(Found::Reshaped) => {
+                whole = Some(Urgency::WhenDue);
+                continue;
             }
             Err(Trouble::Gone(_)) => return,
             Err(Trouble::Http(error)) => {
@@ -49,7 +64,9 @@ pub async fn follow(shared: Arc<Shared>, key: RunKey) {
                 }
             }
         }
-        urgency = Urgency::WhenDue;
+        if whole.is_some() {
+            whole = Some(Urgency::WhenDue);
+        }
         let due = Instant::now() + schedule.wait();
         loop {
             let asked = shared.reload.notified();
@@ -59,7 +76,7 @@ pub async fn follow(shared: Arc<Shared>, key: RunKey) {
                 .get(&key)
                 .is_some_and(|open| open.reload)
             {
-                urgency = Urgency::Now;
+                whole = Some(Urgency::Now);
                 break;
             }
             tokio::select! {
@@ -75,23 +92,24 @@ pub fn close(shared: &Shared, key: &RunKey) {
     shared.memory().open.remove(key);
 }
 
-/// Loads shape and nodes; says how many pages that took.
-async fn load(shared: &Shared, key: &RunKey, urgency: Urgency) -> Result<usize, Trouble> {
+/// Reads the run itself, without its nodes, and tells of it.
+pub async fn row(shared: &Shared, key: &RunKey, urgency: Urgency) -> Result<wire::Run, Trouble> {
+    let (dag, run) = (key.pipeline.pipeline.raw(), key.run.raw());
+    let mut row: wire::Run = shared.json(urgency, &shared.api.run(dag, run)).await?;
+    row.dag_id = dag.to_owned();
+    tell::emit_runs(shared, std::slice::from_ref(&row)).await?;
+    Ok(row)
+}
+
+/// Loads shape and nodes.
+async fn load(shared: &Shared, key: &RunKey, urgency: Urgency) -> Result<(), Trouble> {
     let (dag, run) = (key.pipeline.pipeline.raw(), key.run.raw());
     let began = shared.server_now() - chrono::Duration::seconds(2);
     if let Some(open) = shared.memory().open.get_mut(key) {
         open.reload = false;
     }
-    let mut row: wire::Run = shared.json(urgency, &shared.api.run(dag, run)).await?;
-    row.dag_id = dag.to_owned();
+    let version = row(shared, key, urgency).await?.version();
     describe(shared, &key.pipeline, urgency).await?;
-    tell::emit_runs(shared, std::slice::from_ref(&row)).await?;
-    let version = row
-        .dag_versions
-        .iter()
-        .map(|v| v.version_number)
-        .max()
-        .filter(|v| *v > 0);
     let structure = structure(shared, dag, version, urgency).await?;
     // the shape is drawn while the nodes are on their way, unless they decide about it
     let expanded = shared
@@ -106,7 +124,7 @@ async fn load(shared: &Shared, key: &RunKey, urgency: Urgency) -> Result<usize, 
     }
     let tis = shared
         .pages::<wire::TaskInstance>(urgency, "task_instances", MOST, |offset| {
-            shared.api.run_tis(dag, run, offset)
+            shared.api.run_tis(dag, run, offset, PAGE)
         })
         .await?;
     let now_expanded: BTreeSet<String> = tis
@@ -122,9 +140,10 @@ async fn load(shared: &Shared, key: &RunKey, urgency: Urgency) -> Result<usize, 
         let mut memory = shared.memory();
         let pools = memory.full_pools.clone();
         let Some(open) = memory.open.get_mut(key) else {
-            return Ok(0);
+            return Ok(());
         };
         open.structure = Some(Arc::clone(&structure));
+        open.version = version;
         open.expanded = now_expanded;
         open.loaded = true;
         open.nodes.clear();
@@ -143,20 +162,14 @@ async fn load(shared: &Shared, key: &RunKey, urgency: Urgency) -> Result<usize, 
         memory.since = memory.since.map(|since| since.min(began));
         list
     };
-    let retried = list.iter().any(|n| n.attempt > 1);
-    let pages = list.len().div_ceil(super::api::PAGE).max(1);
-    let complete = tis.complete;
     shared
         .emit(Event::Nodes {
             run: key.clone(),
             list,
-            complete,
+            complete: tis.complete,
         })
         .await?;
-    if retried {
-        attempts(shared, key).await?;
-    }
-    Ok(pages)
+    attempts(shared, key).await
 }
 
 async fn tell_shape(
@@ -386,9 +399,14 @@ pub fn attempt(row: &Try) -> Option<Attempt> {
 }
 
 /// Every try of the retried tasks of a run in one request, where the private endpoint is there; the
-/// public one would need a request for each task.
-async fn attempts(shared: &Shared, key: &RunKey) -> Result<(), Trouble> {
-    if !shared.ui() {
+/// public one would need a request for each task. Asked again only when there are more tries.
+pub async fn attempts(shared: &Shared, key: &RunKey) -> Result<(), Trouble> {
+    let more = shared.memory().open.get_mut(key).is_some_and(|open| {
+        let retries = |node: &Node| u64::from(node.attempt.saturating_sub(1));
+        let retried = open.nodes.values().map(retries).sum();
+        std::mem::replace(&mut open.retried, retried) < retried
+    });
+    if !more || !shared.ui() {
         return Ok(());
     }
     let path =

@@ -92,6 +92,8 @@ pub struct Memory {
 #[derive(Default)]
 pub struct OpenRun {
     pub structure: Option<Arc<Structure>>,
+    /// The version of the DAG that the structure is of.
+    pub version: Option<u32>,
     /// Mapped tasks of which there are instances.
     pub expanded: BTreeSet<String>,
     /// All nodes have been told.
@@ -100,6 +102,8 @@ pub struct OpenRun {
     pub reload: bool,
     /// Its nodes as last told, without what its logs said.
     pub nodes: HashMap<NodeId, Node>,
+    /// Tries beyond the first, of all nodes, when the attempts were last read.
+    pub retried: u64,
     /// What its logs said about progress, by node and attempt.
     pub reports: HashMap<(NodeId, u32), Report>,
 }

@@ -121,6 +121,14 @@ pub struct Run {
     pub dag_versions: Vec<DagVersion>,
 }
 
+impl Run {
+    /// The newest version of the DAG that it ran with; v1 knows none.
+    pub fn version(&self) -> Option<u32> {
+        let all = self.dag_versions.iter().map(|v| v.version_number);
+        all.max().filter(|version| *version > 0)
+    }
+}
+
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct DagVersion {
     #[serde(default, deserialize_with = "count")]

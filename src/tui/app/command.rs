@@ -15,6 +15,9 @@ impl App {
         key: Option<Key>,
         effects: &mut Vec<Effect>,
     ) {
+        if !command.moves() {
+            self.come_to_rest(watch);
+        }
         if let Some(action) = command.action() {
             self.ask(watch, action, key, effects);
             return;

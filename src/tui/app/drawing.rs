@@ -28,7 +28,7 @@ pub struct Looking {
     pub no_map: bool,
     /// The window was moved away from the selection.
     pub panned: bool,
-    /// Of the selected box in the layout of that version.
+    /// Of the box that is spoken of, in the layout of that version.
     lineage: Option<(u64, NodeId, Lineage)>,
     /// Columns and rows of the pane.
     room: (u16, u16),
@@ -159,9 +159,9 @@ impl RunScreen {
         }
     }
 
-    /// Fits what follows from the selection and the layout to both.
+    /// Fits what follows from the box that is spoken of and the layout to both.
     pub(super) fn trace(&mut self) {
-        let (Some(laid), Some(id)) = (&self.laid, &self.selected) else {
+        let (Some(laid), Some(id)) = (&self.laid, &self.shown) else {
             self.look.lineage = None;
             return;
         };
@@ -180,10 +180,10 @@ impl RunScreen {
         }
     }
 
-    /// The ways from and to the selected box, when it is in the layout that is shown.
+    /// The ways from and to the box that is spoken of, when it is in the layout that is shown.
     pub fn lineage(&self) -> Option<&Lineage> {
         let (version, of, lineage) = self.look.lineage.as_ref()?;
-        let fits = self.laid.as_ref()?.version == *version && self.selected.as_ref() == Some(of);
+        let fits = self.laid.as_ref()?.version == *version && self.shown.as_ref() == Some(of);
         fits.then_some(lineage)
     }
 

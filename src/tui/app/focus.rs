@@ -1,13 +1,13 @@
 //! What is on screen, for the backends.
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 
 use crate::engine::Watch;
 use crate::model::{Focus, LogKey};
 
 use super::{App, Dialog, Screen};
 
-/// The cursor rests on a row when it has been there this long: only then is its log asked for.
+/// The cursor rests on a row or a box when it has been there this long: only then is its log asked for.
 const REST: Duration = Duration::milliseconds(200);
 
 impl App {
@@ -27,7 +27,8 @@ impl App {
                 focus.runs.push(run.run.clone());
                 focus.runs.extend(run.wanted_runs(watch));
                 focus.logs.extend(run.log.key.clone());
-                focus.detail = watch.world.run(&run.run).and_then(|v| run.node_key(v));
+                focus.detail = (watch.world.run(&run.run))
+                    .and_then(|view| Some(run.run.node(&run.shown_node(view)?.id)));
             }
             Some(Screen::Log(log)) => {
                 focus.runs.push(log.key.node.run.clone());
@@ -65,12 +66,41 @@ impl App {
         }
     }
 
-    /// Whether the cursor of the fleet stands still; anywhere else it always does.
+    /// Whether the cursor stands still; where nothing follows it, it always does.
     pub fn rests(&self) -> bool {
-        !self.stack.is_empty() || (self.now - self.fleet.rests_since).abs() >= REST
+        (self.moved_at()).is_none_or(|moved| (self.now - moved).abs() >= REST)
     }
 
-    pub(super) fn rest_until(&self) -> Option<chrono::DateTime<chrono::Utc>> {
-        (self.stack.is_empty() && !self.rests()).then(|| self.fleet.rests_since + REST)
+    pub(super) fn rest_until(&self) -> Option<DateTime<Utc>> {
+        self.moved_at()
+            .filter(|_| !self.rests())
+            .map(|moved| moved + REST)
+    }
+
+    fn moved_at(&self) -> Option<DateTime<Utc>> {
+        match self.stack.last() {
+            None => Some(self.fleet.rests_since),
+            Some(Screen::Run(run)) => Some(run.rests_since),
+            Some(_) => None,
+        }
+    }
+
+    /// What is done now is about what is selected: what follows the cursor does not wait for it to rest.
+    pub(super) fn come_to_rest(&mut self, watch: &Watch) {
+        match self.stack.last_mut() {
+            None => self.fleet.rests_since = DateTime::UNIX_EPOCH,
+            Some(Screen::Run(run)) => {
+                run.rests_since = DateTime::UNIX_EPOCH;
+                if let Some(view) = watch.world.run(&run.run) {
+                    run.follow(view);
+                }
+            }
+            Some(_) => {}
+        }
+        if self.stack.is_empty() {
+            self.fleet.shown = self.fleet.selected().cloned();
+            let log = self.fleet_log(watch);
+            self.fleet.log.show(log);
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Duration, Utc};
 
 use crate::engine::Watch;
-use crate::model::{LogKey, Node, NodeId, NodeKey, NodeState, RunKey};
+use crate::model::{LogKey, Node, NodeId, NodeState, RunKey};
 use crate::tui::widgets::graph::{Form, Scene};
 use crate::world::RunView;
 
@@ -42,6 +42,11 @@ pub struct RunScreen {
     pub run: RunKey,
     /// A node or a group.
     pub selected: Option<NodeId>,
+    /// Since when it is selected.
+    pub(super) rests_since: DateTime<Utc>,
+    /// What the log below, the lit ways and the reasons speak of. It follows the selection when the cursor rests: who
+    /// runs through the nodes gets small frames, and no log is asked for in passing.
+    pub shown: Option<NodeId>,
     /// A person has moved: the selection is theirs. Before, it is the worst node.
     pub touched: bool,
     /// What a person folded or unfolded.
@@ -84,6 +89,8 @@ impl RunScreen {
         Self {
             run,
             selected: None,
+            rests_since: DateTime::UNIX_EPOCH,
+            shown: None,
             touched: false,
             folds: HashMap::new(),
             view,
@@ -113,7 +120,15 @@ impl RunScreen {
 
     /// The node that the selection speaks of: itself, or the worst of a group.
     pub fn node<'a>(&'a self, view: &'a RunView) -> Option<&'a Node> {
-        let id = self.selected.as_ref()?;
+        self.node_of(view, self.selected.as_ref()?)
+    }
+
+    /// The node that the pane below speaks of.
+    pub fn shown_node<'a>(&'a self, view: &'a RunView) -> Option<&'a Node> {
+        self.node_of(view, self.shown.as_ref()?)
+    }
+
+    fn node_of<'a>(&'a self, view: &'a RunView, id: &NodeId) -> Option<&'a Node> {
         if self.tree.is_group(id) {
             self.tree.worst(view, id).or_else(|| view.nodes.get(id))
         } else {
@@ -121,8 +136,12 @@ impl RunScreen {
         }
     }
 
-    pub fn node_key(&self, view: &RunView) -> Option<NodeKey> {
-        Some(self.run.node(&self.node(view)?.id))
+    /// What the selection has come to rest on: everything that speaks of it follows.
+    pub(super) fn follow(&mut self, view: &RunView) {
+        self.shown.clone_from(&self.selected);
+        let log = self.log_key(view);
+        self.log.show(log);
+        self.trace();
     }
 
     /// The log of the selection: of the attempt that was picked or the newest.
@@ -146,11 +165,20 @@ impl RunScreen {
         }
     }
 
+    /// The selection lies outside of the part that is drawn.
+    fn off_the_drawing(&self) -> bool {
+        let laid = self.laid.as_ref().filter(|l| l.version == self.version);
+        let id = self.selected.as_ref();
+        laid.zip(id)
+            .is_some_and(|(laid, id)| laid.scene.index_of(id).is_none())
+    }
+
     pub fn select(&mut self, id: NodeId) {
         if self.selected.as_ref() != Some(&id) {
             self.attempt = None;
         }
         self.look.panned = false;
+        self.rests_since = self.now;
         self.selected = Some(id);
     }
 
@@ -231,8 +259,6 @@ impl RunScreen {
             }
         }
         self.selected_or_visible(view);
-        let key = self.log_key(view);
-        self.log.show(key);
     }
 
     /// The node itself, or the outermost collapsed group that hides it. Groups that are not mapped open to show the
@@ -361,6 +387,7 @@ impl App {
         }
         let fleet_log = self.fleet_log(watch);
         self.fleet.log.show(fleet_log);
+        let rests = self.rests();
         let room = crate::tui::screens::graph_room(self.size);
         for screen in &mut self.stack {
             match screen {
@@ -370,7 +397,12 @@ impl App {
                     if let Some(view) = watch.world.run(&run.run) {
                         if moves {
                             run.sync(view);
-                            run.trace();
+                        }
+                        let there =
+                            |id: &NodeId| run.tree.is_group(id) || view.nodes.contains_key(id);
+                        let lost = !run.shown.as_ref().is_some_and(there) || run.off_the_drawing();
+                        if rests || !run.touched || lost {
+                            run.follow(view);
                         }
                         effects.extend(run.wanted(view).map(Effect::ComputeLayout));
                     }

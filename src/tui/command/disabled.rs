@@ -7,6 +7,23 @@ use crate::tui::app::{App, draft};
 use super::{Command, Context};
 
 impl Command {
+    /// Goes from one row or box to another, maybe many in a row.
+    pub const fn moves(self) -> bool {
+        matches!(
+            self,
+            Self::Up
+                | Self::Down
+                | Self::Left
+                | Self::Right
+                | Self::PageUp
+                | Self::PageDown
+                | Self::First
+                | Self::Last
+                | Self::NextProblem
+                | Self::PrevProblem
+        )
+    }
+
     /// The action a command asks for.
     pub const fn action(self) -> Option<Action> {
         Some(match self {

@@ -48,7 +48,7 @@ pub fn draw(
         gone(screen, theme, buf, area);
         return;
     };
-    let node = screen.node(view);
+    let node = screen.shown_node(view);
     let why = why::of_run(watch, view, node, app.now, app.settings.zone);
     let pane = |buf: &mut Buffer, area: Rect| {
         log::draw_pane(

@@ -1,72 +1,45 @@
-//! Turns changed cells into few bytes: ratatui's `Backend` over a `FrameWriter`.
+//! ratatui's `Backend` over a `FrameWriter`.
 //!
-//! Differs from ratatui's own crossterm backend in what it sends: shortest cursor move, one SGR per change of style,
-//! erasing instead of long runs of blanks, nothing at all when nothing changed, and no question to the terminal ever.
-//! Sequences used: CUP, CUF, ED, EL, ECH, SGR, `?25h/l`, CR, LF (ECMA-48 and DEC, known to every terminal in use).
+//! Differs from ratatui's own crossterm backend in what it sends (see `encode`): few bytes, nothing at all when nothing
+//! changed, and no question to the terminal ever.
+//! Sequences used: CUP, CUF, ED, EL, ECH, SGR, DECSTBM with SU and SD, `?25h/l`, CR, LF, BS (ECMA-48 and DEC, known to every terminal in use).
 
 use std::io::{self, Write};
 
 use ratatui::backend::{Backend, ClearType, WindowSize};
-use ratatui::buffer::Cell;
-use ratatui::layout::{Position, Size};
-use ratatui::style::{Color, Modifier};
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::layout::{Position, Rect, Size};
 use unicode_width::UnicodeWidthStr;
 
-use super::caps::{Caps, ColorDepth};
-use super::color::{ansi_index, fit};
+use super::caps::Caps;
+use super::encode::{Changed, Encoder, Pen};
+use super::shift::Shift;
 use super::writer::FrameWriter;
 
 /// Where the size of the screen comes from.
 pub type SizeSource = Box<dyn Fn() -> Size + Send>;
 
-/// Attributes that show on a blank.
-const SHOWS_ON_BLANK: Modifier = Modifier::REVERSED
-    .union(Modifier::UNDERLINED)
-    .union(Modifier::CROSSED_OUT);
-
-/// A run of blanks at least this long is erased (`CSI n X` and a move) rather than written.
-const ERASE_FROM: u16 = 11;
-/// The same up to the right edge (`CSI K`, no move).
-const ERASE_LINE_FROM: u16 = 4;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Pen {
-    fg: Color,
-    bg: Color,
-    modifier: Modifier,
-}
-
-impl Pen {
-    const PLAIN: Self = Self {
-        fg: Color::Reset,
-        bg: Color::Reset,
-        modifier: Modifier::empty(),
-    };
-}
+/// With fewer changed cells than this nothing is gained by scrolling.
+const SCROLL_FROM: usize = 150;
 
 pub struct TermBackend<W: Write> {
     writer: FrameWriter<W>,
-    depth: ColorDepth,
+    encoder: Encoder,
     size: SizeSource,
-    pen: Pen,
-    /// Where the terminal's cursor is, when that is certain.
-    cursor: Option<Position>,
+    /// What the terminal shows, when that is certain.
+    shown: Option<Buffer>,
     /// Whether the cursor shows, when that is certain.
     visible: Option<bool>,
-    /// Nothing has been drawn since the screen was cleared: what is skipped is blank.
-    blank: bool,
 }
 
 impl<W: Write> TermBackend<W> {
     pub fn new(writer: FrameWriter<W>, caps: &Caps, size: SizeSource) -> Self {
         Self {
             writer,
-            depth: caps.color,
+            encoder: Encoder::new(caps.color),
+            shown: Some(blank(size())),
             size,
-            pen: Pen::PLAIN,
-            cursor: None,
             visible: None,
-            blank: true,
         }
     }
 
@@ -80,111 +53,45 @@ impl<W: Write> TermBackend<W> {
 
     /// Forgets what the terminal was last told: somebody else has written to it.
     pub fn forget(&mut self) {
-        self.cursor = None;
+        self.encoder.forget();
+        self.shown = None;
         self.visible = None;
-        self.pen = Pen::PLAIN;
     }
 
-    fn pen_of(&self, cell: &Cell) -> Pen {
-        Pen {
-            fg: fit(cell.fg, self.depth),
-            bg: fit(cell.bg, self.depth),
-            modifier: cell.modifier,
+    /// The frame with rows scrolled by the terminal, where that takes fewer bytes than sending them.
+    fn scrolled(&self, cells: &[Changed], width: u16) -> Option<(Encoder, Vec<u8>)> {
+        let before = self.shown.as_ref()?;
+        if cells.len() < SCROLL_FROM {
+            return None;
         }
+        let mut wanted = before.clone();
+        put(&mut wanted, cells);
+        let shift = Shift::find(before, &wanted)?;
+        let mut shown = before.clone();
+        shift.apply(&mut shown);
+        let (mut encoder, mut bytes) = (self.encoder, Vec::new());
+        shift.write(&mut bytes);
+        encoder.frame(&mut bytes, &shown.diff(&wanted), width);
+        let (mut plain, mut all) = (self.encoder, Vec::new());
+        plain.frame(&mut all, cells, width);
+        (bytes.len() < all.len()).then_some((encoder, bytes))
     }
+}
 
-    /// The pen for a blank: what can't be seen on a blank is left as it is, which saves a change of style.
-    fn pen_of_blank(&self, cell: &Cell) -> Pen {
-        let wanted = self.pen_of(cell);
-        if wanted.modifier.intersects(SHOWS_ON_BLANK) {
-            return wanted;
+fn blank(size: Size) -> Buffer {
+    Buffer::empty(Rect::new(0, 0, size.width, size.height))
+}
+
+fn put(shown: &mut Buffer, cells: &[Changed]) {
+    for (x, y, cell) in cells {
+        if let Some(place) = shown.cell_mut((*x, *y)) {
+            place.clone_from(cell);
         }
-        Pen {
-            fg: self.pen.fg,
-            bg: wanted.bg,
-            modifier: self.pen.modifier.difference(SHOWS_ON_BLANK),
-        }
-    }
-
-    fn set_pen(&mut self, to: Pen) {
-        if to == self.pen {
-            return;
-        }
-        let out = self.writer.buf();
-        if to == Pen::PLAIN {
-            out.extend_from_slice(b"\x1b[m");
-        } else {
-            let step = sgr_step(self.pen, to);
-            let afresh = sgr_afresh(to);
-            out.extend_from_slice(b"\x1b[");
-            out.extend_from_slice(if step.len() <= afresh.len() {
-                &step
-            } else {
-                &afresh
-            });
-            out.push(b'm');
-        }
-        self.pen = to;
-    }
-
-    fn move_to(&mut self, to: Position, trust: bool) {
-        if trust && self.cursor == Some(to) {
-            return;
-        }
-        let absolute = if to.x == 0 {
-            format!("\x1b[{}H", to.y + 1)
-        } else {
-            format!("\x1b[{};{}H", to.y + 1, to.x + 1)
-        };
-        let shorter = self
-            .cursor
-            .filter(|_| trust)
-            .and_then(|from| {
-                self.step_over_blanks(from, to)
-                    .or_else(|| relative_move(from, to))
-            })
-            .filter(|bytes| bytes.len() < absolute.len());
-        let bytes = shorter.unwrap_or(absolute);
-        self.writer.buf().extend_from_slice(bytes.as_bytes());
-        self.cursor = Some(to);
-    }
-
-    /// On a cleared screen a blank or two cost less than a move.
-    fn step_over_blanks(&self, from: Position, to: Position) -> Option<String> {
-        let unseen = self.pen.bg == Color::Reset && !self.pen.modifier.intersects(SHOWS_ON_BLANK);
-        let gap = to.x.checked_sub(from.x).filter(|n| (1..=2).contains(n))?;
-        (self.blank && unseen && from.y == to.y).then(|| " ".repeat(usize::from(gap)))
-    }
-
-    fn print(&mut self, at: Position, symbol: &str, width: u16) {
-        // Text from outside is cleaned at the door; this is the last lock.
-        let clean = if symbol.chars().any(char::is_control) {
-            "?"
-        } else {
-            symbol
-        };
-        self.writer.buf().extend_from_slice(clean.as_bytes());
-        // Terminals disagree about wide and combined characters, and about the cursor behind the last column.
-        let sure = clean.chars().nth(1).is_none() && clean.width() == 1 && at.x + 1 < width;
-        self.cursor = sure.then_some(Position::new(at.x + 1, at.y));
-    }
-
-    /// Draws `count` blanks that look like `cell`, starting at `at`.
-    fn blanks(&mut self, at: Position, cell: &Cell, count: u16, width: u16) {
-        let pen = self.pen_of_blank(cell);
-        let to_edge = at.x.saturating_add(count) >= width;
-        let long = count >= ERASE_FROM || (to_edge && count >= ERASE_LINE_FROM);
-        let erase = long && pen.bg == Color::Reset && !pen.modifier.intersects(SHOWS_ON_BLANK);
-        self.set_pen(pen);
-        if !erase {
-            for n in 0..count {
-                self.print(Position::new(at.x + n, at.y), " ", width);
+        // what a wide character covers is blank, as in every buffer
+        for covered in 1..u16::try_from(cell.symbol().width()).unwrap_or(1) {
+            if let Some(place) = shown.cell_mut((x + covered, *y)) {
+                place.reset();
             }
-        } else if to_edge {
-            self.writer.buf().extend_from_slice(b"\x1b[K");
-        } else {
-            let bytes = format!("\x1b[{count}X");
-            self.writer.buf().extend_from_slice(bytes.as_bytes());
         }
     }
 }
@@ -196,33 +103,18 @@ impl<W: Write> Backend for TermBackend<W> {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
+        let cells: Vec<Changed> = content.collect();
         let width = (self.size)().width;
-        // The first move of a frame is absolute: a multiplexer may have moved the cursor.
-        let mut trust = false;
-        let mut cells = content.peekable();
-        while let Some((x, y, cell)) = cells.next() {
-            let at = Position::new(x, y);
-            self.move_to(at, trust);
-            trust = true;
-            if cell.symbol() == " " {
-                let mut count = 1;
-                while cells
-                    .next_if(|(nx, ny, next)| {
-                        *ny == y && *nx == x + count && same_blank(cell, next)
-                    })
-                    .is_some()
-                {
-                    count += 1;
-                }
-                self.blanks(at, cell, count, width);
-            } else {
-                self.set_pen(self.pen_of(cell));
-                self.print(at, cell.symbol(), width);
+        match self.scrolled(&cells, width) {
+            Some((encoder, bytes)) => {
+                self.encoder = encoder;
+                self.writer.buf().extend_from_slice(&bytes);
             }
+            None => self.encoder.frame(self.writer.buf(), &cells, width),
         }
-        self.blank = false;
-        // Whoever writes next finds a plain pen.
-        self.set_pen(Pen::PLAIN);
+        if let Some(shown) = &mut self.shown {
+            put(shown, &cells);
+        }
         Ok(())
     }
 
@@ -243,13 +135,13 @@ impl<W: Write> Backend for TermBackend<W> {
     }
 
     fn get_cursor_position(&mut self) -> io::Result<Position> {
-        Ok(self.cursor.unwrap_or_default())
+        Ok(self.encoder.cursor.unwrap_or_default())
     }
 
     fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
         let to = position.into();
-        if self.cursor != Some(to) {
-            self.move_to(to, false);
+        if self.encoder.cursor != Some(to) {
+            self.encoder.move_to(self.writer.buf(), to, false);
         }
         Ok(())
     }
@@ -259,10 +151,11 @@ impl<W: Write> Backend for TermBackend<W> {
     }
 
     fn clear_region(&mut self, clear_type: ClearType) -> io::Result<()> {
-        self.set_pen(Pen::PLAIN);
+        self.encoder.set_pen(self.writer.buf(), Pen::PLAIN);
         let bytes: &[u8] = match clear_type {
             ClearType::All => {
-                self.blank = true;
+                self.encoder.blank = true;
+                self.shown = Some(blank((self.size)()));
                 b"\x1b[2J"
             }
             ClearType::AfterCursor => b"\x1b[J",
@@ -287,101 +180,6 @@ impl<W: Write> Backend for TermBackend<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-fn same_blank(a: &Cell, b: &Cell) -> bool {
-    let plain = !(a.modifier | b.modifier).intersects(SHOWS_ON_BLANK);
-    let same_ink = a.fg == b.fg && a.modifier == b.modifier;
-    b.symbol() == " " && a.bg == b.bg && (plain || same_ink)
-}
-
-/// A move that needs to know where the cursor is: forward in the row, or down and forward.
-fn relative_move(from: Position, to: Position) -> Option<String> {
-    let forward = |n: u16| match n {
-        0 => String::new(),
-        1 => "\x1b[C".to_owned(),
-        n => format!("\x1b[{n}C"),
-    };
-    if to.y == from.y && to.x > from.x {
-        return Some(forward(to.x - from.x));
-    }
-    let down = to.y.checked_sub(from.y).filter(|n| (1..=3).contains(n))?;
-    // Raw mode leaves LF alone: it goes down one row and stays in its column.
-    let feeds = "\n".repeat(usize::from(down));
-    if to.x >= from.x {
-        return Some(feeds + &forward(to.x - from.x));
-    }
-    Some(format!("\r{feeds}{}", forward(to.x)))
-}
-
-/// (attribute, on, off) as in ECMA-48 8.3.117. Bold and dim share one "off".
-const ATTRIBUTES: [(Modifier, &str, &str); 8] = [
-    (Modifier::BOLD, "1", "22"),
-    (Modifier::DIM, "2", "22"),
-    (Modifier::ITALIC, "3", "23"),
-    (Modifier::UNDERLINED, "4", "24"),
-    (Modifier::SLOW_BLINK, "5", "25"),
-    (Modifier::REVERSED, "7", "27"),
-    (Modifier::HIDDEN, "8", "28"),
-    (Modifier::CROSSED_OUT, "9", "29"),
-];
-
-/// SGR parameters that turn one pen into the other.
-fn sgr_step(from: Pen, to: Pen) -> Vec<u8> {
-    let mut params: Vec<String> = Vec::new();
-    let mut have = from.modifier;
-    for (flag, _, off) in ATTRIBUTES {
-        if have.contains(flag) && !to.modifier.contains(flag) {
-            params.push(off.to_owned());
-            let gone = if off == "22" {
-                Modifier::BOLD | Modifier::DIM
-            } else {
-                flag
-            };
-            have.remove(gone);
-        }
-    }
-    for (flag, on, _) in ATTRIBUTES {
-        if to.modifier.contains(flag) && !have.contains(flag) {
-            params.push(on.to_owned());
-        }
-    }
-    if from.fg != to.fg {
-        params.push(color_param(to.fg, false));
-    }
-    if from.bg != to.bg {
-        params.push(color_param(to.bg, true));
-    }
-    params.join(";").into_bytes()
-}
-
-/// SGR parameters that start from a reset (an empty first parameter is 0).
-fn sgr_afresh(to: Pen) -> Vec<u8> {
-    let mut bytes = b";".to_vec();
-    bytes.extend_from_slice(&sgr_step(Pen::PLAIN, to));
-    bytes
-}
-
-/// The SGR sequence for a look, from whatever was before; for text outside of frames.
-pub fn sgr(fg: Color, bg: Color, modifier: Modifier) -> String {
-    let pen = Pen { fg, bg, modifier };
-    if pen == Pen::PLAIN {
-        return "\x1b[m".to_owned();
-    }
-    let step = String::from_utf8_lossy(&sgr_step(Pen::PLAIN, pen)).into_owned();
-    format!("\x1b[;{step}m")
-}
-
-/// 30-37, 90-97, 38;5;n, 38;2;r;g;b, 39; ten more for the background.
-fn color_param(color: Color, background: bool) -> String {
-    let base: u16 = if background { 40 } else { 30 };
-    match (ansi_index(color), color) {
-        (Some(n), _) if n < 8 => (base + u16::from(n)).to_string(),
-        (Some(n), _) => (base + 60 + u16::from(n) - 8).to_string(),
-        (None, Color::Indexed(n)) => format!("{};5;{n}", base + 8),
-        (None, Color::Rgb(r, g, b)) => format!("{};2;{r};{g};{b}", base + 8),
-        (None, _) => (base + 9).to_string(),
     }
 }
 

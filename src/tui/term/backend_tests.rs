@@ -8,6 +8,9 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
+use super::super::caps::ColorDepth;
+use super::super::color::ansi_index;
+use super::super::encode::SHOWS_ON_BLANK;
 use super::super::screen::Screen;
 use super::*;
 
@@ -291,7 +294,12 @@ fn assert_same(buffer: &Buffer, emulator: &vt100::Screen) -> Result<(), TestCase
             prop_assert_eq!(ours.symbol(), text, "{}", place);
             let shows = ours.modifier.intersects(SHOWS_ON_BLANK);
             prop_assert_eq!(vt_color(ours.bg), theirs.bgcolor(), "background {}", place);
-            prop_assert_eq!(ours.modifier.contains(Modifier::REVERSED), theirs.inverse());
+            prop_assert_eq!(
+                ours.modifier.contains(Modifier::REVERSED),
+                theirs.inverse(),
+                "{}",
+                place
+            );
             prop_assert_eq!(
                 ours.modifier.contains(Modifier::UNDERLINED),
                 theirs.underline()
@@ -332,4 +340,51 @@ proptest! {
             assert_same(&buffer, emulator.screen())?;
         }
     }
+}
+
+/// A list with something beside it, from its row `top` on: what scrolls on real screens.
+fn list(frame: &mut Frame, top: usize, selected: usize, seed: usize) {
+    let name = |n: usize| match (n * 7 + seed) % 3 {
+        0 => format!("{n:>3} ✓ some_pipeline_界_daily"),
+        _ => format!("{n:>3} ✗ another_of_them_hourly"),
+    };
+    for row in 0..14u16 {
+        let n = top + usize::from(row);
+        let style = match n == selected {
+            true => Style::new().add_modifier(Modifier::REVERSED),
+            false => Style::new().fg(Color::Indexed((n % 7) as u8)),
+        };
+        put(frame, 1, row + 2, &format!("{:<44}", name(n)), style);
+        put(frame, 48, row + 2, "│ beside", Style::new());
+    }
+    put(frame, 0, 0, "title", Style::new());
+    put(frame, 0, 18, &format!("row {selected}"), Style::new());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn an_emulator_shows_what_was_scrolled(tops in prop::collection::vec((0usize..20, 0usize..30, 0usize..2), 2..8)) {
+        let mut s = screen(60, 20, caps(ColorDepth::Ansi16, true));
+        let mut emulator = vt100::Parser::new(NonZeroU16::new(20).unwrap(), NonZeroU16::new(60).unwrap(), 0);
+        for (top, selected, seed) in tops {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, 60, 20));
+            let bytes = frame_bytes(&mut s, |f| {
+                list(f, top, selected, seed);
+                buffer = f.buffer_mut().clone();
+            });
+            emulator.process(&bytes);
+            assert_same(&buffer, emulator.screen())?;
+        }
+    }
+}
+
+#[test]
+fn a_list_that_moves_by_a_few_rows_is_scrolled_by_the_terminal() {
+    let mut s = screen(60, 20, caps(ColorDepth::Ansi16, false));
+    let all = frame_bytes(&mut s, |f| list(f, 0, 3, 0)).len();
+    let bytes = frame_bytes(&mut s, |f| list(f, 2, 3, 0));
+    let text = shown(&bytes);
+    assert!(text.contains("^[3;16r^[2S^[r"), "{text}");
+    assert!(bytes.len() * 3 < all, "{} of {all}", bytes.len());
 }

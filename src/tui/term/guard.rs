@@ -28,7 +28,7 @@ const FOCUS_ON: &[u8] = b"\x1b[?1004h";
 const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
 /// End of a frame, mouse, paste and focus off, plain pen, cursor, main screen. Harmless where a mode was never on.
 const LEAVE: &[u8] =
-    b"\x1b[?2026l\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[?1004l\x1b[m\x1b[?25h\x1b[?1049l";
+    b"\x1b[?2026l\x1b[r\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[?1004l\x1b[m\x1b[?25h\x1b[?1049l";
 
 /// True while the terminal is ours. There is one terminal per process, and the panic hook must find it.
 static ENTERED: AtomicBool = AtomicBool::new(false);

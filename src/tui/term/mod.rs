@@ -7,6 +7,7 @@ pub mod backend;
 pub mod caps;
 pub mod clipboard;
 pub mod color;
+pub mod encode;
 pub mod guard;
 pub mod hangup;
 pub mod input;
@@ -15,6 +16,7 @@ pub mod pace;
 pub mod runtime;
 pub mod screen;
 pub mod session;
+mod shift;
 pub mod signals;
 pub mod writer;
 
