@@ -51,6 +51,7 @@ pub struct Find {
     todo: VecDeque<Range<u64>>,
     /// Lines before this one have been looked at or are to be.
     end: u64,
+    epoch: u64,
     matches: Matches,
     buffer: Vec<u8>,
 }
@@ -70,6 +71,7 @@ impl Find {
             direction,
             todo: todo.into_iter().filter(|r| !r.is_empty()).collect(),
             end: lines.end,
+            epoch: log.epoch(),
             matches: Matches::from(lines.start),
             buffer: Vec::new(),
         }
@@ -89,7 +91,7 @@ impl Find {
     pub fn step(&mut self, log: &Log, budget: u64) -> Progress {
         let lines = log.numbers();
         self.matches.forget_before(lines.start);
-        if lines.end < self.end {
+        if lines.end < self.end || log.epoch() != self.epoch {
             // it began again
             *self = Self::new(log, Arc::clone(&self.filter), lines.start, self.direction);
         }

@@ -60,6 +60,7 @@ impl Log {
     pub(super) fn reset(&mut self) {
         *self = Self {
             revision: self.revision,
+            epoch: self.epoch + 1,
             near: self.near,
             tags: Arc::clone(&self.tags),
             ..Self::default()
@@ -93,8 +94,8 @@ impl Log {
             self.set_cause(mark.cause);
         }
         let time = self.time;
-        self.time = verdict.at.or(time);
-        let (level, at) = (verdict.level, self.time);
+        self.time = time.max(verdict.at);
+        let (level, at) = (verdict.level, verdict.at.or(time));
         let starts = u64::from(verdict.kind != LineKind::Continuation);
         if let Some(last) = self.segments.back_mut() {
             last.add(before, time, line.len, |block, bit| {

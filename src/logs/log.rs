@@ -49,7 +49,7 @@ pub struct Log {
     pub(super) carry: Carry,
     pub(super) source: Option<FileSource>,
     pub(super) recogniser: Recogniser,
-    /// The latest time read.
+    /// The latest time read, whatever came after it: with it logs can be put in order.
     pub(super) time: Option<Micros>,
     /// About when it was written, for times without a year.
     pub(super) near: Option<Micros>,
@@ -63,6 +63,7 @@ pub struct Log {
     pub(super) cost_of_segments: usize,
     pub(super) cost_of_last: usize,
     pub(super) revision: u64,
+    pub(super) epoch: u64,
     pub(super) scratch: String,
 }
 
@@ -132,6 +133,11 @@ impl Log {
     /// Changes with every change of the log, and is never the same for two contents of one store.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// Changes when the log begins again: the numbers of its lines mean other lines then.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     pub fn dropped(&self) -> Dropped {

@@ -125,6 +125,28 @@ impl Segment {
         at.ok().map(|at| self.odd[at].1)
     }
 
+    /// The first line from a number on that is a notice.
+    pub(super) fn notice_from(&self, number: u64) -> Option<u64> {
+        let from = number.saturating_sub(self.first);
+        let at = self
+            .odd
+            .partition_point(|(line, _)| u64::from(*line) < from);
+        let mut rest = self.odd[at..].iter();
+        let found = rest.find(|(_, odd)| *odd == Odd::Notice);
+        found.map(|(line, _)| self.first + u64::from(*line))
+    }
+
+    /// The last line before a number that is a notice.
+    pub(super) fn notice_before(&self, number: u64) -> Option<u64> {
+        let before = number.saturating_sub(self.first);
+        let at = self
+            .odd
+            .partition_point(|(line, _)| u64::from(*line) < before);
+        let mut rest = self.odd[..at].iter().rev();
+        let found = rest.find(|(_, odd)| *odd == Odd::Notice);
+        found.map(|(line, _)| self.first + u64::from(*line))
+    }
+
     pub(super) fn see(&mut self, at: Micros) {
         let (low, high) = self.times.unwrap_or((at, at));
         self.times = Some((low.min(at), high.max(at)));

@@ -113,8 +113,9 @@ impl<K: Clone + Eq + Hash + Ord> LogStore<K> {
     pub fn open_file(&mut self, key: &K, path: impl AsRef<Path>) -> io::Result<()> {
         let file = Log::open_file(path.as_ref())?;
         self.change(key, |log| {
-            let tags = log.tags().clone();
+            let (tags, epoch) = (log.tags().clone(), log.epoch());
             *log = file;
+            log.epoch = epoch + 1;
             log.set_tags(tags);
         });
         Ok(())

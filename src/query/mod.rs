@@ -35,6 +35,26 @@ impl Query {
         parse::parse(text, facets).map(|expr| Self { expr })
     }
 
+    /// Holds where all of them hold; none of them: everywhere.
+    pub fn all(queries: impl IntoIterator<Item = Self>) -> Self {
+        let mut list: Vec<Expr> = queries.into_iter().map(|query| query.expr).collect();
+        list.retain(|expr| *expr != Expr::All);
+        let expr = match list.len() {
+            0 => Expr::All,
+            1 => list.remove(0),
+            _ => Expr::And(list),
+        };
+        Self { expr }
+    }
+
+    /// Holds where this one does not.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        Self {
+            expr: Expr::Not(Box::new(self.expr)),
+        }
+    }
+
     pub fn expr(&self) -> &Expr {
         &self.expr
     }
