@@ -24,6 +24,14 @@ pub struct Filter {
     sole: bool,
 }
 
+/// The needle follows from the query.
+impl PartialEq for Filter {
+    fn eq(&self, other: &Self) -> bool {
+        let key = |f: &Self| (f.least, f.since, f.until);
+        self.query == other.query && key(self) == key(other)
+    }
+}
+
 impl Filter {
     pub fn new(query: Query) -> Self {
         let needle = query.needles().and_then(|words| {

@@ -225,6 +225,17 @@ impl<'a> Lens<'a> {
         })
     }
 
+    /// The one of several rows that stands before the others.
+    pub fn earliest(&self, points: impl Iterator<Item = Point>) -> Option<Point> {
+        points.min_by_key(|p| (self.moment(p.source, p.row), *p))
+    }
+
+    /// Whether a row stands above another one.
+    pub fn is_before(&self, a: Point, b: Point) -> bool {
+        let key = |p: Point| (self.moment(p.source, p.row), p);
+        key(a) < key(b)
+    }
+
     /// How far down a point is: rows of all logs above it, or shown records where some are hidden; and how many
     /// there are.
     pub fn place(&self, point: Point) -> (usize, usize) {
@@ -242,7 +253,7 @@ impl<'a> Lens<'a> {
     }
 
     /// For each source the first row that stands behind a point's record; for its own the point itself.
-    fn cut(&self, point: Point) -> Vec<usize> {
+    pub fn cut(&self, point: Point) -> Vec<usize> {
         if self.sources.len() == 1 {
             return vec![point.row];
         }

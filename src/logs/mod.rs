@@ -6,6 +6,7 @@ mod block;
 mod carry;
 mod decode;
 mod errors;
+mod export;
 mod fields;
 mod file;
 mod filter;
@@ -29,6 +30,7 @@ mod spill;
 mod store;
 mod time;
 
+pub use export::Export;
 pub use fields::Field;
 pub use file::Advance;
 pub use filter::Filter;

@@ -115,6 +115,11 @@ impl Log {
         if parts == 0 || lines == 0 {
             return counts;
         }
+        let part =
+            |line: u64| (u128::from(line - first) * parts as u128 / u128::from(lines)) as usize;
+        if let Some(open) = self.errors.open().filter(|mark| mark.cause >= first) {
+            counts[part(open.cause)] += 1;
+        }
         for segment in &self.segments {
             for (index, block) in segment.blocks.iter().enumerate() {
                 let mut causes = block.causes;

@@ -12,7 +12,7 @@ use crate::model::PipelineKey;
 use crate::world::FleetRow;
 
 use super::lists::ListState;
-use super::logview::LogView;
+use super::log::LogView;
 use super::run::Pane;
 
 #[derive(Debug, Default)]

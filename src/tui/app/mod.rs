@@ -9,7 +9,7 @@ mod fleet;
 mod focus;
 mod keys;
 mod lists;
-mod logview;
+mod log;
 mod moves;
 mod notices;
 mod places;
@@ -24,7 +24,9 @@ pub use drawing::{KeptOverview, Looking};
 pub use fleet::FleetState;
 pub use keys::{edit, type_in};
 pub use lists::{ListState, Pick, Scroll};
-pub use logview::{LogView, Place};
+pub use log::{
+    Anchor, LogView, MOST_LOGS, Merge, Place, Prompt, Purpose, Sieve, Stage, first_error, merged,
+};
 pub use notices::{Level, Line, Notices};
 pub use run::{LaidOut, Pane, RunScreen};
 pub use tree::{Tree, TreeRow};
@@ -39,6 +41,7 @@ use chrono::{DateTime, Utc};
 
 use crate::engine::{self, Watch};
 use crate::graph;
+use crate::logs::Filter;
 use crate::model::{
     ActionId, AlertId, Focus, Health, LogKey, NodeKey, PipelineKey, RunKey, SafeText,
 };
@@ -86,6 +89,8 @@ pub enum Msg {
     /// It is this late now. Comes before whatever else happened at that time.
     Tick(DateTime<Utc>),
     LayoutReady(LayoutDone),
+    /// There is time to search logs further.
+    Slice,
     /// Something to tell, from outside the world: a copy that went through, a file that was saved.
     Say(Level, SafeText),
 }
@@ -95,12 +100,36 @@ pub enum Msg {
 pub enum Effect {
     Engine(engine::Command),
     Copy(SafeText),
+    CopyLines(Vec<SafeText>),
     ComputeLayout(LayoutWanted),
     Bell,
     Redraw,
     Suspend,
-    SaveLog { key: LogKey, path: PathBuf },
+    SaveLog {
+        what: Wanted,
+        path: PathBuf,
+    },
+    /// Shows logs in another program, which gets the terminal for that time.
+    OpenLog {
+        what: Wanted,
+        with: Viewer,
+    },
     Quit(i32),
+}
+
+/// Logs that are written to a file: by time when there are several.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wanted {
+    pub keys: Vec<LogKey>,
+    /// Only what passes it.
+    pub filter: Option<Filter>,
+}
+
+/// A program of the person's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Viewer {
+    Pager,
+    Editor,
 }
 
 /// A drawing that is wanted of a run's graph.
@@ -150,6 +179,9 @@ pub struct LogScreen {
     pub key: LogKey,
     /// No attempt was picked: goes to the newest one by itself.
     pub newest: bool,
+    /// What stands beside it, by time; and how many logs there would be without a bound.
+    pub merge: Option<Merge>,
+    pub all: usize,
     pub view: LogView,
 }
 
@@ -240,6 +272,10 @@ impl App {
                 self.rates.sample(watch, now);
             }
             Msg::LayoutReady(done) => self.layout_ready(done),
+            Msg::Slice => {
+                self.search_logs(watch);
+                return effects;
+            }
             Msg::Say(level, text) => self.notices.say(self.now, level, text),
         }
         self.settle(watch, &mut effects);
@@ -256,6 +292,7 @@ impl App {
                 .sync(watch.alerts.firing().iter().map(|a| a.id.clone()).collect());
         }
         self.sync_screens(watch, effects);
+        self.search_logs(watch);
         self.sync_dialog(watch);
         let focus = self.focus(watch);
         if focus != self.focus {

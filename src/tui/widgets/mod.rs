@@ -13,7 +13,6 @@ pub mod header;
 pub mod hints;
 pub mod input;
 pub mod log;
-mod log_text;
 pub mod panel;
 pub mod pen;
 pub mod popup;
