@@ -25,6 +25,11 @@ pub trait Document {
     /// What words are looked for in. `None`: not known.
     fn text(&self) -> Option<Cow<'_, str>>;
 
+    /// Whether its text holds a pattern. For who looks for words by other rules than that they are there.
+    fn says(&self, pattern: &Pattern) -> Option<bool> {
+        self.text().map(|text| pattern.is_match(&text))
+    }
+
     /// The values of a facet, none or several. `None`: not known.
     fn facet(&self, name: &str) -> Option<Vec<Value<'_>>>;
 
@@ -43,7 +48,7 @@ pub(super) fn judge(expr: &Expr, document: &dyn Document) -> Option<bool> {
         Expr::And(list) => until(list, document, false),
         Expr::Or(list) => until(list, document, true),
         Expr::Not(inner) => judge(inner, document).map(|holds| !holds),
-        Expr::Text(pattern) => document.text().map(|text| pattern.is_match(&text)),
+        Expr::Text(pattern) => document.says(pattern),
         Expr::Is(key, test) => {
             let values = match key.field {
                 true => document.field(&key.name)?,

@@ -79,7 +79,7 @@ impl Pattern {
     }
 
     /// The text itself, where there is no wildcard.
-    pub(super) fn literal(&self) -> Option<&str> {
+    pub fn literal(&self) -> Option<&str> {
         match &self.source {
             Source::Glob(pieces) => match pieces.as_slice() {
                 [] => Some(""),

@@ -5,6 +5,7 @@ use crate::model::{Action, SafeText, Target};
 use crate::tui::command::{Command, Context, Key};
 use crate::tui::dialogs::Dialog;
 
+use super::completer::Completer;
 use super::{App, Effect, Level, ListState, Pane, Screen, Scroll, View, draft};
 
 impl App {
@@ -54,7 +55,7 @@ impl App {
             Command::Expand => self.fold(watch, None),
             Command::ExpandAll => self.fold(watch, Some(true)),
             Command::CollapseAll => self.fold(watch, Some(false)),
-            Command::Filter => self.start_filter(),
+            Command::Filter => self.start_filter(watch),
             Command::Search => self.start_search(),
             Command::Palette => self.dialog = Some(Dialog::palette(self, watch)),
             Command::Help => {
@@ -259,7 +260,7 @@ impl App {
                     .map(|b| b.info.name.as_str().to_owned());
                 if let Some(name) = name {
                     self.show(None);
-                    self.fleet.filter = tui_input::Input::new(name);
+                    self.fleet.filter = tui_input::Input::new(backend_query(&name));
                     self.fleet.touched = false;
                     self.fleet.sync(watch);
                 }
@@ -331,9 +332,11 @@ impl App {
         }
     }
 
-    fn start_filter(&mut self) {
+    fn start_filter(&mut self, watch: &Watch) {
         self.fleet.pane = Pane::Main;
         self.fleet.typing = true;
+        self.fleet.completer = Completer::new(super::fleet_filter::facets(watch));
+        self.fleet.completer.offer(&self.fleet.filter);
     }
 
     fn start_search(&mut self) {
@@ -437,5 +440,19 @@ impl App {
             return;
         }
         self.dialog = Dialog::for_action(self, watch, drafts, refused, key, effects);
+    }
+}
+
+/// The fleet of one backend.
+fn backend_query(name: &str) -> String {
+    let plain = name
+        .chars()
+        .all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-'));
+    match plain {
+        true => format!("backend:{name}"),
+        false => format!(
+            "backend:\"{}\"",
+            name.replace('\\', "\\\\").replace('"', "\\\"")
+        ),
     }
 }

@@ -190,10 +190,17 @@ impl App {
                 };
                 self.carry_out(watch, command, None, &mut effects);
             }
+            KeyCode::Tab | KeyCode::BackTab if self.stack.is_empty() => {
+                let fleet = &mut self.fleet;
+                let forward = press.code == KeyCode::Tab;
+                fleet.completer.take(&mut fleet.filter, forward);
+                self.typed(watch);
+            }
             _ => {
                 if let Some(line) = self.typed_line() {
                     edit(line, press);
                 }
+                self.fleet.completer.offer(&self.fleet.filter);
                 self.typed(watch);
             }
         }
@@ -218,6 +225,11 @@ impl App {
 
     fn end_typing(&mut self, watch: &Watch, keep: bool) {
         if self.stack.is_empty() && self.fleet.typing {
+            if let Some(mistake) = self.fleet.mistake.as_ref().filter(|_| keep) {
+                let why = mistake.to_string();
+                self.say(Level::Bad, why);
+                return;
+            }
             self.fleet.typing = false;
             self.fleet.touched = true;
             if !keep {

@@ -4,8 +4,10 @@
 
 mod action;
 mod command;
+mod completer;
 mod drawing;
 mod fleet;
+mod fleet_filter;
 mod focus;
 mod keys;
 mod lists;
@@ -20,8 +22,10 @@ mod views;
 mod wake;
 
 pub use action::{Batch, Draft, Subject, draft, kind_word};
+pub use completer::Completer;
 pub use drawing::{KeptOverview, Looking};
 pub use fleet::FleetState;
+pub use fleet_filter::FLEET_FACETS;
 pub use keys::{edit, type_in};
 pub use lists::{ListState, Pick, Scroll};
 pub use log::{

@@ -83,14 +83,14 @@ pub fn top_line(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, area:
 /// A line that is typed into, what just happened, or which keys do what.
 pub fn bottom_line(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, area: Rect) {
     if app.stack.is_empty() && app.fleet.typing {
-        input::draw(
-            buf,
-            area,
-            theme,
-            " filter: ",
-            &app.fleet.filter,
-            "name, backend, tag, owner, state; enter keeps it, esc clears it",
-        );
+        super::prompt::Asking {
+            word: " filter: ",
+            hint: "a name, status:failed, backend:x, tag:x, owner:x; esc clears it",
+            line: &app.fleet.filter,
+            mistake: app.fleet.mistake.as_ref(),
+            completer: &app.fleet.completer,
+        }
+        .draw(theme, buf, area);
         return;
     }
     if let Some(Screen::Run(run)) = app.stack.last()

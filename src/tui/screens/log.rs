@@ -6,12 +6,12 @@ use ratatui::style::Style;
 
 use crate::engine::Watch;
 use crate::logs::{Lens, Log, Point};
-use crate::model::{LogKey, Node, NodeState, SafeText};
+use crate::model::{LogKey, Node, NodeState};
 use crate::tui::app::{App, LogScreen, LogView, Merge, Pane, Prompt, Purpose, Screen, first_error};
 use crate::tui::command::Command;
 use crate::tui::theme::{Theme, Token};
 use crate::tui::widgets::log::{Chip, LogPane, spread};
-use crate::tui::widgets::{Pen, format, input};
+use crate::tui::widgets::{Pen, format};
 use crate::world::RunView;
 
 use super::{frame, why};
@@ -199,7 +199,7 @@ fn title_of(app: &App, keys: &[LogKey]) -> String {
     }
 }
 
-/// The line that is typed: what may follow, or what is wrong, at its right.
+/// The line that is typed for a log.
 pub fn draw_prompt(prompt: &Prompt, theme: &Theme, buf: &mut Buffer, area: Rect) {
     let (word, hint) = match prompt.purpose {
         Purpose::Search => (
@@ -216,52 +216,14 @@ pub fn draw_prompt(prompt: &Prompt, theme: &Theme, buf: &mut Buffer, area: Rect)
         ),
         Purpose::Change(_) => (" filter: ", "empty removes it"),
     };
-    let typed = format::width(word) + format::width(prompt.line.value()) + 2;
-    let room = usize::from(area.width).saturating_sub(typed);
-    let (note, token) = match &prompt.error {
-        Some(error) => (SafeText::new(error.to_string()), Token::Danger),
-        None if prompt.line.value().is_empty() => (SafeText::default(), Token::Muted),
-        None => (offers(prompt, room), Token::Muted),
-    };
-    // what is wrong is told even when it covers the beginning of what was typed
-    let least = match &prompt.error {
-        Some(_) => usize::from(area.width) / 2,
-        None => 0,
-    };
-    let columns = format::width(&note).min(room.max(least));
-    let line = Rect {
-        width: area.width - (columns as u16).min(area.width),
-        ..area
-    };
-    input::draw(buf, line, theme, word, &prompt.line, hint);
-    let rest = Rect {
-        x: line.right(),
-        width: area.width - line.width,
-        ..area
-    };
-    let text = format::fit(&note, columns, theme.glyphs.ellipsis);
-    Pen::new(buf, rest, 0, theme).put(&text, theme[token]);
-}
-
-/// What may stand at the cursor, the one that tab has put there first.
-fn offers(prompt: &Prompt, room: usize) -> SafeText {
-    let mut text = String::new();
-    let first = prompt.taken.unwrap_or_default();
-    let count = prompt.offers.len();
-    for at in 0..count {
-        let offer = &prompt.offers[(first + at) % count].text;
-        if format::width(&text) + format::width(offer) + 6 > room {
-            break;
-        }
-        if at > 0 {
-            text.push_str("  ");
-        }
-        text.push_str(offer);
+    super::prompt::Asking {
+        word,
+        hint,
+        line: &prompt.line,
+        mistake: prompt.error.as_ref(),
+        completer: &prompt.completer,
     }
-    if !text.is_empty() {
-        text = format!("tab {text}");
-    }
-    SafeText::new(text)
+    .draw(theme, buf, area);
 }
 
 /// "orders_daily / load / attempt 2".

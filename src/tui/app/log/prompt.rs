@@ -7,7 +7,8 @@ use tui_input::Input as TextInput;
 
 use crate::engine::Watch;
 use crate::logs::{FACETS, Lens, Level, Record};
-use crate::query::{Completion, Document, Facet, Query, QueryError, Value, complete};
+use crate::query::{Document, Facet, Query, QueryError};
+use crate::tui::app::completer::{Completer, Gathered};
 use crate::tui::app::edit;
 use crate::tui::term::KeyPress;
 
@@ -15,8 +16,15 @@ use super::{LogView, Place, Sought, Stage};
 
 /// Records looked at for names and values that may be meant.
 const SAMPLE: usize = 100;
-/// Values of a facet that are kept.
-const VALUES: usize = 40;
+/// The likely ones first.
+const LEVELS: [Level; 6] = [
+    Level::Error,
+    Level::Warn,
+    Level::Info,
+    Level::Debug,
+    Level::Fatal,
+    Level::Trace,
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -33,10 +41,7 @@ pub struct Prompt {
     pub line: TextInput,
     /// What is wrong; what was found before it stays.
     pub error: Option<QueryError>,
-    /// What may stand at the cursor, and which of it does by the last tab.
-    pub offers: Vec<Completion>,
-    pub taken: Option<usize>,
-    facets: Vec<Facet>,
+    pub completer: Completer,
     before: Before,
 }
 
@@ -55,15 +60,13 @@ impl LogView {
             purpose,
             line: TextInput::new(text.to_owned()),
             error: None,
-            offers: Vec::new(),
-            taken: None,
-            facets,
+            completer: Completer::new(facets),
             before: Before {
                 place: self.place,
                 search: self.search.take(),
             },
         };
-        prompt.offer();
+        prompt.completer.offer(&prompt.line);
         self.prompt = Some(prompt);
     }
 
@@ -79,11 +82,11 @@ impl LogView {
                 return Typed::GivenUp;
             }
             KeyCode::Enter => return self.end_prompt(watch, prompt),
-            KeyCode::Tab => prompt.take(true),
-            KeyCode::BackTab => prompt.take(false),
+            KeyCode::Tab => prompt.completer.take(&mut prompt.line, true),
+            KeyCode::BackTab => prompt.completer.take(&mut prompt.line, false),
             _ => {
                 edit(&mut prompt.line, press);
-                prompt.offer();
+                prompt.completer.offer(&prompt.line);
             }
         }
         self.try_out(watch, &mut prompt);
@@ -93,7 +96,7 @@ impl LogView {
 
     pub(in crate::tui::app) fn prompt_pasted(&mut self, watch: &Watch) {
         if let Some(mut prompt) = self.prompt.take() {
-            prompt.offer();
+            prompt.completer.offer(&prompt.line);
             self.try_out(watch, &mut prompt);
             self.prompt = Some(prompt);
         }
@@ -177,101 +180,36 @@ impl Prompt {
     fn query(&self) -> Result<Query, QueryError> {
         Query::parse(self.line.value().trim_end(), &FACETS)
     }
-
-    /// Where the cursor is, in bytes.
-    fn cursor(&self) -> usize {
-        let text = self.line.value();
-        let mut at = text.char_indices().map(|(at, _)| at);
-        at.nth(self.line.cursor()).unwrap_or(text.len())
-    }
-
-    fn offer(&mut self) {
-        self.taken = None;
-        self.offers = complete(self.line.value(), self.cursor(), &self.facets);
-    }
-
-    /// Puts in the next of what may stand here.
-    fn take(&mut self, forward: bool) {
-        let count = self.offers.len();
-        if count == 0 {
-            return;
-        }
-        let next = match (self.taken, forward) {
-            (None, true) => 0,
-            (None, false) => count - 1,
-            (Some(at), true) => (at + 1) % count,
-            (Some(at), false) => (at + count - 1) % count,
-        };
-        let start = self.offers[next].range.start;
-        let end = match self.taken {
-            Some(at) => start + self.offers[at].text.len(),
-            None => self.offers[next].range.end,
-        };
-        let mut text = self.line.value().to_owned();
-        if end <= text.len() && text.is_char_boundary(start) && text.is_char_boundary(end) {
-            text.replace_range(start..end, &self.offers[next].text);
-            let cursor = text[..start + self.offers[next].text.len()].chars().count();
-            self.line = TextInput::new(text).with_cursor(cursor);
-            self.taken = Some(next);
-        }
-        // a name that is taken goes on with its values
-        if count == 1 && self.offers[0].text.ends_with(':') {
-            self.offer();
-        }
-    }
 }
 
 /// The names that may be asked for, with the values that are known of them: by heart, of the logs, of the records
 /// in view.
 fn facets(lens: &Lens, view: &LogView) -> Vec<Facet> {
     let records = sample(lens, view);
-    let mut all: Vec<Facet> = FACETS
-        .iter()
-        .map(|name| {
-            let mut values = Values::default();
-            if matches!(*name, "level" | "status") {
-                let levels = [Level::Error, Level::Warn, Level::Info, Level::Debug];
-                let others = [Level::Fatal, Level::Trace];
-                levels
-                    .iter()
-                    .chain(&others)
-                    .for_each(|l| values.add(l.word()));
-            }
-            let tags = lens.sources().iter().flat_map(|s| s.log.tags());
-            tags.filter(|(tag, _)| tag == name)
-                .for_each(|(_, value)| values.add(value));
-            for record in &records {
-                record
-                    .facet(name)
-                    .into_iter()
-                    .flatten()
-                    .for_each(|v| values.add_value(&v));
-            }
-            Facet {
-                name: (*name).to_owned(),
-                doc: String::new(),
-                values: values.list,
-            }
-        })
-        .collect();
+    let mut all: Vec<Facet> = Vec::new();
+    for name in FACETS {
+        let mut values = Gathered::new(name);
+        if matches!(name, "level" | "status") {
+            LEVELS.iter().for_each(|level| values.add(level.word()));
+        }
+        let tags = lens.sources().iter().flat_map(|s| s.log.tags());
+        let own = tags.filter(|(tag, _)| *tag == name);
+        own.for_each(|(_, value)| values.add(value));
+        for record in &records {
+            values.add_all(record.facet(name).into_iter().flatten());
+        }
+        all.push(values.done());
+    }
     let names: BTreeSet<&str> = records
         .iter()
         .flat_map(|record| record.fields().iter().map(|field| field.name.as_str()))
         .collect();
     for name in names.into_iter().take(SAMPLE) {
-        let mut values = Values::default();
+        let mut values = Gathered::new(format!("@{name}"));
         for record in &records {
-            record
-                .field(name)
-                .into_iter()
-                .flatten()
-                .for_each(|v| values.add_value(&v));
+            values.add_all(record.field(name).into_iter().flatten());
         }
-        all.push(Facet {
-            name: format!("@{name}"),
-            doc: String::new(),
-            values: values.list,
-        });
+        all.push(values.done());
     }
     all
 }
@@ -292,25 +230,4 @@ fn sample(lens: &Lens, view: &LogView) -> Vec<Record> {
             new.then(|| log.record_of(start)).flatten()
         })
         .collect()
-}
-
-#[derive(Default)]
-struct Values {
-    list: Vec<String>,
-}
-
-impl Values {
-    fn add(&mut self, value: &str) {
-        let short = value.len() <= 80 && !value.is_empty();
-        if short && self.list.len() < VALUES && !self.list.iter().any(|v| v == value) {
-            self.list.push(value.to_owned());
-        }
-    }
-
-    fn add_value(&mut self, value: &Value) {
-        match value {
-            Value::Text(text) => self.add(text),
-            Value::Number(number) => self.add(&number.to_string()),
-        }
-    }
 }
