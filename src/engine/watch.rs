@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 
 use crate::alerts::{Alerts, Scene};
-use crate::logs::LogStore;
+use crate::logs::{LogStore, Tags};
 use crate::model::{Event, Health, LogChunk, LogKey, LogUpdate, SafeText, Stamped};
 use crate::world::{Changes, FleetRow, World};
 
@@ -43,13 +43,17 @@ impl Watch {
             if chunk.key.backend() != &stamped.backend {
                 return Changes::default();
             }
-            self.log(chunk);
+            self.log(chunk, stamped.at);
         }
         self.world.apply(stamped)
     }
 
-    fn log(&mut self, chunk: &LogChunk) {
+    fn log(&mut self, chunk: &LogChunk, at: DateTime<Utc>) {
         let key = &chunk.key;
+        if self.logs.get(key).is_none() {
+            self.logs.set_tags(key, tags(key));
+            self.logs.set_written(key, at);
+        }
         match &chunk.update {
             LogUpdate::Append(bytes) => self.logs.append(key, bytes),
             LogUpdate::Replace(bytes) => {
@@ -81,6 +85,7 @@ impl Watch {
         self.fleet = fleet;
         self.logs
             .retain(|key| self.world.run(&key.node.run).is_some());
+        self.logs.expire(now.into());
         let (world, logs) = (&self.world, &self.logs);
         changed |= self.alerts.evaluate(&Scene {
             world,
@@ -124,6 +129,20 @@ impl Watch {
     pub fn error_line(&self, key: &LogKey) -> Option<SafeText> {
         Some(self.logs.get(key)?.error_summary()?.text)
     }
+}
+
+/// What a search may ask of every record of a log.
+fn tags(key: &LogKey) -> Tags {
+    let (run, node) = (&key.node.run, &key.node.node);
+    let pipeline = run.pipeline.pipeline.safe();
+    vec![
+        ("backend", run.backend().safe()),
+        ("pipeline", pipeline.clone()),
+        ("pipeline_id", pipeline),
+        ("run", run.run.safe()),
+        ("node", node.safe()),
+        ("attempt", SafeText::new(key.attempt.to_string())),
+    ]
 }
 
 fn first_error(world: &World, row: &FleetRow) -> Option<LogKey> {
