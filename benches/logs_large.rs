@@ -25,12 +25,14 @@ const SLICE: Duration = Duration::from_millis(8);
 
 fn main() {
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
-    let (mut size, mut file) = (1_000_000_000, None);
+    let (mut size, mut file, mut index_only) = (1_000_000_000, None, 0);
     while let Some(arg) = args.next() {
         let value = args.next();
         match (arg.as_str(), value) {
             ("--size", Some(value)) => size = parse_bytes(&value).unwrap(),
             ("--file", Some(value)) => file = Some(PathBuf::from(value)),
+            // for a profiler
+            ("--index", Some(value)) => index_only = value.parse().unwrap(),
             _ => return eprintln!("--size BYTES or --file PATH, not {arg}"),
         }
     }
@@ -38,6 +40,10 @@ fn main() {
     let path = file.unwrap_or_else(|| make(&dir.path().join("mixed.log"), size));
     // all programs read it from memory
     let bytes = std::io::copy(&mut File::open(&path).unwrap(), &mut std::io::sink()).unwrap();
+    if index_only > 0 {
+        let times = (0..index_only).map(|_| open(&path).2);
+        return println!("indexed: {:?}", times.collect::<Vec<_>>());
+    }
     println!(
         "| what, {:.0} MB | dagtop | bar | lnav | rg |\n| --- | ---: | ---: | ---: | ---: |",
         bytes as f64 / 1e6

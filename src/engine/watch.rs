@@ -43,15 +43,16 @@ impl Watch {
             if chunk.key.backend() != &stamped.backend {
                 return Changes::default();
             }
-            self.log(chunk);
+            self.log(chunk, stamped.at);
         }
         self.world.apply(stamped)
     }
 
-    fn log(&mut self, chunk: &LogChunk) {
+    fn log(&mut self, chunk: &LogChunk, at: DateTime<Utc>) {
         let key = &chunk.key;
         if self.logs.get(key).is_none() {
             self.logs.set_tags(key, tags(&self.world, key));
+            self.logs.set_written(key, at);
         }
         match &chunk.update {
             LogUpdate::Append(bytes) => self.logs.append(key, bytes),
@@ -82,6 +83,7 @@ impl Watch {
         let mut changed = self.fleet.refresh(&self.world, now, self.late_after);
         self.logs
             .retain(|key| self.world.run(&key.node.run).is_some());
+        self.logs.expire(now.into());
         let (world, logs) = (&self.world, &self.logs);
         changed |= self.alerts.evaluate(&Scene {
             world,

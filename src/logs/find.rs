@@ -12,7 +12,6 @@ use super::log::Log;
 use super::matches::Matches;
 use super::said::Said;
 use super::segment::{Odd, Segment};
-use super::time::Micros;
 use crate::model::{LineText, StyledText};
 
 /// Bytes looked at before the budget is asked again.
@@ -49,7 +48,8 @@ pub struct Find {
     direction: Direction,
     /// Lines still to be looked at, in the order to look at them.
     todo: VecDeque<Range<u64>>,
-    /// Lines before this one have been looked at or are to be.
+    /// Lines from the first to before the second have been looked at or are to be.
+    first: u64,
     end: u64,
     epoch: u64,
     matches: Matches,
@@ -70,8 +70,9 @@ impl Find {
             filter,
             direction,
             todo: todo.into_iter().filter(|r| !r.is_empty()).collect(),
+            first: lines.start,
             end: lines.end,
-            epoch: log.epoch(),
+            epoch: log.epoch,
             matches: Matches::from(lines.start),
             buffer: Vec::new(),
         }
@@ -79,6 +80,11 @@ impl Find {
 
     pub fn filter(&self) -> &Filter {
         &self.filter
+    }
+
+    /// Looking forward from the beginning: what is found before this line stays, but for the record that was last.
+    pub fn looked(&self) -> u64 {
+        self.todo.front().map_or(self.end, |range| range.start)
     }
 
     /// Numbers of the first lines of the records found so far.
@@ -90,9 +96,13 @@ impl Find {
     /// milliseconds (every record must be read).
     pub fn step(&mut self, log: &Log, budget: u64) -> Progress {
         let lines = log.numbers();
-        self.matches.forget_before(lines.start);
-        if lines.end < self.end || log.epoch() != self.epoch {
-            // it began again
+        if lines.start > self.first {
+            // what is left of a record that was cut is a record of its own
+            self.first = lines.start;
+            self.matches.forget_before(lines.start);
+            self.todo.push_back(log.record_numbers(lines.start));
+        }
+        if log.epoch != self.epoch {
             *self = Self::new(log, Arc::clone(&self.filter), lines.start, self.direction);
         }
         if lines.end > self.end {
@@ -258,9 +268,7 @@ impl Find {
     }
 
     fn in_time(&self, log: &Log, number: u64) -> bool {
-        let at = log.record_of(number).and_then(|record| record.at);
-        self.filter
-            .holds_at(at.map(|at| at.timestamp_micros()) as Option<Micros>)
+        self.filter.holds_at(log.micros_of(number))
     }
 }
 

@@ -152,6 +152,10 @@ impl Log {
         let causes: u32 = gone.blocks.iter().map(|b| b.causes.count_ones()).sum();
         self.error_count -= causes as usize;
         self.gap.add(u64::from(gone.lines), gone.len, reason);
+        // what is left of a record is one of its own
+        if let Some(block) = self.segments.front_mut().and_then(|s| s.blocks.first_mut()) {
+            block.starts |= 1;
+        }
         self.recount();
         true
     }

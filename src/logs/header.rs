@@ -1,5 +1,9 @@
 //! Owns recognising how a record begins: time, level, and where the message starts.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::line::Level;
 use super::mark::is_exception;
 use super::time::Micros;
@@ -163,7 +167,13 @@ fn level_token(rest: &str) -> Option<(Level, usize)> {
                 .get(at..)?
                 .trim_start_matches([' ', '\t', '|', ':'])
                 .len();
-        let token = rest.get(at..)?.split([' ', '\t', '|', '\u{a0}']).next()?;
+        let token = rest.get(at..)?;
+        let end = memchr::memchr2(b' ', b'|', token.as_bytes());
+        let token = token.get(..end.unwrap_or(token.len()))?;
+        let token = match token.is_ascii() {
+            true => token,
+            false => token.split('\u{a0}').next()?,
+        };
         if token.is_empty() || at > LEVEL_BYTES {
             return None;
         }
@@ -262,6 +272,8 @@ pub(super) fn level_prefix(text: &str) -> Option<(Level, usize)> {
 /// `level=error … msg="…"`.
 fn logfmt(text: &str) -> Option<(Level, usize)> {
     let head = text.get(..LEVEL_BYTES.min(text.len())).unwrap_or(text);
+    // asked of every line: most have no such sign
+    memchr::memchr(b'=', head.as_bytes())?;
     let at = ["level=", "lvl=", "severity="].iter().find_map(|key| {
         let at = head.find(key)?;
         (at == 0 || head.as_bytes().get(at - 1) == Some(&b' ')).then_some(at + key.len())
@@ -283,9 +295,11 @@ fn logfmt_time(text: &str) -> Option<Micros> {
 /// `psql:load.sql:3: ERROR:  …`.
 fn after_place(text: &str) -> Option<(Level, usize)> {
     let head = text.get(..LEVEL_BYTES.min(text.len())).unwrap_or(text);
-    let at = [": ERROR: ", ": FATAL: "]
+    static PLACES: LazyLock<[Finder<'static>; 2]> =
+        LazyLock::new(|| [": ERROR: ", ": FATAL: "].map(Finder::new));
+    let at = PLACES
         .iter()
-        .find_map(|key| head.find(key))?
+        .find_map(|place| place.find(head.as_bytes()))?
         + 2;
     let (level, offset) = level_prefix(text.get(at..)?)?;
     Some((level, at + offset))

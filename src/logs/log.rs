@@ -63,6 +63,7 @@ pub struct Log {
     pub(super) cost_of_segments: usize,
     pub(super) cost_of_last: usize,
     pub(super) revision: u64,
+    /// Changes when the log begins again and numbers mean other lines.
     pub(super) epoch: u64,
     pub(super) scratch: String,
 }

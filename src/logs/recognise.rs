@@ -1,13 +1,18 @@
 //! Owns grouping lines into records: headers, tracebacks of Python and the JVM, continuation lines, sections.
 //! Reads one line at a time and remembers only what the next one needs.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::header::{Header, header, level_prefix};
 use super::line::{Level, LineKind};
 use super::mark::{MarkChange, Rank, exception_name, is_complaint, is_exception, is_warning};
 
 use super::time::Micros;
 
-const TRACEBACK: &str = "Traceback (most recent call last)";
+static TRACEBACK: LazyLock<Finder<'static>> =
+    LazyLock::new(|| Finder::new("Traceback (most recent call last)"));
 
 /// What a line was found to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -148,7 +153,7 @@ impl Recogniser {
                     };
                     return Some(MarkChange::Extend);
                 }
-                if chained && own.contains(TRACEBACK) {
+                if chained && is_traceback(own) {
                     self.block = Block::Python {
                         prefixed,
                         group: own.contains("Group "),
@@ -363,7 +368,7 @@ fn is_chain(text: &str) -> bool {
 
 fn alarm(body: &str) -> Option<Alarm> {
     let own = body.trim_start();
-    if own.contains(TRACEBACK) {
+    if is_traceback(own) {
         return Some(Alarm::Traceback {
             group: own.contains("Exception Group "),
         });
@@ -394,7 +399,14 @@ fn alarm(body: &str) -> Option<Alarm> {
     is_complaint(own).then_some(Alarm::Complaint)
 }
 
+fn is_traceback(text: &str) -> bool {
+    TRACEBACK.find(text.as_bytes()).is_some()
+}
+
 fn is_dbt(text: &str) -> bool {
+    if !matches!(text.as_bytes().first(), Some(b'D' | b'C' | b'R' | b'P')) {
+        return false;
+    }
     const KINDS: [&str; 5] = [
         "Database",
         "Compilation",
@@ -411,6 +423,9 @@ fn is_dbt(text: &str) -> bool {
 
 fn section(text: &str, body: &str) -> Option<Verdict> {
     let own = body.trim_start();
+    if !own.starts_with([':', '#']) {
+        return None;
+    }
     let (kind, name) = if let Some(name) = own
         .strip_prefix("::group::")
         .or_else(|| own.strip_prefix("##[group]"))

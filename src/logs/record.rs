@@ -10,7 +10,7 @@ use super::fields::Field;
 use super::line::{Level, LineKind, LogLine};
 use super::log::Log;
 use super::said::Said;
-use super::time;
+use super::time::{self, Micros};
 use crate::model::SafeText;
 use crate::query::{Document, Value};
 
@@ -64,6 +64,18 @@ impl Log {
             lines,
             said,
         })
+    }
+
+    /// When the record was logged that a line belongs to; without a time of its own, when the one before it was.
+    pub fn time_of(&self, number: u64) -> Option<DateTime<Utc>> {
+        let mut numbers = self.record_numbers(number);
+        let start = numbers.start;
+        let own = numbers.find_map(|n| self.numbered(n)?.at);
+        own.or_else(|| self.time_before(start))
+    }
+
+    pub(super) fn micros_of(&self, number: u64) -> Option<Micros> {
+        self.time_of(number).map(|at| at.timestamp_micros())
     }
 
     /// The latest time named before a line.

@@ -9,19 +9,27 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, flock};
 
 const LOCK: &str = "lock";
 
-/// A place for text on disk, of bounded size.
+/// A place for text on disk, of bounded size. Made when it is first needed.
 #[derive(Debug)]
 pub struct Spill {
-    dir: PathBuf,
+    parent: PathBuf,
     limit: u64,
     used: Arc<AtomicU64>,
     next: u64,
+    keep: Duration,
+    own: Option<Own>,
+}
+
+/// The directory of this process.
+#[derive(Debug)]
+struct Own {
+    dir: PathBuf,
     /// Held, not used: its lock says that this process lives.
     _lock: File,
 }
@@ -36,25 +44,38 @@ pub(super) struct Spilled {
 }
 
 impl Spill {
-    /// Keeps at most `limit` bytes in a directory of its own below `parent`, and removes what dead processes left
-    /// there.
-    pub fn open(parent: &Path, limit: u64) -> io::Result<Self> {
-        make_dir(parent)?;
-        remove_leftovers(parent);
-        let pid = std::process::id();
-        let dir = (0..1000)
-            .map(|n| parent.join(format!("{pid}-{n}")))
-            .find(|dir| DirBuilder::new().mode(0o700).create(dir).is_ok())
-            .ok_or_else(|| io::Error::other("no directory can be made there"))?;
-        let lock = new_file(&dir.join(LOCK))?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(Self {
-            dir,
+    /// Keeps at most `limit` bytes in a directory of its own below `parent`. What dead processes left there is
+    /// removed at once.
+    pub fn new(parent: impl Into<PathBuf>, limit: u64) -> Self {
+        let parent = parent.into();
+        remove_leftovers(&parent);
+        Self {
+            parent,
             limit,
             used: Arc::default(),
             next: 0,
-            _lock: lock,
-        })
+            keep: Duration::MAX,
+            own: None,
+        }
+    }
+
+    /// Text older than this is let go by [`super::LogStore::expire`].
+    #[must_use]
+    pub fn kept_for(mut self, keep: Duration) -> Self {
+        self.keep = keep;
+        self
+    }
+
+    pub(super) fn keep(&self) -> Duration {
+        self.keep
+    }
+
+    fn dir(&mut self) -> io::Result<&Path> {
+        let own = match self.own.take() {
+            Some(own) => own,
+            None => Own::make(&self.parent)?,
+        };
+        Ok(&self.own.insert(own).dir)
     }
 
     /// Bytes on disk now.
@@ -68,8 +89,9 @@ impl Spill {
     }
 
     pub(super) fn write(&mut self, text: &[u8]) -> io::Result<Spilled> {
-        let path = self.dir.join(self.next.to_string());
+        let name = self.next.to_string();
         self.next += 1;
+        let path = self.dir()?.join(name);
         let written = new_file(&path).and_then(|mut file| file.write_all(text));
         if let Err(error) = written {
             // half a segment is none; where nothing was made there is nothing to remove
@@ -87,7 +109,34 @@ impl Spill {
     }
 }
 
-impl Drop for Spill {
+impl Own {
+    fn make(parent: &Path) -> io::Result<Self> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(parent)?;
+        let pid = std::process::id();
+        let mut refused = io::Error::other("no directory can be made there");
+        for n in 0..1000 {
+            let dir = parent.join(format!("{pid}-{n}"));
+            match DirBuilder::new().mode(0o700).create(&dir) {
+                Ok(()) => {
+                    let lock = new_file(&dir.join(LOCK))?;
+                    flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+                    return Ok(Self { dir, _lock: lock });
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    refused = error;
+                    break;
+                }
+            }
+        }
+        Err(refused)
+    }
+}
+
+impl Drop for Own {
     fn drop(&mut self) {
         // what can't be removed is a leftover for the next start
         let _ = fs::remove_dir_all(&self.dir);
@@ -105,10 +154,6 @@ impl Drop for Spilled {
         self.used.fetch_sub(self.len, Ordering::Relaxed);
         let _ = fs::remove_file(&self.path);
     }
-}
-
-fn make_dir(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
 fn new_file(path: &Path) -> io::Result<File> {
@@ -137,20 +182,25 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
     #[test]
     fn files_are_private_and_go_with_their_segments() {
         let temp = tempfile::tempdir().unwrap();
         let parent = temp.path().join("a/logs");
-        let mut spill = Spill::open(&parent, 10).unwrap();
+        let mut spill = Spill::new(&parent, 10);
+        assert!(!parent.exists());
         let one = spill.write(b"12345").unwrap();
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&spill.dir), mode(&one.path)), (0o700, 0o600));
+        let dir = spill.dir().unwrap().to_owned();
+        assert_eq!((mode(&dir), mode(&one.path)), (0o700, 0o600));
         assert_eq!(mode(&parent), 0o700);
         assert!(!spill.is_full(5) && spill.is_full(6));
         assert_eq!(io::read_to_string(one.open().unwrap()).unwrap(), "12345");
         drop(one);
         assert_eq!(spill.used(), 0);
-        assert_eq!(fs::read_dir(&spill.dir).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
         drop(spill);
         assert_eq!(fs::read_dir(&parent).unwrap().count(), 0);
     }
@@ -159,13 +209,14 @@ mod tests {
     fn leftovers_of_the_dead_are_removed_those_of_the_living_stay() {
         let temp = tempfile::tempdir().unwrap();
         let dead = temp.path().join("1-0");
-        make_dir(&dead).unwrap();
+        fs::create_dir(&dead).unwrap();
         drop(new_file(&dead.join(LOCK)).unwrap());
         drop(new_file(&dead.join("7")).unwrap());
-        let alive = Spill::open(temp.path(), 10).unwrap();
+        let mut alive = Spill::new(temp.path(), 10);
         assert!(!dead.exists());
-        let other = Spill::open(temp.path(), 10).unwrap();
-        assert!(alive.dir.exists() && other.dir.exists());
+        let dir = alive.dir().unwrap().to_owned();
+        let mut other = Spill::new(temp.path(), 10);
+        assert!(dir.exists() && other.dir().unwrap().exists());
     }
 
     #[test]
@@ -173,9 +224,10 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let file = temp.path().join("file");
         fs::write(&file, "").unwrap();
-        assert!(Spill::open(&file.join("x"), 10).is_err());
-        let mut spill = Spill::open(temp.path(), 10).unwrap();
-        fs::remove_dir_all(&spill.dir).unwrap();
+        assert!(Spill::new(file.join("x"), 10).write(b"1").is_err());
+        let mut spill = Spill::new(temp.path(), 10);
+        let dir = spill.dir().unwrap().to_owned();
+        fs::remove_dir_all(dir).unwrap();
         assert!(spill.write(b"1").is_err());
         assert_eq!(spill.used(), 0);
     }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::io;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::file::Advance;
 use super::gap::Reason;
@@ -113,9 +113,9 @@ impl<K: Clone + Eq + Hash + Ord> LogStore<K> {
     pub fn open_file(&mut self, key: &K, path: impl AsRef<Path>) -> io::Result<()> {
         let file = Log::open_file(path.as_ref())?;
         self.change(key, |log| {
-            let (tags, epoch) = (log.tags().clone(), log.epoch());
+            let (tags, epoch) = (log.tags().clone(), log.epoch + 1);
             *log = file;
-            log.epoch = epoch + 1;
+            log.epoch = epoch;
             log.set_tags(tags);
         });
         Ok(())
@@ -167,11 +167,16 @@ impl<K: Clone + Eq + Hash + Ord> LogStore<K> {
         self.cost = self.logs.values().map(Log::cost).sum();
     }
 
-    /// Removes text from disk that has been there for longer than `age`.
-    pub fn expire(&mut self, now: SystemTime, age: Duration) {
-        if self.spilled() == 0 {
+    /// Removes text from disk that has been there for too long.
+    pub fn expire(&mut self, now: SystemTime) {
+        let Some(age) = self
+            .spill
+            .as_ref()
+            .filter(|s| s.used() > 0)
+            .map(Spill::keep)
+        else {
             return;
-        }
+        };
         let keys: Vec<K> = self.logs.keys().cloned().collect();
         for key in keys {
             let old = |log: &Log| {

@@ -2,6 +2,7 @@
 use super::*;
 use crate::logs::{LineKind, Search};
 use proptest::prelude::*;
+use std::time::Duration;
 
 fn texts(log: &Log) -> Vec<String> {
     log.lines(0..log.len())
@@ -213,7 +214,7 @@ fn assert_whole(log: &Log, lines: u64) {
 #[test]
 fn what_has_no_room_goes_to_disk_and_comes_back() {
     let dir = tempfile::tempdir().unwrap();
-    let spill = Spill::open(dir.path(), 100 << 20).unwrap();
+    let spill = Spill::new(dir.path(), 100 << 20);
     let mut store = LogStore::new(200_000).with_spill(spill);
     store.append(&2, numbered(0..100).as_bytes());
     for start in (0..20_000).step_by(500) {
@@ -232,7 +233,7 @@ fn what_has_no_room_goes_to_disk_and_comes_back() {
 #[test]
 fn a_full_place_on_disk_lets_the_oldest_go_and_says_so() {
     let dir = tempfile::tempdir().unwrap();
-    let spill = Spill::open(dir.path(), 300_000).unwrap();
+    let spill = Spill::new(dir.path(), 300_000);
     let mut store = LogStore::new(100_000).with_spill(spill);
     for start in (0..20_000).step_by(500) {
         store.append(&1, numbered(start..start + 500).as_bytes());
@@ -252,7 +253,7 @@ fn a_full_place_on_disk_lets_the_oldest_go_and_says_so() {
 #[test]
 fn a_disk_that_can_not_be_written_is_told_in_the_gap() {
     let dir = tempfile::tempdir().unwrap();
-    let spill = Spill::open(dir.path(), 100 << 20).unwrap();
+    let spill = Spill::new(dir.path(), 100 << 20);
     let mut store = LogStore::new(100_000).with_spill(spill);
     store.append(&1, numbered(0..2_000).as_bytes());
     let on_disk = store.spilled();
@@ -280,13 +281,13 @@ fn a_disk_that_can_not_be_written_is_told_in_the_gap() {
 #[test]
 fn text_on_disk_has_an_age() {
     let dir = tempfile::tempdir().unwrap();
-    let spill = Spill::open(dir.path(), 100 << 20).unwrap();
+    let day = Duration::from_secs(86_400);
+    let spill = Spill::new(dir.path(), 100 << 20).kept_for(day);
     let mut store = LogStore::new(100_000).with_spill(spill);
     store.append(&1, numbered(0..5_000).as_bytes());
-    let day = Duration::from_secs(86_400);
-    store.expire(SystemTime::now(), day);
+    store.expire(SystemTime::now());
     assert!(store.spilled() > 0 && !store.get(&1).unwrap().is_cut());
-    store.expire(SystemTime::now() + 2 * day, day);
+    store.expire(SystemTime::now() + 2 * day);
     assert_eq!(store.spilled(), 0);
     let log = store.get(&1).unwrap();
     assert!(
