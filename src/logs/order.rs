@@ -31,7 +31,13 @@ impl Log {
         let before = |segment: &Segment| segment.blocks.first().is_some_and(|b| !holds(b.time));
         let after = self.segments.partition_point(before);
         let Some(at) = after.checked_sub(1) else {
-            return if holds(None) { 0 } else { self.offset() };
+            // nothing but a line that is being written, maybe
+            let open = self.segments.is_empty() && self.tail.is_some();
+            return match () {
+                () if holds(None) => 0,
+                () if open && !holds(self.moment(self.offset())) => self.len(),
+                () => self.offset(),
+            };
         };
         let segment = &self.segments[at];
         let block = segment.blocks.partition_point(|b| !holds(b.time)) - 1;

@@ -171,10 +171,10 @@ fn a_mistake_is_told_with_its_place_and_the_last_good_result_stays() {
     s.keys("/").text("db-1");
     s.sees("of 3");
     s.text(" (");
-    s.sees("column 6").sees("of 3");
-    s.keys("enter").sees("column 6");
+    s.sees("column 7").sees("of 3");
+    s.keys("enter").sees("column 7");
     assert!(s.app.log_view().unwrap().prompt.is_some());
-    s.keys("backspace backspace enter").sees_not("column 6");
+    s.keys("backspace backspace enter").sees_not("column 7");
     assert!(s.app.log_view().unwrap().prompt.is_none());
 }
 
@@ -235,7 +235,7 @@ fn a_threshold_and_a_span_of_time_are_filters() {
         .sees("slow answer");
     // a record is shown whole
     s.sees("Traceback");
-    s.keys(") )").sees("only the loudest level");
+    s.keys(") ) )").sees("only the loudest level");
     s.keys("( ( ( ( (").sees("starting attempt");
     s.keys("(").sees("all levels are shown");
     s.keys("/")
@@ -375,7 +375,7 @@ fn several_logs_stand_side_by_side_by_time() {
         .sees("try 1")
         .sees("try 2")
         .sees("first try broke");
-    s.keys("* enter").sees("failing nodes, 1 logs");
+    s.keys("* enter").sees("orders / load / attempt 2");
     s.keys("* enter")
         .sees("all nodes, 3 logs")
         .sees("load is gone");
@@ -453,8 +453,8 @@ fn a_large_log_is_searched_in_slices_between_keys() {
         slices += 1;
         assert!(slices < 1000);
     }
-    // 256 kB each
-    assert!(slices >= text.len() / (300 << 10), "{slices}");
+    // about half a MB each
+    assert!(slices >= text.len() / (600 << 10), "{slices}");
     s.sees("match 1 of 11").sees_not("% read");
     // a filter goes on the same way, and its count is right
     s.keys("esc &").text("9999").keys("enter");
@@ -513,7 +513,7 @@ fn the_fleet_is_asked_in_the_same_language() {
     s.keys("tab")
         .sees("filter: backend:local")
         .sees("customers_sync")
-        .sees_not("orders_daily ");
+        .sees("2 of them match");
     s.keys("esc /")
         .text("-backend:local cust")
         .sees_not("customers_sync");
