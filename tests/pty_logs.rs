@@ -16,15 +16,16 @@ use tempfile::TempDir;
 const DAGTOP: &str = env!("CARGO_BIN_EXE_dagtop");
 const QUIET: Duration = Duration::from_millis(250);
 
-/// A home with a pipeline whose one node prints a file and fails; everything that has a name has a hostile one.
+/// A home with a pipeline whose one node prints a file and fails; what may say anything says something hostile.
 fn home(log: &[u8]) -> TempDir {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("evil.log"), log).unwrap();
     let pipeline = r#"
-name = "evil\u001b]0;PWNED\u0007pipe\u202e/../../x"
-owner = "own\u009b31mer"
+name = "hostile"
+owner = "own\u009b31mer\u001b]0;PWNED\u0007"
+tags = ["tag\u202e", "\u001b[2J"]
 [[node]]
-id = "no\u001b[2Jde/../..\u202e"
+id = "talker"
 run = "cat evil.log; exit 3"
 "#;
     std::fs::write(home.path().join("pipeline.toml"), pipeline).unwrap();
