@@ -2,6 +2,7 @@
 
 use super::channel::{self, Way};
 use super::layers::Layers;
+use super::part;
 use super::stars;
 use std::collections::HashMap;
 
@@ -27,16 +28,24 @@ pub(super) struct Routed {
     pub tracks: u32,
 }
 
-/// Rows of a box at which lines of turned links meet it: the last row of tall ones, the common port else.
-fn back_row(boxes: &Boxes, row: &[i32], v: u32) -> i32 {
-    let v = v as usize;
-    match boxes.cross.get(v) {
-        Some(&size) if size >= 3 => row[v] - boxes.port[v] + size - 1,
-        _ => row[v],
+impl Boxes<'_> {
+    /// The row at which lines of turned links meet a vertex: the last one of a box, the one below it if it has only
+    /// one, so that they never lie on the others.
+    fn back_row(&self, row: &[i32], v: u32) -> i32 {
+        let v = v as usize;
+        match self.cross.get(v) {
+            Some(&1) => row[v] + 1,
+            Some(&size) => row[v] - self.port[v] + size - 1,
+            None => row[v],
+        }
     }
 }
 
 pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) -> Routed {
+    let at = |v: u32, back: bool| match back {
+        true => boxes.back_row(row, v),
+        false => row[v as usize],
+    };
     let depth = layers.order.len();
     let mut begin = Vec::with_capacity(depth);
     let mut x = 0;
@@ -58,28 +67,16 @@ pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) 
             x += loops * 2;
             continue;
         }
-        let (wires, of) = stars::group(segments, |v, b| {
-            if b {
-                back_row(boxes, row, v)
-            } else {
-                row[v as usize]
-            }
-        });
-        let (ways, tracks) = channel::pack(&wires);
+        let (wires, of) = stars::group(segments, at);
+        let parted = part::part(&wires);
+        let (ways, tracks) = channel::pack(&parted);
         most = most.max(tracks);
         let least = tracks as i32 + 2 + loops;
         let width = least.max(boxes.rank_gap);
         let first = x + 1 + loops + (width - least) / 2;
         for (s, &w) in segments.iter().zip(&of) {
-            let at = |v: u32| {
-                if s.back {
-                    back_row(boxes, row, v)
-                } else {
-                    row[v as usize]
-                }
-            };
-            let (a, b) = (at(s.from), at(s.to));
-            let points = match ways[w] {
+            let (a, b) = (at(s.from, s.back), at(s.to, s.back));
+            let points = match ways[parted.at(w, b)] {
                 _ if a == b => Vec::new(),
                 Way::Straight => Vec::new(),
                 Way::Track(t) => vec![(first + t as i32, a), (first + t as i32, b)],
@@ -102,20 +99,16 @@ pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) 
             paths.push(Vec::new());
             continue;
         };
-        let at = |v: u32| {
-            if back[l] {
-                back_row(boxes, row, v)
-            } else {
-                row[v as usize]
-            }
-        };
-        let start = begin[layers.rank[a as usize] as usize] + boxes.main[a as usize];
-        let stop = begin[layers.rank[b as usize] as usize] - 1;
-        let mut path = vec![(start, at(a))];
+        let mut start = begin[layers.rank[a as usize] as usize] + boxes.main[a as usize];
+        let mut stop = begin[layers.rank[b as usize] as usize] - 1;
+        // below a box of one row the line goes on to where the box is
+        start -= i32::from(back[l] && boxes.cross[a as usize] == 1);
+        stop += i32::from(back[l] && boxes.cross[b as usize] == 1);
+        let mut path = vec![(start, at(a, back[l]))];
         for p in way.windows(2) {
             path.extend(bends.get(&(p[0], p[1], back[l])).into_iter().flatten());
         }
-        path.push((stop, at(b)));
+        path.push((stop, at(b, back[l])));
         paths.push(smooth(&path));
     }
     Routed {

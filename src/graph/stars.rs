@@ -5,8 +5,8 @@
 //! lower port first, among those that go up the upper one.
 //! Segments that are alone at their port join others into the same target, but only where that costs no crossing.
 
-use super::channel::Wire;
 use super::layers::Segment;
+use super::wire::Wire;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
