@@ -2,10 +2,11 @@
 //! Wires on one track keep apart, and what `part` says has to be left of something is; among what is left free,
 //! the order with the fewest crossings wins.
 
+use super::lists::Lists;
 use super::part::Parted;
-use super::wire::{Line, Wire, either_way};
+use super::wire::{Pin, Wire, either_way};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 /// Where the vertical part of a wire runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +31,7 @@ const FAR: usize = 500;
 
 /// The way of each wire, and the number of tracks.
 pub(super) fn pack(parted: &Parted) -> (Vec<Way>, u32) {
-    let lines: Vec<Line> = parted.wires.iter().map(Line::new).collect();
-    let mut packer = Packer::new(parted, &lines);
+    let mut packer = Packer::new(parted);
     packer.run();
     let ways = packer.ways;
     (ways, packer.tracks.len() as u32)
@@ -41,18 +41,17 @@ pub(super) fn pack(parted: &Parted) -> (Vec<Way>, u32) {
 type Queue = BinaryHeap<Reverse<(u64, (bool, i32), usize)>>;
 
 struct Packer<'a> {
+    parted: &'a Parted,
     wires: &'a [Wire],
-    families: &'a [Vec<usize>],
-    lines: &'a [Line],
     /// Wires that have to be right of the first track of each wire.
-    loose_after: Vec<Vec<u32>>,
-    loose_before: Vec<Vec<u32>>,
+    loose_after: Lists<u32>,
+    loose_before: Lists<u32>,
     /// Wires that have to be right of all of each wire.
-    strict_after: Vec<Vec<u32>>,
-    strict_before: Vec<Vec<u32>>,
+    strict_after: Lists<u32>,
+    strict_before: Lists<u32>,
     /// Wires that had better be right of each wire, with the crossings that saves.
-    soft_after: Vec<Vec<(u32, u64)>>,
-    soft_before: Vec<Vec<u32>>,
+    soft_after: Lists<(u32, u64)>,
+    soft_before: Lists<u32>,
     pairwise: bool,
     tracks: Vec<BTreeMap<i32, i32>>,
     ways: Vec<Way>,
@@ -64,98 +63,107 @@ struct Packer<'a> {
     /// Crossings that it costs to place each wire now.
     cost: Vec<u64>,
     queue: Queue,
-    /// Rows at which something enters or leaves, and how many links.
-    rows: HashMap<i32, u64>,
-    /// Rows that something straight runs along.
-    runways: HashSet<i32>,
-    /// Wires that arrive at each row.
-    arrivals: HashMap<i32, usize>,
+    rows: Rows,
+}
+
+/// What is known of the rows of a gutter.
+#[derive(Default)]
+struct Rows {
+    /// Rows at which something enters or leaves, ascending, and how many links.
+    used: Vec<(i32, u64)>,
+    /// Rows that were taken since.
+    taken: BTreeSet<i32>,
+    /// Rows that something straight runs along, ascending.
+    runways: Vec<i32>,
+    /// Rows at which wires arrive, ascending, one for each wire.
+    arrivals: Vec<i32>,
+}
+
+impl Rows {
+    fn new(wires: &[Wire]) -> Self {
+        let mut rows = Self::default();
+        for wire in wires {
+            let pins = wire.left().iter().chain(wire.right());
+            rows.used.extend(pins.map(|p| (p.row, u64::from(p.links))));
+            rows.arrivals.extend(wire.right().iter().map(|p| p.row));
+            if wire.straight() {
+                rows.runways.push(wire.low);
+            }
+        }
+        rows.used.sort_unstable();
+        rows.used.dedup_by(|b, a| {
+            let same = a.0 == b.0;
+            a.1 += if same { b.1 } else { 0 };
+            same
+        });
+        rows.arrivals.sort_unstable();
+        rows.runways.sort_unstable();
+        rows
+    }
+
+    /// Links that enter or leave at a row; `None` if it is free.
+    fn links(&self, row: i32) -> Option<u64> {
+        let found = self.used.binary_search_by_key(&row, |u| u.0);
+        let given = found.ok().map(|i| self.used[i].1);
+        given.or_else(|| self.taken.contains(&row).then_some(1))
+    }
+
+    fn is_runway(&self, row: i32) -> bool {
+        self.runways.binary_search(&row).is_ok()
+    }
+
+    /// Whether only one wire arrives at a row.
+    fn is_private(&self, row: i32) -> bool {
+        let from = self.arrivals.partition_point(|&r| r < row);
+        self.arrivals.get(from + 1) != Some(&row)
+    }
 }
 
 impl<'a> Packer<'a> {
-    fn new(parted: &'a Parted, lines: &'a [Line]) -> Self {
+    fn new(parted: &'a Parted) -> Self {
         let wires = &parted.wires[..];
         let n = wires.len();
-        let (loose_after, loose_before) = sides(n, &parted.loose);
-        let (strict_after, strict_before) = sides(n, &parted.strict);
+        let forth = |pairs: &'a [(u32, u32)]| Lists::new(n, pairs.iter().copied());
+        let back = |pairs: &'a [(u32, u32)]| Lists::new(n, pairs.iter().map(|&(a, b)| (b, a)));
+        let bent = wires.iter().filter(|w| !w.straight()).count();
+        let soft = if bent <= PAIRWISE {
+            preferences(wires)
+        } else {
+            Vec::new()
+        };
         let mut p = Self {
+            parted,
             wires,
-            families: &parted.families,
-            lines,
-            waits: (0..n)
-                .map(|i| loose_before[i].len() + strict_before[i].len())
-                .collect(),
-            strict_waits: strict_before.iter().map(Vec::len).collect(),
-            loose_after,
-            loose_before,
-            strict_after,
-            strict_before,
-            soft_after: vec![Vec::new(); n],
-            soft_before: vec![Vec::new(); n],
-            pairwise: lines.iter().filter(|l| !l.straight).count() <= PAIRWISE,
+            loose_after: forth(&parted.loose),
+            loose_before: back(&parted.loose),
+            strict_after: forth(&parted.strict),
+            strict_before: back(&parted.strict),
+            soft_after: Lists::new(n, soft.iter().map(|&(a, b, saved)| (a, (b, saved)))),
+            soft_before: Lists::new(n, soft.iter().map(|&(a, b, _)| (b, a))),
+            pairwise: bent <= PAIRWISE,
             tracks: Vec::new(),
             ways: vec![Way::Straight; n],
             placed: vec![false; n],
+            waits: Vec::new(),
+            strict_waits: Vec::new(),
             cost: vec![0; n],
             queue: Queue::new(),
-            rows: HashMap::new(),
-            runways: HashSet::new(),
-            arrivals: HashMap::new(),
+            rows: Rows::new(wires),
         };
-        for (wire, line) in wires.iter().zip(lines) {
-            for pin in wire.left.iter().chain(&wire.right) {
-                *p.rows.entry(pin.0).or_default() += u64::from(pin.1);
-            }
-            for pin in &wire.right {
-                *p.arrivals.entry(pin.0).or_default() += 1;
-            }
-            if line.straight {
-                p.runways.insert(line.low);
-            }
-        }
-        if p.pairwise {
-            p.find_soft();
+        p.strict_waits = (0..n).map(|i| p.strict_before.of(i).len()).collect();
+        p.waits = (0..n)
+            .map(|i| p.loose_before.of(i).len() + p.strict_waits[i])
+            .collect();
+        for &(_, b, saved) in &soft {
+            p.cost[b as usize] += saved;
         }
         p
     }
 
-    fn find_soft(&mut self) {
-        let mut by_low: Vec<usize> = (0..self.lines.len())
-            .filter(|&i| !self.lines[i].straight)
-            .collect();
-        by_low.sort_by_key(|&i| (self.lines[i].low, i));
-        for (k, &a) in by_low.iter().enumerate() {
-            for &b in &by_low[k + 1..] {
-                if self.lines[b].low > self.lines[a].high {
-                    break;
-                }
-                if self.wires[a].sibling == Some(b) {
-                    continue;
-                }
-                let (a_first, b_first) = either_way(
-                    [&self.wires[a], &self.wires[b]],
-                    [&self.lines[a], &self.lines[b]],
-                );
-                if a_first < b_first {
-                    self.soft_after[a].push((b as u32, b_first - a_first));
-                    self.soft_before[b].push(a as u32);
-                } else if b_first < a_first {
-                    self.soft_after[b].push((a as u32, a_first - b_first));
-                    self.soft_before[a].push(b as u32);
-                }
-            }
-        }
-    }
-
     /// Places wire after wire from left to right: always one that nothing forbids and that costs the fewest crossings.
     fn run(&mut self) {
-        let n = self.wires.len();
-        for i in 0..n {
-            for &(b, c) in &self.soft_after[i] {
-                self.cost[b as usize] += c;
-            }
-        }
-        let mut open: Vec<usize> = (0..n).filter(|&i| !self.lines[i].straight).collect();
+        let bent = |i: &usize| !self.wires[*i].straight();
+        let mut open: Vec<usize> = (0..self.wires.len()).filter(bent).collect();
         for &i in &open {
             self.offer(i);
         }
@@ -172,14 +180,14 @@ impl<'a> Packer<'a> {
             }
             let Some(i) = next else { break };
             self.placed[i] = true;
-            let line = &self.lines[i];
+            let wire = &self.wires[i];
             let wanted = self.after_wanted(i);
             if let Way::Detour { first, row, .. } = self.ways[i] {
-                let (low, high) = span(&self.wires[i].right, row);
+                let (low, high) = span(wire.right(), row);
                 let second = self.book(wanted.max(first + 1), low, high);
                 self.ways[i] = Way::Detour { first, row, second };
             } else {
-                let (low, high) = (line.low, line.high);
+                let (low, high) = (wire.low, wire.high);
                 let least = if self.pairwise {
                     wanted
                 } else {
@@ -189,14 +197,14 @@ impl<'a> Packer<'a> {
                 self.ways[i] = Way::Track(track.unwrap_or_else(|| self.book(least, low, high)));
                 self.let_go(i);
             }
-            for k in 0..self.strict_after[i].len() {
-                let b = self.strict_after[i][k] as usize;
+            for k in self.strict_after.range(i) {
+                let b = self.strict_after.items[k] as usize;
                 self.waits[b] = self.waits[b].saturating_sub(1);
                 self.strict_waits[b] = self.strict_waits[b].saturating_sub(1);
                 self.offer(b);
             }
-            for k in 0..self.soft_after[i].len() {
-                let (b, c) = self.soft_after[i][k];
+            for k in self.soft_after.range(i) {
+                let (b, c) = self.soft_after.items[k];
                 self.cost[b as usize] = self.cost[b as usize].saturating_sub(c);
                 self.offer(b as usize);
             }
@@ -207,7 +215,7 @@ impl<'a> Packer<'a> {
     fn offer(&mut self, i: usize) {
         if self.waits[i] == 0 && !self.placed[i] {
             self.queue
-                .push(Reverse((self.cost[i], self.lines[i].turn, i)));
+                .push(Reverse((self.cost[i], self.wires[i].turn(), i)));
         }
     }
 
@@ -222,8 +230,8 @@ impl<'a> Packer<'a> {
 
     /// The left part of `i` has its place: who had to be right of it need wait no longer.
     fn let_go(&mut self, i: usize) {
-        for k in 0..self.loose_after[i].len() {
-            let b = self.loose_after[i][k] as usize;
+        for k in self.loose_after.range(i) {
+            let b = self.loose_after.items[k] as usize;
             self.waits[b] = self.waits[b].saturating_sub(1);
             self.offer(b);
         }
@@ -234,7 +242,9 @@ impl<'a> Packer<'a> {
     fn make_way(&mut self, open: &[usize], next: Option<usize>) -> bool {
         let mut best: Option<(i64, Vec<usize>)> = None;
         let mut consider = |s: &Self, i: usize, gain: u64| {
-            let mut steps: Vec<usize> = s.loose_before[i]
+            let mut steps: Vec<usize> = s
+                .loose_before
+                .of(i)
                 .iter()
                 .map(|&u| u as usize)
                 .filter(|&u| !s.placed[u] && s.ways[u] == Way::Straight)
@@ -253,13 +263,11 @@ impl<'a> Packer<'a> {
         let blocked = |s: &Self, i: usize| s.waits[i] > 0 && s.strict_waits[i] == 0 && !s.placed[i];
         match next {
             Some(j) => {
-                for &i in &self.soft_before[j] {
+                for &i in self.soft_before.of(j) {
                     let i = i as usize;
-                    let gain = self.soft_after[i]
-                        .iter()
-                        .find(|s| s.0 as usize == j)
-                        .map_or(0, |s| s.1);
                     if blocked(self, i) {
+                        let mut saved = self.soft_after.of(i).iter();
+                        let gain = saved.find(|s| s.0 as usize == j).map_or(0, |s| s.1);
                         consider(self, i, gain);
                     }
                 }
@@ -283,15 +291,14 @@ impl<'a> Packer<'a> {
     fn step(&mut self, u: usize) {
         // rows may have been taken by the one before
         let (_, row) = self.step_aside(u);
-        *self.rows.entry(row).or_default() += 1;
-        let (low, high) = span(&self.wires[u].left, row);
-        let least = (self.strict_before[u].iter())
+        self.rows.taken.insert(row);
+        let (low, high) = span(self.wires[u].left(), row);
+        let least = (self.strict_before.of(u).iter())
             .filter_map(|&b| self.end(b as usize))
             .max()
             .map_or(0, |t| t + 1);
         let first = self.book(least.max(self.after_all(low, high)), low, high);
-        let families = self.families;
-        for &k in &families[self.wires[u].family] {
+        for k in self.parted.family(self.wires[u].family) {
             if !self.placed[k] {
                 self.ways[k] = Way::Detour {
                     first,
@@ -306,34 +313,30 @@ impl<'a> Packer<'a> {
     /// A free row near the port of a wire to step to, and about how many crossings that costs.
     fn step_aside(&self, u: usize) -> (u64, i32) {
         let wire = &self.wires[u];
-        let port = wire.left[0].0;
-        let family = &self.families[wire.family];
-        let links: u64 = (family.iter().filter(|&&k| !self.placed[k]))
-            .flat_map(|&k| &self.wires[k].left)
-            .map(|p| u64::from(p.1))
-            .sum();
+        let port = wire.port();
+        let family = || self.parted.family(wire.family).filter(|&k| !self.placed[k]);
+        let links: u64 = family().map(|k| self.wires[k].links()).sum();
         // a line that runs on along the row must not be met again on the way back over it
-        let held = self.runways.contains(&port);
-        let ahead = if self.lines[u].high > port { 1 } else { -1 };
+        let held = self.rows.is_runway(port);
+        let ahead = if wire.high > port { 1 } else { -1 };
         // to gather many ports early is the last resort
-        let many = if wire.left.len() > 1 { 1_000_000 } else { 0 };
+        let many = if wire.left().len() > 1 { 1_000_000 } else { 0 };
         let mut best = (u64::MAX, port);
         for sign in [1, -1] {
             let mut crossed = 0;
             let mut seen = 0;
             let row = (1..).map(|d| port + sign * d).find(|&row| {
                 seen += 1;
-                match self.rows.get(&row) {
-                    Some(&weight) => {
-                        crossed += weight;
+                match self.rows.links(row) {
+                    Some(links) => {
+                        crossed += links;
                         false
                     }
-                    None => seen > FAR || family.iter().all(|&k| self.may_come_from(k, row)),
+                    None => seen > FAR || family().all(|k| self.may_come_from(k, row)),
                 }
             });
             let Some(row) = row else { continue };
-            let odd =
-                (held && sign != ahead) || !family.iter().all(|&k| self.may_come_from(k, row));
+            let odd = (held && sign != ahead) || !family().all(|k| self.may_come_from(k, row));
             let cost = (crossed * links + many).saturating_mul(2) + u64::from(sign != ahead);
             // on the way there it costs less than beyond
             let cost = cost.saturating_add(if odd { u64::MAX / 4 } else { 0 });
@@ -347,11 +350,11 @@ impl<'a> Packer<'a> {
     /// Whether a wire, if it came from another row, would still not go on beyond a row that others feed too.
     fn may_come_from(&self, k: usize, row: i32) -> bool {
         let wire = &self.wires[k];
-        let (low, high) = span(&wire.right, row);
+        let (low, high) = span(wire.right(), row);
         !wire.fans_out()
-            || wire.right.iter().all(|&(at, _)| {
-                let ends = at == low || at == high;
-                ends || self.lines[k].goes_beyond(at) || self.arrivals.get(&at) == Some(&1)
+            || wire.right().iter().all(|pin| {
+                let ends = pin.row == low || pin.row == high;
+                ends || wire.goes_beyond(pin.row) || self.rows.is_private(pin.row)
             })
     }
 
@@ -371,7 +374,7 @@ impl<'a> Packer<'a> {
         let (Way::Track(track), true) = (self.ways[sibling], self.placed[sibling]) else {
             return None;
         };
-        let (line, other) = (&self.lines[i], &self.lines[sibling]);
+        let (line, other) = (&self.wires[i], &self.wires[sibling]);
         // all but the row at which they meet
         let (low, high) = if line.low == other.high {
             (line.low + 1, line.high)
@@ -387,15 +390,19 @@ impl<'a> Packer<'a> {
 
     /// First track right of all that has to be, or had better be, left of wire `i`.
     fn after_wanted(&self, i: usize) -> u32 {
-        let loose = (self.loose_before[i].iter()).filter_map(|&u| match self.ways[u as usize] {
+        let loose = (self.loose_before.of(i).iter()).filter_map(|&u| match self.ways[u as usize] {
             Way::Track(t) => Some(t),
             Way::Detour { first, .. } => Some(first),
             Way::Straight => None,
         });
-        let strict = self.strict_before[i]
+        let strict = self
+            .strict_before
+            .of(i)
             .iter()
             .filter_map(|&u| self.end(u as usize));
-        let soft = self.soft_before[i]
+        let soft = self
+            .soft_before
+            .of(i)
             .iter()
             .filter_map(|&u| self.end(u as usize));
         loose.chain(strict).chain(soft).max().map_or(0, |t| t + 1)
@@ -430,20 +437,36 @@ impl<'a> Packer<'a> {
     }
 }
 
-/// Pairs as lists: what comes after, and what before each.
-fn sides(n: usize, pairs: &[(u32, u32)]) -> (Vec<Vec<u32>>, Vec<Vec<u32>>) {
-    let (mut after, mut before) = (vec![Vec::new(); n], vec![Vec::new(); n]);
-    for &(a, b) in pairs {
-        after[a as usize].push(b);
-        before[b as usize].push(a);
+/// Pairs of wires of which the first had better be left, and the crossings that saves.
+fn preferences(wires: &[Wire]) -> Vec<(u32, u32, u64)> {
+    let bent = |i: &usize| !wires[*i].straight();
+    let mut by_low: Vec<usize> = (0..wires.len()).filter(bent).collect();
+    by_low.sort_by_key(|&i| (wires[i].low, i));
+    let mut pairs = Vec::new();
+    for (k, &a) in by_low.iter().enumerate() {
+        for &b in &by_low[k + 1..] {
+            if wires[b].low > wires[a].high {
+                break;
+            }
+            if wires[a].sibling == Some(b) {
+                continue;
+            }
+            let (a_first, b_first) = either_way(&wires[a], &wires[b]);
+            if a_first < b_first {
+                pairs.push((a as u32, b as u32, b_first - a_first));
+            } else if b_first < a_first {
+                pairs.push((b as u32, a as u32, a_first - b_first));
+            }
+        }
     }
-    (after, before)
+    pairs
 }
 
 /// The rows from the first to the last of some pins and one more row.
-fn span(pins: &[(i32, u32)], row: i32) -> (i32, i32) {
-    pins.iter()
-        .fold((row, row), |(low, high), p| (low.min(p.0), high.max(p.0)))
+fn span(pins: &[Pin], row: i32) -> (i32, i32) {
+    pins.iter().fold((row, row), |(low, high), p| {
+        (low.min(p.row), high.max(p.row))
+    })
 }
 
 #[cfg(test)]
@@ -452,11 +475,9 @@ mod tests {
     use super::*;
 
     fn wire(left: &[i32], right: &[i32]) -> Wire {
-        Wire {
-            left: left.iter().map(|&r| (r, 1)).collect(),
-            right: right.iter().map(|&r| (r, 1)).collect(),
-            ..Wire::default()
-        }
+        let out = left.len() == 1;
+        let (hub, spokes) = if out { (left, right) } else { (right, left) };
+        Wire::new(out, hub[0], spokes.iter().map(|&r| (r, 1)))
     }
 
     fn pack(wires: &[Wire]) -> (Vec<Way>, u32) {

@@ -18,6 +18,7 @@ mod index;
 mod isotonic;
 mod keep;
 mod layers;
+mod lists;
 mod measure;
 mod order;
 mod part;

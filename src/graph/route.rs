@@ -1,10 +1,9 @@
 //! Lines in cells: where ranks stand along the flow, which tracks the wires of each gutter take, and the way of each link.
 
 use super::channel::{self, Way};
-use super::layers::Layers;
+use super::layers::{Layers, Segment};
 use super::part;
 use super::stars;
-use std::collections::HashMap;
 
 /// What routing has to know of the boxes.
 pub(super) struct Boxes<'a> {
@@ -41,6 +40,28 @@ impl Boxes<'_> {
     }
 }
 
+/// At most four corners.
+#[derive(Clone, Copy, Default)]
+struct Bend {
+    points: [(i32, i32); 4],
+    count: u8,
+}
+
+impl Bend {
+    fn new(points: &[(i32, i32)]) -> Self {
+        let mut bend = Self::default();
+        for (to, from) in bend.points.iter_mut().zip(points) {
+            *to = *from;
+            bend.count += 1;
+        }
+        bend
+    }
+
+    fn points(&self) -> &[(i32, i32)] {
+        &self.points[..usize::from(self.count)]
+    }
+}
+
 pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) -> Routed {
     let at = |v: u32, back: bool| match back {
         true => boxes.back_row(row, v),
@@ -50,8 +71,8 @@ pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) 
     let mut begin = Vec::with_capacity(depth);
     let mut x = 0;
     let mut most = 0;
-    // corner points of each segment inside its gutter
-    let mut bends: HashMap<(u32, u32, bool), Vec<(i32, i32)>> = HashMap::new();
+    // corner points inside its gutter of each segment
+    let mut bends: Vec<Vec<Bend>> = Vec::with_capacity(depth);
     for r in 0..depth {
         begin.push(x);
         let reals = || {
@@ -65,6 +86,7 @@ pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) 
         let segments = &layers.segments[r];
         if segments.is_empty() {
             x += loops * 2;
+            bends.push(Vec::new());
             continue;
         }
         let (wires, of) = stars::group(segments, at);
@@ -74,23 +96,27 @@ pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) 
         let least = tracks as i32 + 2 + loops;
         let width = least.max(boxes.rank_gap);
         let first = x + 1 + loops + (width - least) / 2;
-        for (s, &w) in segments.iter().zip(&of) {
+        let bend = |(s, &w): (&Segment, &usize)| {
             let (a, b) = (at(s.from, s.back), at(s.to, s.back));
-            let points = match ways[parted.at(w, b)] {
-                _ if a == b => Vec::new(),
-                Way::Straight => Vec::new(),
-                Way::Track(t) => vec![(first + t as i32, a), (first + t as i32, b)],
+            let way = if a == b {
+                Way::Straight
+            } else {
+                ways[parted.at(w, b)]
+            };
+            match way {
+                Way::Straight => Bend::default(),
+                Way::Track(t) => Bend::new(&[(first + t as i32, a), (first + t as i32, b)]),
                 Way::Detour {
                     first: f,
                     row,
                     second,
                 } => {
                     let (f, second) = (first + f as i32, first + second as i32);
-                    vec![(f, a), (f, row), (second, row), (second, b)]
+                    Bend::new(&[(f, a), (f, row), (second, row), (second, b)])
                 }
-            };
-            bends.insert((s.from, s.to, s.back), points);
-        }
+            }
+        };
+        bends.push(segments.iter().zip(&of).map(bend).collect());
         x += width;
     }
     let mut paths = Vec::with_capacity(layers.ways.len());
@@ -106,7 +132,11 @@ pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) 
         stop += i32::from(back[l] && boxes.cross[b as usize] == 1);
         let mut path = vec![(start, at(a, back[l]))];
         for p in way.windows(2) {
-            path.extend(bends.get(&(p[0], p[1], back[l])).into_iter().flatten());
+            let gutter = layers.rank[p[0] as usize] as usize;
+            let key = (p[0], p[1], back[l]);
+            let found = layers.segments[gutter].binary_search_by_key(&key, Segment::key);
+            let bend = found.ok().and_then(|i| bends[gutter].get(i));
+            path.extend(bend.iter().flat_map(|b| b.points()));
         }
         path.push((stop, at(b, back[l])));
         paths.push(smooth(&path));
