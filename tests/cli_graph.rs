@@ -170,7 +170,8 @@ fn read_as(input: &str) -> (Vec<String>, Vec<(String, String)>) {
 
 #[test]
 fn dot_as_people_write_it() {
-    let cases: [(&str, &[&str], &[(&str, &str)]); 12] = [
+    type Edges = &'static [(&'static str, &'static str)];
+    let cases: [(&str, &[&str], Edges); 12] = [
         ("strict digraph g { a -> b }", &["a", "b"], &[("a", "b")]),
         (
             "DIGRAPH { a -> b -> c; }",

@@ -171,13 +171,25 @@ fn sugiyama(graph: &Graph) -> Drawing {
     };
     let (ms, parts) = timed(|| rust_sugiyama::from_vertices_and_edges(&boxes, &edges, &config));
     let mut at = vec![(0.0, 0.0); graph.nodes.len()];
-    let mut size = (0.0f64, 0.0);
-    for (places, width, height) in parts {
-        let low = places.iter().map(|p| p.1.0).fold(f64::MAX, f64::min);
-        for (id, (x, y)) in places {
-            at[id] = (y, x - low + size.1);
+    let mut size = (0.0f64, 0.0f64);
+    for (places, ..) in parts {
+        // its places are the middles of boxes
+        let half = |id: usize| {
+            let n = &graph.nodes[id];
+            (f64::from(n.width) / 2.0, f64::from(n.height) / 2.0)
+        };
+        let ends = |low: &dyn Fn(usize, (f64, f64)) -> f64| {
+            let all = places.iter().map(|&(id, p)| low(id, p));
+            all.fold(f64::MAX, f64::min)
+        };
+        let left = ends(&|id, p| p.1 - half(id).0);
+        let top = ends(&|id, p| p.0 - half(id).1) - size.1;
+        for &(id, (x, y)) in &places {
+            at[id] = (y - left, x - top);
         }
-        size = (size.0.max(height), size.1 + width + 1.0);
+        let right = -ends(&|id, _| -(at[id].0 + half(id).0));
+        let bottom = -ends(&|id, _| -(at[id].1 + half(id).1));
+        size = (size.0.max(right), bottom + 1.0);
     }
     let lines = graph.edges.iter().map(|e| vec![at[e.0], at[e.1]]).collect();
     Ok(Drawn { ms, lines, size })
