@@ -33,7 +33,7 @@ mod types;
 mod visible;
 
 pub use around::around;
-pub use glyphs::{RouteCell, glyphs, glyphs_of};
+pub use glyphs::{RouteCell, glyphs, glyphs_of, line};
 pub use print::{to_json, to_text};
 pub use read::{Named, ReadError, Style, read};
 pub use types::{

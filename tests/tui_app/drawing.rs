@@ -24,7 +24,7 @@ fn run_key() -> RunKey {
 }
 
 /// 96 nodes in layers, one of which failed, and what hangs below it; four nodes in a group.
-fn big(size: (u16, u16)) -> Session {
+pub fn big(size: (u16, u16)) -> Session {
     let mut b = Builder::new(vec![info("airflow", "airflow")]);
     b.up("airflow", "3.1", 9000);
     let pipeline = key("airflow", "mesh");

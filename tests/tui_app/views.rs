@@ -108,6 +108,76 @@ fn rows_are_sorted_within_their_groups() {
     assert_eq!(names(&s), before);
 }
 
+/// Characters of the list at the left of the states of its rows.
+fn lanes(s: &Session) -> Vec<String> {
+    let screen = s.screen();
+    let at = screen.lines().find_map(|l| l.find("NODE")).unwrap();
+    let rows = screen
+        .lines()
+        .skip(3)
+        .take(s.app.run_screen().unwrap().rows.len());
+    rows.map(|l| {
+        l.chars()
+            .skip(3)
+            .take(at.saturating_sub(7))
+            .collect::<String>()
+            .trim_end()
+            .to_owned()
+    })
+    .collect()
+}
+
+#[test]
+fn the_list_has_its_edges_beside_it() {
+    let mut s = at("enter,alt-2", (80, 24));
+    let rows: Vec<String> = {
+        let rows = &s.app.run_screen().unwrap().rows;
+        rows.iter().map(|r| r.id.raw().to_owned()).collect()
+    };
+    // what a node needs stands above it
+    let edges = s
+        .watch
+        .world
+        .run(&orders_run())
+        .unwrap()
+        .topology
+        .clone()
+        .unwrap();
+    for (from, to) in &edges.edges {
+        let place = |id: &NodeId| rows.iter().position(|r| r == id.raw()).unwrap();
+        assert!(place(from) < place(to), "{from:?} {to:?}");
+    }
+    let drawn = lanes(&s);
+    assert_eq!(drawn[0], "◇", "extract: {drawn:?}");
+    assert_eq!(drawn[1], "├►◇", "clean hangs on extract");
+    assert_eq!(drawn[2], "│ │", "an open group has no edges of its own");
+    assert_eq!(drawn[5], "◆─┤", "map needs extract and leads to load");
+    // folded, the group stands for its members
+    s.keys("C");
+    assert_eq!(lanes(&s)[2], "│ ◆");
+    // in another order lines would say nothing
+    s.keys("o").sees("by order it shows edges too");
+    s.wait(20_000).sees("STATE ▼").sees_not("├►").sees_not("◆");
+    s.keys("o o o").sees("├►◇");
+}
+
+#[test]
+fn edges_that_find_no_lane_are_counted() {
+    let mut s = crate::drawing::big((80, 24));
+    s.keys("alt-2").sees("…");
+    // above the lanes; a wider pane has room for more of them
+    let hidden = |s: &Session| -> usize {
+        let screen = s.screen();
+        let line = screen.lines().find(|l| l.contains("NODE")).unwrap();
+        let word = line.split_whitespace().find_map(|w| w.strip_prefix('+'));
+        word.unwrap().replace(',', "").parse().unwrap()
+    };
+    s.sees(&format!("+{} edges", hidden(&s)));
+    let narrow = hidden(&s);
+    s.resize(240, 60);
+    assert!(hidden(&s) < narrow);
+}
+
 #[test]
 fn time_is_zoomed_around_the_selection_and_panned() {
     let mut s = at("enter,alt-3", (120, 40));

@@ -246,7 +246,7 @@ fn problems_of_a_run_are_found_in_folded_groups() {
 
 #[test]
 fn groups_fold_and_unfold() {
-    let mut session = at("enter,v,G", WIDE);
+    let mut session = at("enter,v,G k k k k", WIDE);
     assert_eq!(
         session.app.run_screen().unwrap().selected,
         Some(NodeId::new("map"))

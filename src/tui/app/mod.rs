@@ -12,6 +12,7 @@ mod lists;
 mod logview;
 mod moves;
 mod notices;
+mod order;
 mod places;
 mod rates;
 mod run;

@@ -9,6 +9,7 @@ use chrono::{DateTime, Duration, Utc};
 use crate::engine::Watch;
 use crate::model::{LogKey, Node, NodeId, NodeKey, NodeState, RunKey};
 use crate::tui::widgets::graph::{Form, Scene};
+use crate::tui::widgets::lanes::Lanes;
 use crate::world::RunView;
 
 use super::drawing::Looking;
@@ -55,6 +56,8 @@ pub struct RunScreen {
     /// The rows of the list, the timeline and the grid.
     pub rows: Vec<super::TreeRow>,
     pub sort: Sort,
+    /// The lines beside the rows of the list, for a state of shape and folds and a number of lanes.
+    pub lanes: RefCell<Option<((u64, usize), Lanes)>>,
     /// When it was when the screen was last brought up to date, and when the rows were last put in order.
     pub(super) now: DateTime<Utc>,
     pub(super) sorted_at: DateTime<Utc>,
@@ -93,6 +96,7 @@ impl RunScreen {
             tree: Tree::default(),
             rows: Vec::new(),
             sort: Sort::default(),
+            lanes: RefCell::new(None),
             now: DateTime::UNIX_EPOCH,
             sorted_at: DateTime::UNIX_EPOCH,
             time: TimeWindow::default(),

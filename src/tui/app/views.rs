@@ -47,7 +47,7 @@ impl View {
 /// What orders the rows, within each group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sort {
-    /// As the backend lists them.
+    /// Along the flow, else as the backend lists them.
     #[default]
     Order,
     State,
@@ -255,11 +255,16 @@ impl App {
             return;
         };
         run.sort = run.sort.next();
-        let word = run.sort.word();
+        let said = match (run.sort, run.view) {
+            (Sort::Order, _) => "sorted by order: along the flow".to_owned(),
+            // lines between rows in any other order would say nothing
+            (sort, View::List) => format!("sorted by {}; by order it shows edges too", sort.word()),
+            (sort, _) => format!("sorted by {}", sort.word()),
+        };
         if let Some(view) = watch.world.run(&run.run) {
             run.rebuild(view);
         }
-        self.say(Level::Info, format!("sorted by {word}"));
+        self.say(Level::Info, said);
     }
 
     /// Carries out a command on the time in view; `false`: this is not the timeline.
