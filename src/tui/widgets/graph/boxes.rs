@@ -58,11 +58,30 @@ pub struct Look<'a> {
     pub now: DateTime<Utc>,
     /// The style of the selection when this box is selected.
     pub selected: Option<Style>,
+    /// It has nothing to do with what is selected: only what is wrong or going on in it keeps its colour.
+    pub faded: bool,
     /// A line of this weight leaves it to the right.
     pub leads_on: Option<Weight>,
 }
 
 impl Look<'_> {
+    fn text(&self) -> Style {
+        self.theme[if self.faded {
+            Token::Muted
+        } else {
+            Token::Text
+        }]
+    }
+
+    fn state(&self, state: NodeState) -> Style {
+        let quiet = state.badness() < NodeState::Running.badness();
+        if self.faded && quiet {
+            self.theme[Token::Muted]
+        } else {
+            self.theme.state(state)
+        }
+    }
+
     pub fn draw(&self, canvas: &mut Canvas, placed: &Placed, item: Option<Item>) {
         let width = usize::try_from(placed.w).unwrap_or(0);
         match self.form {
@@ -126,19 +145,19 @@ impl Look<'_> {
     fn title(&self, item: &Item, room: usize) -> Vec<Piece> {
         let theme = self.theme;
         let ellipsis = theme.glyphs.ellipsis;
-        let (sign, style) = (theme.state_glyph(item.state()), theme.state(item.state()));
+        let (sign, style) = (theme.state_glyph(item.state()), self.state(item.state()));
         let name = format::fit_middle(item.name(), NAME.min(room.saturating_sub(2)), ellipsis);
         match item {
             Item::Node { .. } => vec![
                 (format!("{sign} "), style),
-                (name.into_owned(), theme[Token::Text]),
+                (name.into_owned(), self.text()),
             ],
             Item::Group { counts, .. } => {
                 let total = format::count(u64::from(counts.total()));
                 let total = format::fit(&total, MEMBERS - 2, ellipsis);
                 vec![
                     (format!("{} ", theme.glyphs.closed), theme[Token::Accent]),
-                    (name.into_owned(), theme[Token::Text]),
+                    (name.into_owned(), self.text()),
                     (format!("[{total}]"), theme[Token::Muted]),
                 ]
             }
@@ -166,7 +185,7 @@ impl Look<'_> {
                 .iter()
                 .flat_map(|rows| times.iter().map(move |t| format!("{rows} {t}")));
             let all: Vec<String> = both.chain(times.iter().cloned()).collect();
-            self.at_right(canvas, b, b.y, room, &all, theme[Token::Text]);
+            self.at_right(canvas, b, b.y, room, &all, self.text());
             return;
         }
         let rows: Vec<String> = rows.into_iter().collect();
@@ -185,7 +204,7 @@ impl Look<'_> {
             bottom,
             room.saturating_sub(left),
             &times,
-            theme[Token::Text],
+            self.text(),
         );
         if !words.is_empty() {
             let text = format!(" {words} ");
@@ -365,7 +384,7 @@ impl Look<'_> {
                 format!("{} try", format::ordinal(node.attempt)),
                 theme.state(state),
             ),
-            state => (state.word().to_owned(), theme.state(state)),
+            state => (state.word().to_owned(), self.state(state)),
         }
     }
 }

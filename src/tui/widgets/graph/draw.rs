@@ -72,6 +72,7 @@ impl GraphView<'_> {
                 form: self.form,
                 now: self.now,
                 selected: (selected == Some(i)).then(|| selection(theme, self.focused)),
+                faded: self.lineage.is_some_and(|l| l.fades(i, self.depth)),
                 leads_on: leaving.get(&i).copied(),
             };
             look.draw(&mut canvas, placed, (self.item)(id));

@@ -45,6 +45,13 @@ impl Lineage {
         within(&self.down, from) || within(&self.up, to)
     }
 
+    /// Whether a box is none of those on the ways. A box without any way fades nothing.
+    pub fn fades(&self, index: usize, depth: Option<u32>) -> bool {
+        let limit = depth.unwrap_or(FAR - 1);
+        let beyond = |all: &[u32]| all.get(index).is_none_or(|d| *d > limit);
+        self.farthest > 0 && beyond(&self.down) && beyond(&self.up)
+    }
+
     /// Ancestors and descendants at most `depth` edges away.
     pub fn counts(&self, depth: Option<u32>) -> (usize, usize) {
         let limit = depth.unwrap_or(FAR - 1);

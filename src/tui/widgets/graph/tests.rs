@@ -203,6 +203,80 @@ fn an_open_group_shows_its_members() {
 }
 
 #[test]
+fn what_has_nothing_to_do_with_the_selection_is_faded() {
+    use crate::tui::term::ColorDepth;
+    use crate::tui::theme::{Theme, Token};
+    let mut run = run(9, false);
+    // a way of its own: nothing leads from or to load
+    for (name, state) in [
+        ("apart", NodeState::Succeeded),
+        ("apart_bad", NodeState::Failed),
+        ("apart_busy", NodeState::Running),
+    ] {
+        let node = Node {
+            state,
+            ..Node::new(id(name))
+        };
+        run.topology.nodes.push(node.id.clone());
+        run.topology.edges.push((id("extract"), node.id.clone()));
+        run.nodes.insert(node.id.clone(), node);
+    }
+    for form in [Form::Boxes, Form::Compact] {
+        for depth in [ColorDepth::Ansi16, ColorDepth::None] {
+            let theme = Theme::terminal(depth, true);
+            let scene = laid(&run, form);
+            let area = Rect::new(0, 0, 200, 60);
+            let mut buf = Buffer::empty(area);
+            let load = id("load");
+            let lineage = Lineage::of(&scene, scene.index_of(&load).unwrap());
+            let item = |id: &NodeId| {
+                let node = run.nodes.get(id)?;
+                Some(Item::Node { node, usual: None })
+            };
+            GraphView {
+                scene: &scene,
+                form,
+                selected: Some(&load),
+                lineage: Some(&lineage),
+                depth: None,
+                focused: true,
+                now: now(),
+                item: &item,
+                map: None,
+            }
+            .draw(&mut buf, area, &theme, (0, 0));
+            // glyph and first letter of a name
+            let looks = |raw: &str| {
+                let b = scene.find(&id(raw)).unwrap();
+                let (x, y) = match form {
+                    Form::Boxes => (b.x + 2, b.y + 1),
+                    Form::Compact => (b.x, b.y),
+                };
+                let at = |x: i32| buf[(x as u16, y as u16)].style();
+                (at(x), at(x + 2))
+            };
+            let same = |a: ratatui::style::Style, b: ratatui::style::Style| {
+                (a.fg, a.add_modifier)
+                    == (b.fg.or(Some(ratatui::style::Color::Reset)), b.add_modifier)
+            };
+            assert!(same(looks("clean").1, theme[Token::Text]), "an ancestor");
+            assert!(same(looks("apart").0, theme[Token::Muted]));
+            assert!(same(looks("apart").1, theme[Token::Muted]));
+            for (raw, state) in [
+                ("apart_bad", NodeState::Failed),
+                ("apart_busy", NodeState::Running),
+            ] {
+                assert!(
+                    same(looks(raw).0, theme.state(state)),
+                    "{raw} keeps its colour"
+                );
+                assert!(same(looks(raw).1, theme[Token::Muted]));
+            }
+        }
+    }
+}
+
+#[test]
 fn no_state_moves_a_box() {
     let mut run = run(9, false);
     let before = laid(&run, Form::Boxes);
