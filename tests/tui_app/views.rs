@@ -1,7 +1,8 @@
 //! Four views of one run: one selection, one scroll.
 
 use dagtop::model::{NodeId, NodeState, RunKey};
-use dagtop::tui::app::View;
+use dagtop::tui::app::{Effect, Look, Settings, Sort, View};
+use dagtop::tui::widgets::graph::Zoom;
 
 use crate::places::at;
 use crate::session::Session;
@@ -71,6 +72,76 @@ fn each_pipeline_remembers_its_view() {
     // an older run of the same pipeline too
     s.keys("[");
     assert_eq!((open(&s), view(&s)), (past(1), View::Timeline));
+}
+
+/// What was asked to be remembered, the last of each pipeline.
+fn kept(s: &Session) -> Vec<(String, Look)> {
+    let mut all: Vec<(String, Look)> = Vec::new();
+    for effect in &s.effects {
+        if let Effect::KeepLook(pipeline, look) = effect {
+            let name = pipeline.pipeline.raw().to_owned();
+            all.retain(|(known, _)| *known != name);
+            all.push((name, *look));
+        }
+    }
+    all
+}
+
+#[test]
+fn what_a_person_chose_is_remembered_and_nothing_else() {
+    let mut s = at("enter,j,n,d,esc", (120, 40));
+    assert_eq!(kept(&s), []);
+    s.keys("alt-2 o");
+    let list = Look {
+        view: View::List,
+        sort: Sort::State,
+        zoom: None,
+    };
+    assert_eq!(kept(&s), [("orders_daily".to_owned(), list)]);
+    let known = s.effects.len();
+    s.keys("alt-2");
+    assert!(
+        !s.effects[known..]
+            .iter()
+            .any(|e| matches!(e, Effect::KeepLook(..))),
+        "nothing changed"
+    );
+    s.keys("alt-1 -");
+    assert_eq!(kept(&s)[0].1.zoom, Some(Zoom::Compact));
+}
+
+#[test]
+fn what_was_remembered_holds_after_a_restart_and_the_config_for_the_rest() {
+    let word = |view: &str, sort: &str, zoom: Option<&str>| dagtop::history::Look {
+        view: view.to_owned(),
+        sort: sort.to_owned(),
+        zoom: zoom.map(str::to_owned),
+    };
+    let orders = orders_run().pipeline;
+    let settings = Settings {
+        view: View::Timeline,
+        ..Settings::default()
+    };
+    let mut s = Session::with(crate::world::world(), (120, 40), settings);
+    s.app.recall(&[
+        (orders.clone(), word("list", "time", Some("rows"))),
+        // of a later version, or written by hand
+        (
+            key("prod-airflow", "flaky_import"),
+            word("hologram", "order", None),
+        ),
+        (key("nowhere", "gone"), word("grid", "name", None)),
+    ]);
+    s.keys("enter");
+    let run = s.app.run_screen().unwrap();
+    let look = Look {
+        view: View::List,
+        sort: Sort::Time,
+        zoom: Some(Zoom::Compact),
+    };
+    assert_eq!((run.run.clone(), run.look()), (orders_run(), look));
+    s.keys("esc /").text("flaky").keys("enter enter");
+    assert_eq!(view(&s), View::Timeline);
 }
 
 #[test]

@@ -37,6 +37,15 @@ pub struct Looking {
     pub overview: RefCell<Option<KeptOverview>>,
 }
 
+impl Looking {
+    pub(super) fn at(zoom: Option<Zoom>) -> Self {
+        Self {
+            zoom,
+            ..Self::default()
+        }
+    }
+}
+
 /// An overview and what it was made of: version of the layout, size, count of changes.
 #[derive(Debug)]
 pub struct KeptOverview {
@@ -283,6 +292,7 @@ impl App {
         if let Some(view) = watch.world.run(&run.run) {
             run.selected_or_visible(view);
         }
+        self.remember();
         if let Some(text) = told {
             self.say(Level::Info, text);
         }

@@ -10,6 +10,7 @@ mod focus;
 mod keys;
 mod lists;
 mod logview;
+mod looks;
 mod moves;
 mod notices;
 mod order;
@@ -26,6 +27,7 @@ pub use fleet::FleetState;
 pub use keys::{edit, type_in};
 pub use lists::{ListState, Pick, Scroll};
 pub use logview::{LogView, Place};
+pub use looks::Look;
 pub use notices::{Level, Line, Notices};
 pub use run::{LaidOut, Pane, RunScreen};
 pub use tree::{Tree, TreeRow};
@@ -40,6 +42,7 @@ use chrono::{DateTime, Utc};
 
 use crate::engine::{self, Watch};
 use crate::graph;
+use crate::history::Looks;
 use crate::model::{
     ActionId, AlertId, Focus, Health, LogKey, NodeKey, PipelineKey, RunKey, SafeText,
 };
@@ -58,10 +61,12 @@ pub struct Settings {
     pub zone: Zone,
     /// Ring when a watched run ends.
     pub bell: bool,
-    /// How a run is shown at first.
+    /// How the runs of a pipeline are shown that was never looked at.
     pub view: View,
     /// Where logs are saved to; `None`: saving is not possible.
     pub save_dir: Option<PathBuf>,
+    /// Where it is remembered how pipelines are looked at; `None`: nowhere.
+    pub looks: Option<Looks>,
 }
 
 impl Default for Settings {
@@ -72,6 +77,7 @@ impl Default for Settings {
             bell: true,
             view: View::Graph,
             save_dir: None,
+            looks: None,
         }
     }
 }
@@ -100,7 +106,12 @@ pub enum Effect {
     Bell,
     Redraw,
     Suspend,
-    SaveLog { key: LogKey, path: PathBuf },
+    SaveLog {
+        key: LogKey,
+        path: PathBuf,
+    },
+    /// To be remembered beyond the end of the program.
+    KeepLook(PipelineKey, Look),
     Quit(i32),
 }
 
@@ -169,8 +180,9 @@ pub struct App {
     pub notices: Notices,
     pub watched: BTreeSet<RunKey>,
     pub alerts: ListState<AlertId>,
-    /// How the runs of a pipeline were last looked at.
-    views: HashMap<PipelineKey, View>,
+    /// How the runs of a pipeline were last looked at, and for which of them that is not written down yet.
+    looks: HashMap<PipelineKey, Look>,
+    unkept: Vec<PipelineKey>,
     /// What was said yes to, until it is settled and told.
     pub batches: Vec<Batch>,
     rates: rates::Rates,
@@ -199,7 +211,8 @@ impl App {
             notices: Notices::default(),
             watched: BTreeSet::new(),
             alerts: ListState::default(),
-            views: HashMap::new(),
+            looks: HashMap::new(),
+            unkept: Vec::new(),
             batches: Vec::new(),
             rates: rates::Rates::default(),
             hinted: RefCell::default(),
@@ -258,6 +271,7 @@ impl App {
         }
         self.sync_screens(watch, effects);
         self.sync_dialog(watch);
+        self.keep_looks(effects);
         let focus = self.focus(watch);
         if focus != self.focus {
             self.focus = focus.clone();

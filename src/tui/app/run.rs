@@ -14,6 +14,7 @@ use crate::world::RunView;
 
 use super::drawing::Looking;
 use super::logview::LogView;
+use super::looks::Look;
 use super::tree::Tree;
 use super::views::{GridMemory, Sort, TimeWindow, View};
 use super::{App, Effect, LayoutDone, LayoutWanted, Screen};
@@ -83,19 +84,19 @@ pub struct RunScreen {
 }
 
 impl RunScreen {
-    pub fn new(run: RunKey, view: View) -> Self {
+    pub fn new(run: RunKey, look: Look) -> Self {
         Self {
             run,
             selected: None,
             touched: false,
             folds: HashMap::new(),
-            view,
+            view: look.view,
             pane: Pane::Main,
             attempt: None,
             log: LogView::default(),
             tree: Tree::default(),
             rows: Vec::new(),
-            sort: Sort::default(),
+            sort: look.sort,
             lanes: RefCell::new(None),
             now: DateTime::UNIX_EPOCH,
             sorted_at: DateTime::UNIX_EPOCH,
@@ -105,7 +106,7 @@ impl RunScreen {
             laid: None,
             asked: None,
             form: Form::Boxes,
-            look: Looking::default(),
+            look: Looking::at(look.zoom),
             shape: None,
             corner: Cell::new(None),
             top: Cell::new(0),
@@ -348,12 +349,19 @@ impl App {
     }
 
     pub(super) fn layout_ready(&mut self, done: LayoutDone) {
+        let mut chose = false;
         for screen in &mut self.stack {
             if let Screen::Run(run) = screen
                 && run.run == done.run
             {
+                let zoom = run.look.zoom;
                 run.layout_ready(done.clone());
+                chose |= run.look.zoom != zoom;
             }
+        }
+        // only now it is known how near all of it fits
+        if chose {
+            self.remember();
         }
     }
 

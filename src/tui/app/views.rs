@@ -12,7 +12,7 @@ use crate::tui::screens;
 use crate::world::RunView;
 
 use super::tree::{Tree, TreeRow};
-use super::{App, Level, RunScreen, Screen};
+use super::{App, Level, Look, RunScreen, Screen};
 
 /// How a run is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum View {
 }
 
 impl View {
+    pub const ALL: [Self; 4] = [Self::Graph, Self::List, Self::Timeline, Self::Grid];
+
     pub const fn word(self) -> &'static str {
         match self {
             Self::Graph => "graph",
@@ -56,6 +58,8 @@ pub enum Sort {
 }
 
 impl Sort {
+    pub const ALL: [Self; 4] = [Self::Order, Self::State, Self::Time, Self::Name];
+
     pub const fn word(self) -> &'static str {
         match self {
             Self::Order => "order",
@@ -241,13 +245,13 @@ impl App {
             run.grid.column = None;
         }
         run.view = to;
-        self.views.insert(run.run.pipeline.clone(), to);
         if let Some(view) = watch.world.run(&run.run) {
             if to == View::Graph {
                 run.select_inside(view);
             }
             run.selected_or_visible(view);
         }
+        self.remember();
     }
 
     pub(super) fn next_sort(&mut self, watch: &Watch) {
@@ -264,6 +268,7 @@ impl App {
         if let Some(view) = watch.world.run(&run.run) {
             run.rebuild(view);
         }
+        self.remember();
         self.say(Level::Info, said);
     }
 
@@ -306,7 +311,13 @@ impl App {
         if key == run.run {
             return false;
         }
-        let mut opened = RunScreen::new(key, run.grid.inner);
+        let mut opened = RunScreen::new(
+            key,
+            Look {
+                view: run.grid.inner,
+                ..run.look()
+            },
+        );
         opened.selected.clone_from(&run.selected);
         opened.folds.clone_from(&run.folds);
         opened.touched = run.touched;
