@@ -98,6 +98,10 @@ impl NodeCounts {
         self.by_state[state as usize] = self.by_state[state as usize].saturating_add(count);
     }
 
+    pub fn remove(&mut self, state: NodeState, count: u32) {
+        self.by_state[state as usize] = self.by_state[state as usize].saturating_sub(count);
+    }
+
     pub fn of(&self, state: NodeState) -> u32 {
         self.by_state[state as usize]
     }
