@@ -121,6 +121,12 @@ impl NodeCounts {
             .sum()
     }
 
+    /// The worst state that occurs.
+    pub fn worst(&self) -> Option<NodeState> {
+        let occurring = NodeState::ALL.into_iter().filter(|s| self.of(*s) > 0);
+        occurring.max_by_key(|s| s.badness())
+    }
+
     /// The states that occur, worst first.
     pub fn worst_first(&self) -> Vec<(NodeState, u32)> {
         let mut all: Vec<_> = NodeState::ALL

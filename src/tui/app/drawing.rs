@@ -7,9 +7,9 @@ use crate::graph;
 use crate::model::NodeId;
 use crate::tui::command::Command;
 use crate::tui::widgets::format;
-use crate::tui::widgets::graph::{Form, Lineage, Overview, Scene, Zoom};
+use crate::tui::widgets::graph::{Form, Lineage, Scene, Zoom};
 
-use super::{App, Level, RunScreen, Screen, View};
+use super::{App, KeptOverview, Level, RunScreen, Screen, View};
 
 /// Ways are followed to their ends, or this far at most when a person asks for less.
 const DEEP: u32 = 3;
@@ -44,13 +44,6 @@ impl Looking {
             ..Self::default()
         }
     }
-}
-
-/// An overview and what it was made of: version of the layout, size, count of changes.
-#[derive(Debug)]
-pub struct KeptOverview {
-    pub of: (u64, (u16, u16), u64),
-    pub overview: Overview,
 }
 
 impl RunScreen {

@@ -14,6 +14,7 @@ mod looks;
 mod moves;
 mod notices;
 mod order;
+mod overview;
 mod places;
 mod rates;
 mod run;
@@ -22,13 +23,14 @@ mod views;
 mod wake;
 
 pub use action::{Batch, Draft, Subject, draft, kind_word};
-pub use drawing::{KeptOverview, Looking};
+pub use drawing::Looking;
 pub use fleet::FleetState;
 pub use keys::{edit, type_in};
 pub use lists::{ListState, Pick, Scroll};
 pub use logview::{LogView, Place};
 pub use looks::Look;
 pub use notices::{Level, Line, Notices};
+pub use overview::KeptOverview;
 pub use run::{LaidOut, Pane, RunScreen};
 pub use tree::{Tree, TreeRow};
 pub use views::{Sort, View, Worst};
@@ -190,8 +192,6 @@ pub struct App {
     pub hinted: RefCell<(Option<Context>, Vec<Command>)>,
     focus: Focus,
     last_action: u64,
-    /// Counts changes of nodes, for what is drawn of all of them at once.
-    pub states: u64,
     /// Something that the order of rows depends on may have changed.
     dirty: bool,
     /// When something last changed: what is younger than a minute is shown to the second.
@@ -218,7 +218,6 @@ impl App {
             hinted: RefCell::default(),
             focus: Focus::default(),
             last_action: 0,
-            states: 0,
             dirty: true,
             changed_at: now,
         }
@@ -231,9 +230,6 @@ impl App {
             Msg::Input(input) => self.input(watch, input, &mut effects),
             Msg::World(changes) => {
                 self.dirty |= changes.fleet || changes.system;
-                if changes.nodes {
-                    self.states += 1;
-                }
                 if changes.fleet || changes.actions {
                     self.changed_at = self.now;
                 }

@@ -13,7 +13,7 @@ use crate::model::{Node, NodeId, NodeState, Topology};
 use crate::tui::app::{App, KeptOverview, RunScreen, Tree};
 use crate::tui::command::Command;
 use crate::tui::theme::{Theme, Token};
-use crate::tui::widgets::graph::{self as widget, Form, GraphView, Item, Members, Overview, Zoom};
+use crate::tui::widgets::graph::{self as widget, Form, GraphView, Item, Members, Zoom};
 use crate::tui::widgets::{Pen, format};
 use crate::world::RunView;
 
@@ -113,19 +113,8 @@ pub fn draw(
     };
     let mut kept = screen.look.overview.borrow_mut();
     if let Some(room) = room {
-        let of = (laid.version, room, app.states);
-        if kept.as_ref().is_none_or(|k| k.of != of) {
-            let state = |i: usize| {
-                let id = scene.id(i)?;
-                if screen.tree.is_group(id) {
-                    let counts = screen.tree.counts(view, id);
-                    return counts.worst_first().first().map(|(state, _)| *state);
-                }
-                Some(view.nodes.get(id)?.state)
-            };
-            let overview = Overview::of(scene, room, &state);
-            *kept = Some(KeptOverview { of, overview });
-        }
+        let (fitted, _) = KeptOverview::fit(kept.take(), laid, room, view, &screen.tree);
+        *kept = Some(fitted);
     }
     let map = kept.as_ref().filter(|_| room.is_some());
     if let (true, Some(map)) = (overview, map) {
