@@ -187,5 +187,5 @@ fn graph_overview_anew(bencher: Bencher, nodes: usize) {
 #[divan::bench(args = [1_000, 50_000])]
 fn graph_ways_of_selection(bencher: Bencher, nodes: usize) {
     let mesh = mesh::Mesh::new(nodes);
-    bencher.bench_local(move || mesh.ways().farthest);
+    bencher.bench_local(move || mesh.ways().center);
 }

@@ -32,7 +32,7 @@ mod sweep;
 mod types;
 mod visible;
 
-pub use around::around;
+pub use around::{Reach, around};
 pub use glyphs::{RouteCell, glyphs, glyphs_of, line};
 pub use print::{to_json, to_text};
 pub use read::{Named, ReadError, Style, read};

@@ -111,7 +111,7 @@ fn a_large_run_at_three_sizes() {
         ("boxes", "+ + +"),
         ("rows", "- + + -"),
         ("overview", "- -"),
-        ("focus", "+ F ( ("),
+        ("focus", "+ F [ [ ] ]"),
     ] {
         for (width, height) in SIZES {
             let mut session = big((width, height));
@@ -233,13 +233,13 @@ fn a_focus_shows_what_a_node_needs_and_what_needs_it() {
     let part = boxes(&session);
     assert!(part.len() < all.len() && part.contains(&name(3, 5)));
     assert!(!part.contains(&name(3, 4)), "same layer, no way between");
-    session.keys("( ( (").sees("1 edge deep");
+    session.keys("[ [ ] ]").sees("1 edge deep");
     let near = boxes(&session);
     // two before, two or more after, itself
     assert!((4..=6).contains(&near.len()), "{near:?}");
     session.keys("h");
     assert!(near.contains(&selected(&session)));
-    session.keys(")").sees("2 edges deep");
+    session.keys("[ ]").sees("2 edges deep");
     assert!(boxes(&session).len() > near.len());
     // leaving it is one key, the same or the way back
     session.keys("esc");
@@ -261,13 +261,36 @@ fn what_lies_outside_takes_the_focus_with_it() {
 }
 
 #[test]
-fn depth_is_told_and_has_its_ends() {
+fn ancestors_and_descendants_are_followed_apart() {
     let mut session = big((200, 60));
-    session.keys(")").sees("ways are followed to their ends");
-    session.keys("(").sees("ways of 3 edges:");
-    session.keys("( (").sees("ways of 1 edge: 2 before");
-    session.keys("(").sees("as short as they get");
-    session.keys(") ) )").sees("ways to their ends:");
+    let all = boxes(&session).len();
+    session.keys("[").sees("ancestors: none, 0 of");
+    session.keys("[").sees("ancestors: 1 edge deep, 2 of");
+    session.keys("[").sees("ancestors: 2 edges deep,");
+    session.keys("[").sees("ancestors: all,");
+    session.keys("]").sees("descendants: none, 0 of");
+    session.keys("]").sees("descendants: 1 edge deep,");
+    // in focus only what is followed is there
+    session
+        .keys("F")
+        .sees("only what dedupe_05 needs and what needs it, 1 edge deep");
+    let near = boxes(&session);
+    assert!(near.len() < all && near.iter().any(|b| b.starts_with("extract")));
+    assert!(!near.iter().any(|b| b.starts_with("sum")), "{near:?}");
+    // all again, then none
+    for _ in 0..9 {
+        session.keys("]");
+    }
+    session.sees("descendants: all");
+    session.keys("]").sees("descendants: none");
+    session.sees("only what dedupe_05 needs ·");
+    assert!(boxes(&session).iter().all(|b| !b.starts_with("enrich")));
+    session.keys("[");
+    assert_eq!(boxes(&session), [name(3, 5)]);
+    // one that nothing leads to
+    let mut session = big((200, 60));
+    session.keys("g [").sees("nothing leads to it");
+    session.keys("G ]").sees("nothing hangs on it");
 }
 
 #[test]

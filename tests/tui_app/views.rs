@@ -70,7 +70,7 @@ fn each_pipeline_remembers_its_view() {
     s.keys("esc g enter");
     assert_eq!((open(&s), view(&s)), (orders_run(), View::Timeline));
     // an older run of the same pipeline too
-    s.keys("[");
+    s.keys("(");
     assert_eq!((open(&s), view(&s)), (past(1), View::Timeline));
 }
 

@@ -293,12 +293,12 @@ fn attempts_are_picked() {
 
 #[test]
 fn runs_are_walked_in_time() {
-    let mut session = at("enter,[", WIDE);
+    let mut session = at("enter,(", WIDE);
     session.sees("succeeded");
     assert_ne!(session.app.run_screen().unwrap().run, orders_run());
-    session.keys("]");
+    session.keys(")");
     assert_eq!(session.app.run_screen().unwrap().run, orders_run());
-    session.keys("]").sees("this is the newest run");
+    session.keys(")").sees("this is the newest run");
     session.keys("esc").sees("pipelines 12");
 }
 

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 
 use crate::analytics::median;
 use crate::engine::Watch;
-use crate::graph::Graph;
+use crate::graph::{Graph, Reach};
 use crate::model::{Node, NodeId, NodeState, Topology};
 use crate::tui::app::{App, KeptOverview, RunScreen, Tree};
 use crate::tui::command::Command;
@@ -97,7 +97,7 @@ pub fn draw(
         form: laid.form,
         selected,
         lineage: screen.lineage(),
-        depth: screen.look.depth,
+        reach: screen.look.reach,
         focused,
         now: app.now,
         item: &item,
@@ -154,17 +154,10 @@ fn in_focus(
     let group = || screen.tree.group(id).map(|g| g.name.clone());
     let name = known.or_else(group).unwrap_or_else(|| id.safe());
     let name = format::fit_middle(name.as_str(), 24, theme.glyphs.ellipsis);
-    let far = match screen.look.depth {
-        None => String::new(),
-        Some(n) => format!(", {} deep", format::plural(n as usize, "edge")),
-    };
     let back = app.settings.keymap.label(Command::FocusNode);
     Pen::new(buf, area, 0, theme)
         .skip(1)
-        .put(
-            &format!("only what {name} needs and what needs it{far}"),
-            theme[Token::Accent],
-        )
+        .put(&only(&name, screen.look.reach), theme[Token::Accent])
         .put(
             &format!(" {} {back} shows all", theme.glyphs.dot),
             theme[Token::Muted],
@@ -173,6 +166,27 @@ fn in_focus(
         y: area.y + 1,
         height: area.height - 1,
         ..area
+    }
+}
+
+/// "only what load needs, 2 edges deep, and what needs it".
+fn only(name: &str, reach: Reach) -> String {
+    let deep = |depth: Option<u32>| match depth {
+        None => String::new(),
+        Some(n) => format!(", {} deep", format::plural(n as usize, "edge")),
+    };
+    let needs = format!("what {name} needs{}", deep(reach.before));
+    let needed = deep(reach.after);
+    match (reach.before, reach.after) {
+        (Some(0), Some(0)) => format!("only {name}"),
+        (_, Some(0)) => format!("only {needs}"),
+        (Some(0), _) => format!("only what needs {name}{needed}"),
+        (None, None) => format!("only {needs} and what needs it"),
+        (before, after) if before == after => {
+            format!("only what {name} needs and what needs it{needed}")
+        }
+        (Some(_), _) => format!("only {needs}, and what needs it{needed}"),
+        (None, _) => format!("only {needs} and what needs it{needed}"),
     }
 }
 

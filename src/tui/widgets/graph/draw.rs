@@ -28,8 +28,8 @@ pub struct GraphView<'a> {
     pub selected: Option<&'a NodeId>,
     /// Of the selected box: its ways are drawn heavy.
     pub lineage: Option<&'a Lineage>,
-    /// How far ways are followed; `None`: to their ends.
-    pub depth: Option<u32>,
+    /// How far ways are followed.
+    pub reach: graph::Reach,
     pub focused: bool,
     pub now: DateTime<Utc>,
     /// What a box is about; asked for boxes in view only.
@@ -57,7 +57,7 @@ impl GraphView<'_> {
         let lines = Lines {
             scene: self.scene,
             lineage: self.lineage,
-            depth: self.depth,
+            reach: self.reach,
             theme,
         };
         let (line_cells, leaving) = lines.draw(&mut canvas);
@@ -72,7 +72,7 @@ impl GraphView<'_> {
                 form: self.form,
                 now: self.now,
                 selected: (selected == Some(i)).then(|| selection(theme, self.focused)),
-                faded: self.lineage.is_some_and(|l| l.fades(i, self.depth)),
+                faded: self.lineage.is_some_and(|l| l.fades(i, self.reach)),
                 leads_on: leaving.get(&i).copied(),
             };
             look.draw(&mut canvas, placed, (self.item)(id));

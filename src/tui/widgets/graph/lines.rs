@@ -47,13 +47,13 @@ impl Weight {
 pub struct Lines<'a> {
     pub scene: &'a Scene,
     pub lineage: Option<&'a Lineage>,
-    pub depth: Option<u32>,
+    pub reach: graph::Reach,
     pub theme: &'a Theme,
 }
 
 impl Lines<'_> {
     fn weight(&self, route: &Route) -> Weight {
-        let holds = |l: &Lineage| l.holds(route.from, route.to, self.depth);
+        let holds = |l: &Lineage| l.holds(route.from, route.to, self.reach);
         if self.lineage.is_some_and(holds) {
             Weight::Path
         } else if self.scene.is_hub(route.from) || self.scene.is_hub(route.to) {

@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::*;
-use crate::graph::layout;
+use crate::graph::{Reach, layout};
 use crate::model::{Group, Node, NodeCounts, NodeId, NodeState, Progress, SafeText, Topology};
 use crate::tui::widgets::testing::{self, theme};
 
@@ -158,7 +158,7 @@ fn draw(
         form,
         selected: Some(&load),
         lineage: lineage.as_ref(),
-        depth: None,
+        reach: Reach::default(),
         focused: true,
         now: now(),
         item: &item,
@@ -238,7 +238,7 @@ fn what_has_nothing_to_do_with_the_selection_is_faded() {
                 form,
                 selected: Some(&load),
                 lineage: Some(&lineage),
-                depth: None,
+                reach: Reach::default(),
                 focused: true,
                 now: now(),
                 item: &item,
@@ -396,14 +396,14 @@ fn ways_are_followed_to_a_depth() {
     let at = |raw: &str| scene.index_of(&id(raw)).unwrap();
     let lineage = Lineage::of(&scene, at("load"));
     // extract, clean, map before; report, audit after
-    assert_eq!(lineage.counts(None), (3, 2));
-    assert_eq!(lineage.counts(Some(1)), (2, 2));
-    assert_eq!(lineage.farthest, 2);
-    assert!(lineage.holds(at("extract"), at("clean"), None));
-    assert!(!lineage.holds(at("extract"), at("clean"), Some(1)));
-    assert!(lineage.holds(at("load"), at("audit"), Some(1)));
+    assert_eq!(lineage.counts(Reach::within(None)), (3, 2));
+    assert_eq!(lineage.counts(Reach::within(Some(1))), (2, 2));
+    assert_eq!(lineage.farthest, (2, 1));
+    assert!(lineage.holds(at("extract"), at("clean"), Reach::within(None)));
+    assert!(!lineage.holds(at("extract"), at("clean"), Reach::within(Some(1))));
+    assert!(lineage.holds(at("load"), at("audit"), Reach::within(Some(1))));
     let long = "a_very_long_name_of_a_node_that_is_shortened";
-    assert!(!lineage.holds(at("extract"), at(long), None));
+    assert!(!lineage.holds(at("extract"), at(long), Reach::within(None)));
 }
 
 #[test]
@@ -479,7 +479,7 @@ fn draw_mesh(scene: &Scene, raw: &str, map: bool, buf: &mut Buffer, area: Rect) 
         form: Form::Boxes,
         selected: Some(&selected),
         lineage: lineage.as_ref(),
-        depth: Some(2),
+        reach: Reach::within(Some(2)),
         focused: true,
         now: now(),
         item: &|_| None,
