@@ -181,10 +181,24 @@ impl Look<'_> {
         let rows = rows(node);
         if let Some(progress) = node.progress.filter(|_| !node.state.ended()) {
             self.bar(canvas, b.x + 2, bottom, room, progress.fraction());
-            let both = rows
+            // as much as there is room for; what is usual goes last
+            let tries = attempt(node);
+            let rows = rows.unwrap_or_default();
+            let besides = [
+                format!("{tries} {rows}"),
+                tries.clone(),
+                rows,
+                String::new(),
+            ];
+            let all: Vec<String> = times
                 .iter()
-                .flat_map(|rows| times.iter().map(move |t| format!("{rows} {t}")));
-            let all: Vec<String> = both.chain(times.iter().cloned()).collect();
+                .flat_map(|t| {
+                    besides
+                        .iter()
+                        .map(move |b| format!("{b} {t}").trim().to_owned())
+                })
+                .chain([tries.clone()])
+                .collect();
             self.at_right(canvas, b, b.y, room, &all, self.text());
             return;
         }
@@ -262,12 +276,11 @@ impl Look<'_> {
     fn words(&self, node: &Node, room: usize) -> String {
         let word = match node.state {
             NodeState::Succeeded | NodeState::Pending => "",
+            // that it is one more try says that it runs, and how long it usually takes says more
+            NodeState::Running if node.attempt > 1 => "",
             state => state.word(),
         };
-        let attempt = match node.attempt {
-            0 | 1 => String::new(),
-            n => format!("{} try", format::ordinal(n)),
-        };
+        let attempt = attempt(node);
         let both = match (word.is_empty(), attempt.is_empty()) {
             (false, false) => format!("{word} {attempt}"),
             _ => format!("{word}{attempt}"),
@@ -380,10 +393,7 @@ impl Look<'_> {
         match node.state {
             NodeState::Pending => (String::new(), quiet),
             NodeState::Succeeded | NodeState::Running => (self.elapsed(node), quiet),
-            state if node.attempt > 1 => (
-                format!("{} try", format::ordinal(node.attempt)),
-                theme.state(state),
-            ),
+            state if node.attempt > 1 => (attempt(node), theme.state(state)),
             state => (state.word().to_owned(), self.state(state)),
         }
     }
@@ -400,6 +410,15 @@ fn pieces(canvas: &mut Canvas, x: i32, y: i32, columns: usize, all: &[Piece]) {
             *style,
         );
         used += format::width(text);
+    }
+}
+
+/// `try 2/3`, or `2nd try` where nobody says how many there will be; nothing for the first.
+fn attempt(node: &Node) -> String {
+    match (node.attempt, node.max_attempts) {
+        (0 | 1, _) => String::new(),
+        (n, Some(most)) if most >= n => format!("try {n}/{most}"),
+        (n, _) => format!("{} try", format::ordinal(n)),
     }
 }
 

@@ -203,6 +203,50 @@ fn an_open_group_shows_its_members() {
 }
 
 #[test]
+fn a_box_says_all_that_is_known_where_there_is_room() {
+    let mut run = run(0, false);
+    // room comes from the name
+    let long = id("a_very_long_name_of_a_node_that_is_shortened");
+    let node = run.nodes.get_mut(&long).unwrap();
+    node.attempt = 2;
+    node.max_attempts = Some(3);
+    node.metrics = vec![(SafeText::new("rows"), 1234.0)];
+    let scene = laid(&run, Form::Boxes);
+    let picture = |run: &Run| {
+        testing::text(130, 16, |buf, area| {
+            let corner = clamp((0, 0), &scene, area);
+            draw(run, &scene, Form::Boxes, buf, area, false, corner);
+        })
+    };
+    let sees = |picture: &str, texts: &[&str]| {
+        for text in texts {
+            assert!(picture.contains(text), "{text:?} in\n{picture}");
+        }
+    };
+    let before = picture(&run);
+    sees(
+        &before,
+        &[
+            "● a_very_long_…s_shortened",
+            "try 2/3",
+            "4m00 of 9m",
+            "1,234 rows",
+        ],
+    );
+    // a bar takes the place of the words; nothing else moves
+    run.nodes.get_mut(&long).unwrap().progress = Progress::new(1, 4);
+    let after = picture(&run);
+    sees(&after, &["██░░░░░░", "25 %", "try 2/3", "4m00 of 9m"]);
+    let place = |picture: &str, what: &str| {
+        let line = picture.lines().position(|l| l.contains(what)).unwrap();
+        (line, picture.lines().nth(line).and_then(|l| l.find(what)))
+    };
+    for what in ["a_very_long", "✗ load", "✓ clean"] {
+        assert_eq!(place(&before, what), place(&after, what));
+    }
+}
+
+#[test]
 fn what_has_nothing_to_do_with_the_selection_is_faded() {
     use crate::tui::term::ColorDepth;
     use crate::tui::theme::{Theme, Token};
