@@ -3,7 +3,7 @@
 //! edges: a thousand edges out of one node, or into one, are one lane. An arrow points at a row that a lane leads to;
 //! the line of a row without an arrow leads away from it. Where lines cross, the lane goes on below.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::pen::Pen;
 use crate::graph::line;
@@ -11,6 +11,8 @@ use crate::tui::theme::{Theme, Token};
 
 /// More lanes than this nobody can follow.
 pub const MOST: usize = 16;
+/// An edge over more rows than this leads out of sight anyway.
+const NEAR: usize = 64;
 
 /// Lanes of one row as bits, the leftmost in the lowest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +44,7 @@ pub struct Lanes {
 struct Bus {
     first: usize,
     last: usize,
-    edges: usize,
+    edges: Vec<(usize, usize)>,
     shown: bool,
     lane: Option<usize>,
 }
@@ -59,8 +61,10 @@ impl Lanes {
     /// Lines between rows for edges (from, to), in at most `bound` lanes. When there are too many, the shortest stay.
     pub fn of(rows: usize, edges: &[(usize, usize)], bound: usize) -> Self {
         let bound = bound.min(MOST);
-        let (mut buses, touching) = buses(rows, edges);
+        let mut buses = buses(rows, edges);
         keep_shortest(&mut buses, bound);
+        split_long(&mut buses, rows, bound);
+        let touching = touching(rows, &buses);
         let mut lanes: Vec<Option<usize>> = vec![None; bound];
         let mut all = Self {
             rows: Vec::with_capacity(rows),
@@ -80,7 +84,7 @@ impl Lanes {
         all.hidden = buses
             .iter()
             .filter(|b| b.lane.is_none())
-            .map(|b| b.edges)
+            .map(|b| b.edges.len())
             .sum();
         all
     }
@@ -184,8 +188,26 @@ impl Row {
     }
 }
 
-/// Sorts edges into lanes to be. The second part: for each row the lanes that touch it, and whether they lead to it.
-fn buses(rows: usize, edges: &[(usize, usize)]) -> (Vec<Bus>, Vec<Vec<(usize, bool)>>) {
+impl Bus {
+    fn new((from, to): (usize, usize)) -> Self {
+        Self {
+            first: from.min(to),
+            last: from.max(to),
+            edges: vec![(from, to)],
+            shown: true,
+            lane: None,
+        }
+    }
+
+    fn add(&mut self, (from, to): (usize, usize)) {
+        self.first = self.first.min(from).min(to);
+        self.last = self.last.max(from).max(to);
+        self.edges.push((from, to));
+    }
+}
+
+/// Sorts edges into lanes to be.
+fn buses(rows: usize, edges: &[(usize, usize)]) -> Vec<Bus> {
     let mut edges: Vec<(usize, usize)> = edges
         .iter()
         .copied()
@@ -200,33 +222,37 @@ fn buses(rows: usize, edges: &[(usize, usize)]) -> (Vec<Bus>, Vec<Vec<(usize, bo
     }
     let mut known: HashMap<Owner, usize> = HashMap::new();
     let mut buses: Vec<Bus> = Vec::new();
-    let mut touching: Vec<Vec<(usize, bool)>> = vec![Vec::new(); rows];
-    for (from, to) in edges {
-        let (owner, own, other) = if from > to {
-            (Owner::UpTo(to), (to, true), (from, false))
+    for edge @ (from, to) in edges {
+        let owner = if from > to {
+            Owner::UpTo(to)
         } else if out[from] > into[to] {
-            (Owner::From(from), (from, false), (to, true))
+            Owner::From(from)
         } else {
-            (Owner::To(to), (to, true), (from, false))
+            Owner::To(to)
         };
         let at = *known.entry(owner).or_insert(buses.len());
-        if at == buses.len() {
-            touching[own.0].push((at, own.1));
-            buses.push(Bus {
-                first: from.min(to),
-                last: from.max(to),
-                edges: 0,
-                shown: true,
-                lane: None,
-            });
+        match buses.get_mut(at) {
+            Some(bus) => bus.add(edge),
+            None => buses.push(Bus::new(edge)),
         }
-        let bus = &mut buses[at];
-        bus.first = bus.first.min(from).min(to);
-        bus.last = bus.last.max(from).max(to);
-        bus.edges += 1;
-        touching[other.0].push((at, other.1));
     }
-    (buses, touching)
+    buses
+}
+
+/// For each row the lanes that touch it, and whether they lead to it.
+fn touching(rows: usize, buses: &[Bus]) -> Vec<Vec<(usize, bool)>> {
+    let mut touching: Vec<Vec<(usize, bool)>> = vec![Vec::new(); rows];
+    for (i, bus) in buses.iter().enumerate() {
+        let leaves = bus.edges.iter().map(|(from, _)| (*from, false));
+        let arrives = bus.edges.iter().map(|(_, to)| (*to, true));
+        let mut ends: Vec<(usize, bool)> = leaves.chain(arrives).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        for (row, arrives) in ends {
+            touching[row].push((i, arrives));
+        }
+    }
+    touching
 }
 
 /// Of more lanes side by side than there may be, those that would go on farthest are left out: no other choice
@@ -249,6 +275,41 @@ fn keep_shortest(buses: &mut [Bus], bound: usize) {
         {
             buses[longest].shown = false;
         }
+    }
+}
+
+/// Edges down of lanes that were left out get lanes of their own where there is room for them, the shortest first: what
+/// leads to the next row is not to suffer from what comes from far away.
+fn split_long(buses: &mut Vec<Bus>, rows: usize, bound: usize) {
+    let mut load = vec![0usize; rows];
+    for bus in buses.iter().filter(|b| b.shown) {
+        load[bus.first..bus.last].iter_mut().for_each(|n| *n += 1);
+    }
+    let mut short: Vec<(usize, usize, usize)> = Vec::new();
+    for (i, bus) in buses.iter().enumerate().filter(|(_, b)| !b.shown) {
+        let near = bus.edges.iter().enumerate();
+        short.extend(near.filter_map(|(e, (from, to))| {
+            let span = to.checked_sub(*from).filter(|span| *span <= NEAR)?;
+            Some((span, i, e))
+        }));
+    }
+    short.sort_unstable();
+    for (_, i, e) in short {
+        let edge = buses[i].edges[e];
+        let passed = &mut load[edge.0..edge.1];
+        if passed.iter().all(|n| *n < bound) {
+            passed.iter_mut().for_each(|n| *n += 1);
+            buses.push(Bus::new(edge));
+        }
+    }
+    // what has a lane of its own now is no longer missing from the other one
+    let own: HashSet<(usize, usize)> = buses
+        .iter()
+        .filter(|b| b.shown)
+        .flat_map(|b| b.edges.iter().copied())
+        .collect();
+    for bus in buses.iter_mut().filter(|b| !b.shown) {
+        bus.edges.retain(|e| !own.contains(e));
     }
 }
 
