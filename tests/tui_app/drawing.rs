@@ -355,3 +355,104 @@ fn a_box_tells_what_is_usual() {
     session.keys("/").text("enrich_00").keys("enter");
     session.sees("of 7m");
 }
+
+#[test]
+fn the_graph_is_walked_by_its_structure() {
+    let mut session = big((200, 60));
+    let place = |s: &Session| {
+        let laid = s.app.run_screen().unwrap().laid.clone().unwrap();
+        let b = laid.scene.find(&NodeId::new(selected(s))).unwrap();
+        (b.rank, b.y)
+    };
+    let edges = {
+        let run = session.watch.world.run(&run_key()).unwrap();
+        run.topology.clone().unwrap().edges.clone()
+    };
+    let joined = |from: &str, to: &str| edges.iter().any(|(a, b)| (a.raw(), b.raw()) == (from, to));
+    assert_eq!(selected(&session), name(3, 5));
+    // along an edge and back
+    for (key, forward) in [
+        ("l", true),
+        ("l", true),
+        ("h", false),
+        ("h", false),
+        ("h", false),
+    ] {
+        let from = selected(&session);
+        session.keys(key);
+        let to = selected(&session);
+        assert!(
+            if forward {
+                joined(&from, &to)
+            } else {
+                joined(&to, &from)
+            },
+            "{from} {key} {to}"
+        );
+    }
+    // within the rank
+    let (rank, y) = place(&session);
+    session.keys("k");
+    assert!(place(&session).0 == rank && place(&session).1 < y);
+    session.keys("j");
+    assert_eq!(place(&session), (rank, y));
+    // the only problem, from wherever one is, also the other way round
+    session.keys("G n");
+    assert_eq!(selected(&session), name(3, 5));
+    session.keys("g N");
+    assert_eq!(selected(&session), name(3, 5));
+}
+
+#[test]
+fn lines_out_of_sight_say_where_they_lead() {
+    let mut session = big((80, 24));
+    session.keys("+ +");
+    assert_eq!(zoom(&session), Zoom::Boxes);
+    let run = session.app.run_screen().unwrap();
+    let scene = run.laid.clone().unwrap().scene;
+    let (x, _) = run.corner.get().unwrap();
+    let outside = |id: &str| {
+        let b = scene.find(&NodeId::new(id)).unwrap();
+        b.x >= x + 78 || b.x + b.w <= x
+    };
+    let edges = session
+        .watch
+        .world
+        .run(&run_key())
+        .unwrap()
+        .topology
+        .clone()
+        .unwrap();
+    let next: Vec<&str> = edges
+        .edges
+        .iter()
+        .filter(|(from, _)| from.raw() == name(3, 5))
+        .map(|(_, to)| to.raw())
+        .filter(|to| outside(to))
+        .collect();
+    let screen = session.screen();
+    let told = next
+        .iter()
+        .any(|to| screen.contains(&format!("{to} ►")) || screen.contains(&format!("{to} +1 ►")));
+    assert!(next.is_empty() || told, "{next:?} in\n{screen}");
+    // moved away: what is selected and where its lines come from is told at the border
+    session.keys("}");
+    let before: Vec<String> = edges
+        .edges
+        .iter()
+        .filter(|(_, to)| to.raw() == name(3, 5))
+        .map(|(from, _)| from.raw().to_owned())
+        .collect();
+    let screen = session.screen();
+    let run = session.app.run_screen().unwrap();
+    let in_view = {
+        let (x, _) = run.corner.get().unwrap();
+        let b = scene.find(&NodeId::new(name(3, 5))).unwrap();
+        b.x + b.w > x
+    };
+    let told = before
+        .iter()
+        .any(|from| screen.contains(&format!("◄ {from}")));
+    assert!(!in_view || told, "{before:?} in\n{screen}");
+    assert!(in_view || screen.contains("◄ "), "{screen}");
+}

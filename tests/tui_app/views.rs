@@ -337,3 +337,57 @@ fn a_run_in_which_nothing_began_has_no_time() {
     assert_eq!(open(&s).pipeline, pipeline);
     s.sees("reading its nodes");
 }
+
+#[test]
+fn the_rows_that_are_in_view_stay_in_view_from_view_to_view() {
+    let mut s = crate::drawing::big((120, 40));
+    s.keys("alt-2 g");
+    for _ in 0..4 {
+        s.keys("pgdn");
+    }
+    // not at the edge: the grid has a few rows less
+    s.keys("k k k k k k k k");
+    let top = |s: &Session| s.app.run_screen().unwrap().top.get();
+    let (here, first) = (selected(&s), top(&s));
+    assert!(first > 10, "scrolled: {first}");
+    for keys in ["alt-3", "alt-4", "alt-2"] {
+        s.keys(keys).draw();
+        assert_eq!((selected(&s), top(&s)), (here.clone(), first), "{keys}");
+        s.sees(&here);
+    }
+}
+
+#[test]
+fn the_grid_says_in_words_which_rows_are_flaky_and_which_broken() {
+    let mut s = at("enter,alt-4", (120, 40));
+    for day in 1..5 {
+        let flaky = if day % 2 == 0 {
+            NodeState::Failed
+        } else {
+            NodeState::Succeeded
+        };
+        let list = vec![
+            node("extract", flaky, 12, 1),
+            node("clean", NodeState::Succeeded, 11, 1),
+            node("load", NodeState::Failed, 6, 3),
+        ];
+        s.event(
+            "prod-airflow",
+            dagtop::model::Event::Nodes {
+                run: past(day),
+                list,
+                complete: true,
+            },
+        );
+    }
+    let screen = s.screen();
+    let row = |name: &str| {
+        let mut rows = screen.lines().filter_map(|l| l.split('│').nth(1));
+        rows.find(|l| l.contains(&format!(" {name} "))).unwrap()
+    };
+    assert!(row("load").contains("broken"), "{screen}");
+    assert!(row("extract").contains("flaky"), "{screen}");
+    assert!(!row("clean").contains("flaky") && !row("clean").contains("broken"));
+    // bars of how long each run took stand above them
+    assert!(screen.lines().take(6).any(|l| l.contains('█')), "{screen}");
+}

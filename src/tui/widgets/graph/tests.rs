@@ -600,3 +600,34 @@ fn edges_of_hubs_are_faded_unless_they_are_the_selection_s() {
     let at_hub = of("n0");
     assert!(at_hub.contains('┃') && !at_hub.contains('╎'), "{at_hub}");
 }
+
+#[test]
+fn a_drawing_may_be_taller_than_a_screen_can_count() {
+    use crate::graph::{Graph, GraphNode};
+    let count = 20_000;
+    let node = |n: usize| GraphNode {
+        id: format!("n{n}"),
+        width: 18,
+        height: 3,
+        group: None,
+    };
+    let graph = Graph {
+        nodes: (0..count).map(node).collect(),
+        edges: (1..count).map(|n| (0, n)).collect(),
+        ..Graph::default()
+    };
+    let scene = Scene::new(layout(&graph, &Form::Boxes.options(None)));
+    assert!(
+        scene.layout.height > i32::from(u16::MAX),
+        "{}",
+        scene.layout.height
+    );
+    let lowest = (1..count).max_by_key(|n| scene.find(&id(&format!("n{n}"))).unwrap().y);
+    let raw = format!("n{}", lowest.unwrap());
+    let text = testing::text(80, 24, |buf, area| {
+        let drawn = draw_mesh(&scene, &raw, true, buf, area);
+        assert!(drawn.boxes > 1 && drawn.boxes < 20, "{drawn:?}");
+    });
+    assert!(text.contains(&raw), "{text}");
+    assert!(text.contains("▲ 19,9"), "{text}");
+}
