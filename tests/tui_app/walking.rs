@@ -35,7 +35,7 @@ fn enter_opens_the_run_at_the_failing_node_with_its_traceback() {
         .sees("9 of 14 done")
         .sees("Traceback (most recent call last)")
         .sees("File \"/opt/airflow/plugins/spark.py\", line 41, in submit")
-        .sees("2nd try");
+        .sees("try 2/3");
     assert_eq!(session.focus().runs, [orders_run()]);
     assert_eq!(
         session.focus().logs,
