@@ -152,7 +152,8 @@ fn arrow(to: u8, ascii: bool) -> char {
     }
 }
 
-fn line(mask: u8, ascii: bool) -> char {
+/// The sign whose strokes go up (1), right (2), down (4) and left (8).
+pub fn line(mask: u8, ascii: bool) -> char {
     const BOX: [char; 16] = [
         ' ', '│', '─', '╰', '│', '│', '╭', '├', '─', '╯', '─', '┴', '╮', '┤', '┬', '┼',
     ];

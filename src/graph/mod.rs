@@ -36,8 +36,8 @@ mod types;
 mod visible;
 mod wire;
 
-pub use around::around;
-pub use glyphs::{RouteCell, glyphs, glyphs_of};
+pub use around::{Reach, around};
+pub use glyphs::{RouteCell, glyphs, glyphs_of, line};
 pub use measure::crossings;
 pub use print::{to_json, to_text};
 pub use read::{Named, ReadError, Style, read};

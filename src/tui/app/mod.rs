@@ -10,8 +10,11 @@ mod focus;
 mod keys;
 mod lists;
 mod logview;
+mod looks;
 mod moves;
 mod notices;
+mod order;
+mod overview;
 mod places;
 mod rates;
 mod run;
@@ -20,12 +23,14 @@ mod views;
 mod wake;
 
 pub use action::{Batch, Draft, Subject, draft, kind_word};
-pub use drawing::{KeptOverview, Looking};
+pub use drawing::Looking;
 pub use fleet::FleetState;
 pub use keys::{edit, type_in};
 pub use lists::{ListState, Pick, Scroll};
 pub use logview::{LogView, Place};
+pub use looks::Look;
 pub use notices::{Level, Line, Notices};
+pub use overview::KeptOverview;
 pub use run::{LaidOut, Pane, RunScreen};
 pub use tree::{Tree, TreeRow};
 pub use views::{Sort, View, Worst};
@@ -39,6 +44,7 @@ use chrono::{DateTime, Utc};
 
 use crate::engine::{self, Watch};
 use crate::graph;
+use crate::history::Looks;
 use crate::model::{
     ActionId, AlertId, Focus, Health, LogKey, NodeKey, PipelineKey, RunKey, SafeText,
 };
@@ -57,10 +63,12 @@ pub struct Settings {
     pub zone: Zone,
     /// Ring when a watched run ends.
     pub bell: bool,
-    /// How a run is shown at first.
+    /// How the runs of a pipeline are shown that was never looked at.
     pub view: View,
     /// Where logs are saved to; `None`: saving is not possible.
     pub save_dir: Option<PathBuf>,
+    /// Where it is remembered how pipelines are looked at; `None`: nowhere.
+    pub looks: Option<Looks>,
 }
 
 impl Default for Settings {
@@ -71,6 +79,7 @@ impl Default for Settings {
             bell: true,
             view: View::Graph,
             save_dir: None,
+            looks: None,
         }
     }
 }
@@ -99,7 +108,12 @@ pub enum Effect {
     Bell,
     Redraw,
     Suspend,
-    SaveLog { key: LogKey, path: PathBuf },
+    SaveLog {
+        key: LogKey,
+        path: PathBuf,
+    },
+    /// To be remembered beyond the end of the program.
+    KeepLook(PipelineKey, Look),
     Quit(i32),
 }
 
@@ -168,8 +182,9 @@ pub struct App {
     pub notices: Notices,
     pub watched: BTreeSet<RunKey>,
     pub alerts: ListState<AlertId>,
-    /// How the runs of a pipeline were last looked at.
-    views: HashMap<PipelineKey, View>,
+    /// How the runs of a pipeline were last looked at, and for which of them that is not written down yet.
+    looks: HashMap<PipelineKey, Look>,
+    unkept: Vec<PipelineKey>,
     /// What was said yes to, until it is settled and told.
     pub batches: Vec<Batch>,
     rates: rates::Rates,
@@ -177,8 +192,6 @@ pub struct App {
     pub hinted: RefCell<(Option<Context>, Vec<Command>)>,
     focus: Focus,
     last_action: u64,
-    /// Counts changes of nodes, for what is drawn of all of them at once.
-    pub states: u64,
     /// Something that the order of rows depends on may have changed.
     dirty: bool,
     /// When something last changed: what is younger than a minute is shown to the second.
@@ -198,13 +211,13 @@ impl App {
             notices: Notices::default(),
             watched: BTreeSet::new(),
             alerts: ListState::default(),
-            views: HashMap::new(),
+            looks: HashMap::new(),
+            unkept: Vec::new(),
             batches: Vec::new(),
             rates: rates::Rates::default(),
             hinted: RefCell::default(),
             focus: Focus::default(),
             last_action: 0,
-            states: 0,
             dirty: true,
             changed_at: now,
         }
@@ -217,9 +230,6 @@ impl App {
             Msg::Input(input) => self.input(watch, input, &mut effects),
             Msg::World(changes) => {
                 self.dirty |= changes.fleet || changes.system;
-                if changes.nodes {
-                    self.states += 1;
-                }
                 if changes.fleet || changes.actions {
                     self.changed_at = self.now;
                 }
@@ -257,6 +267,7 @@ impl App {
         }
         self.sync_screens(watch, effects);
         self.sync_dialog(watch);
+        self.keep_looks(effects);
         let focus = self.focus(watch);
         if focus != self.focus {
             self.focus = focus.clone();
