@@ -124,6 +124,42 @@ fn change_of_a_node_to_bytes_in_a_run_of_500(bencher: Bencher, (width, height): 
     });
 }
 
+/// The whole screen with a run of 50,000 nodes open: nothing changed.
+#[divan::bench(args = LARGE, sample_count = 20)]
+fn large_run_frame(bencher: Bencher, keys: &str) {
+    let mut stage = large(keys);
+    bencher.bench_local(move || stage.frame().len());
+}
+
+/// A state of one of its nodes changes: the world, the app, the picture, the bytes.
+#[divan::bench(args = LARGE, sample_count = 20)]
+fn large_run_state_to_bytes(bencher: Bencher, keys: &str) {
+    let mut stage = large(keys);
+    let mut n = 0;
+    bencher.bench_local(move || {
+        n += 1;
+        let event = stage.change_state(n % 50_000, n);
+        stage.observe(event);
+        stage.settle();
+        stage.frame().len()
+    });
+}
+
+/// Keys after a large run was opened: dots of its folded groups, dots and boxes of all of it, its list.
+const LARGE: [&str; 4] = ["-", "O-", "O", "v"];
+
+fn large(keys: &str) -> Stage {
+    let mut stage = Stage::with_open_run(50_000, 200, 60);
+    for key in keys.chars() {
+        // two steps from boxes to dots
+        for _ in 0..if key == '-' { 2 } else { 1 } {
+            stage.key(key);
+        }
+    }
+    stage.frame();
+    stage
+}
+
 /// One frame of the window into a large graph, its map left out; selection and states as in a run. Budget: 2 ms.
 #[divan::bench(args = [1_000, 50_000])]
 fn graph_frame(bencher: Bencher, nodes: usize) {
@@ -151,5 +187,5 @@ fn graph_overview_anew(bencher: Bencher, nodes: usize) {
 #[divan::bench(args = [1_000, 50_000])]
 fn graph_ways_of_selection(bencher: Bencher, nodes: usize) {
     let mesh = mesh::Mesh::new(nodes);
-    bencher.bench_local(move || mesh.ways().farthest);
+    bencher.bench_local(move || mesh.ways().center);
 }

@@ -153,3 +153,203 @@ fn wrong_input_is_told_with_its_line() {
         assert!(!said.contains("panicked"), "{said}");
     }
 }
+
+/// Names of the nodes, and pairs of names of the edges, sorted.
+fn read_as(input: &str) -> (Vec<String>, Vec<(String, String)>) {
+    let found = json(input, &[]);
+    let text = |v: &serde_json::Value| v.as_str().unwrap().to_owned();
+    let list = |key: &str| found[key].as_array().unwrap().clone();
+    let mut nodes: Vec<String> = list("nodes").iter().map(|n| text(&n["id"])).collect();
+    let mut edges: Vec<(String, String)> = (list("edges").iter())
+        .map(|e| (text(&e["from"]), text(&e["to"])))
+        .collect();
+    nodes.sort();
+    edges.sort();
+    (nodes, edges)
+}
+
+#[test]
+fn dot_as_people_write_it() {
+    type Edges = &'static [(&'static str, &'static str)];
+    let cases: [(&str, &[&str], Edges); 12] = [
+        ("strict digraph g { a -> b }", &["a", "b"], &[("a", "b")]),
+        (
+            "DIGRAPH { a -> b -> c; }",
+            &["a", "b", "c"],
+            &[("a", "b"), ("b", "c")],
+        ),
+        (
+            "digraph { a -> {b c} }",
+            &["a", "b", "c"],
+            &[("a", "b"), ("a", "c")],
+        ),
+        (
+            "digraph { {a b} -> c }",
+            &["a", "b", "c"],
+            &[("a", "c"), ("b", "c")],
+        ),
+        ("digraph { a:out:e -> b:in }", &["a", "b"], &[("a", "b")]),
+        (
+            "digraph { node [shape=box, style=\"a,b\"]; edge [color=red] a [label=<<b>A</b>>]; a -> b [weight=2; label=\"x\"][style=dashed] }",
+            &["a", "b"],
+            &[("a", "b")],
+        ),
+        (
+            "// one\n/* two\n */ digraph { # three\n a -> b // four\n}",
+            &["a", "b"],
+            &[("a", "b")],
+        ),
+        (
+            r#"digraph { "say \"hi\"" -> "back\\slash"; "to" + "gether" -> "say \"hi\"" }"#,
+            &["back\\slash", "say \"hi\"", "together"],
+            &[("say \"hi\"", "back\\slash"), ("together", "say \"hi\"")],
+        ),
+        ("digraph { a;;b;\n;c }", &["a", "b", "c"], &[]),
+        (
+            "digraph { -1.5 -> .5 -> 2. }",
+            &["-1.5", ".5", "2."],
+            &[("-1.5", ".5"), (".5", "2.")],
+        ),
+        (
+            "digraph { subgraph cluster_a { x -> y } subgraph { rank=same; y; z } x -> subgraph q { v } }",
+            &["v", "x", "y", "z"],
+            &[("x", "v"), ("x", "y")],
+        ),
+        (
+            "\u{feff}digraph { ä -> 日本 }",
+            &["ä", "日本"],
+            &[("ä", "日本")],
+        ),
+    ];
+    for (input, nodes, edges) in cases {
+        let (found_nodes, found_edges) = read_as(input);
+        assert_eq!(found_nodes, nodes, "{input}");
+        let found: Vec<(&str, &str)> = found_edges.iter().map(|(a, b)| (&a[..], &b[..])).collect();
+        assert_eq!(found, edges, "{input}");
+    }
+}
+
+#[test]
+fn wrong_input_is_refused_with_its_reason() {
+    for (input, line, reason) in [
+        (&b"a b -> c ->\n\tx\n"[..], "line 2", "empty"),
+        (b"strict graph {\n\n a -- b }", "line 3", "direction"),
+        (b"digraph {\n a -> \"b\n}\n", "line 2", "without end"),
+        (b"digraph {\n a -> <b\n}\n", "line 2", "without end"),
+        (b"digraph {\n a [label=\n", "line 2", "before the end"),
+        (b"digraph {\n /* a -> b\n", "line 2", "without end"),
+        (b"digraph {\n a -> b\n}\n}\n", "line 4", "closing"),
+        (b"{\"nodes\": [\n {\"id\": 7}\n]}", "nodes[0]", "expected"),
+        (b"{\"edges\": {}}", "edges", "a list"),
+        (b"[]", "object", "expected"),
+    ] {
+        let said = refused(input, &[]);
+        let shown = String::from_utf8_lossy(input);
+        assert!(
+            said.contains(line) && said.contains(reason),
+            "{shown}: {said}"
+        );
+    }
+    let missing = refused_file("no such file");
+    assert!(missing.contains("no such file"), "{missing}");
+    let folder = refused_file("/");
+    assert!(folder.contains("directory"), "{folder}");
+}
+
+fn refused_file(path: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_dagtop"))
+        .args(["graph", path])
+        .output()
+        .unwrap();
+    assert!(!output.status.success() && output.stdout.is_empty());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn junk_never_reaches_the_terminal() {
+    let mut state = 7u64;
+    for length in [1, 40, 4_000] {
+        let junk: Vec<u8> = std::iter::repeat_with(|| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 32) as u8
+        })
+        .take(length)
+        .collect();
+        let output = graph(&junk, &[]);
+        let said = [&output.stdout[..], &output.stderr[..]].concat();
+        let text = String::from_utf8(said).unwrap();
+        assert!(!text.contains("panicked"), "{text}");
+        assert!(
+            text.chars().all(|c| c == '\n' || !c.is_control()),
+            "{text:?}"
+        );
+    }
+}
+
+#[test]
+fn large_input_is_drawn_or_refused_at_once() {
+    // 100,000 edges: fans of a hundred, so that the drawing stays small enough to print
+    let mut many = String::new();
+    for i in 0..100_000 {
+        many.push_str(&format!("hub{}\tleaf{i}\n", i / 100));
+    }
+    let found = json(&many, &["--compact"]);
+    assert_eq!(found["edges"].as_array().unwrap().len(), 100_000);
+    // a chain as long
+    let chain: String = (0..20_000).map(|i| format!("n{i}\tn{}\n", i + 1)).collect();
+    assert_eq!(json(&chain, &[])["height"], 3);
+    // names of a megabyte in every notation
+    let name = "n".repeat(1 << 20);
+    for input in [
+        format!("{name}\t{name}x\n"),
+        format!("digraph {{ {name} -> \"{name}y\" }}"),
+        format!("{{\"edges\": [[\"{name}\", \"b\"]]}}"),
+    ] {
+        let text = drawn(&input, &[]);
+        assert!(text.lines().all(|l| l.chars().count() < 100));
+    }
+    let too_large = vec![b'a'; (64 << 20) + 1];
+    let said = refused(&too_large, &[]);
+    assert!(said.contains("larger"), "{said}");
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_error() {
+    let edges: String = (0..3_000).map(|i| format!("a\tb{i}\n")).collect();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_dagtop"))
+        .args(["graph", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(edges.as_bytes())
+        .unwrap();
+    let mut first = [0; 1];
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut first).unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert!(output.status.success(), "{:?}", output.status);
+}
+
+#[test]
+fn directions_and_styles() {
+    let size = |args: &[&str]| {
+        let found = json("a\tb\nb\tc\n", args);
+        (
+            found["width"].as_i64().unwrap(),
+            found["height"].as_i64().unwrap(),
+        )
+    };
+    let (wide, flat) = size(&[]);
+    let (narrow, tall) = size(&["--direction", "tb"]);
+    assert!(wide > narrow && tall > flat);
+    assert_eq!((flat, size(&["--compact"]).1), (3, 1));
+}

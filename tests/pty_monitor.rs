@@ -72,6 +72,47 @@ fn the_demo_shows_what_fails_and_why_and_quits_clean() {
 }
 
 #[test]
+fn the_view_of_a_pipeline_outlives_the_program() {
+    let home = Home::new();
+    let file = home.pipeline(QUIET);
+    let views = home.0.path().join(".local/state/dagtop/views.json");
+    let start = || {
+        let pty = Pty::spawn(home.dagtop(&["run", &file]), 100, 30);
+        pty.wait_text("quiet_one");
+        pty
+    };
+    let leave = |mut pty: Pty| {
+        pty.send("\x03");
+        pty.wait_exit();
+        pty.assert_restored();
+    };
+    let mut pty = start();
+    pty.send("\r");
+    pty.wait_text("graph");
+    // left at once: what was chosen is written down all the same
+    pty.send("vv");
+    pty.wait_text("critical path");
+    leave(pty);
+    let kept = std::fs::read_to_string(&views).unwrap();
+    assert!(
+        kept.contains("quiet_one") && kept.contains("timeline"),
+        "{kept}"
+    );
+    let mut pty = start();
+    pty.send("\r");
+    pty.wait_text("critical path");
+    leave(pty);
+    // nobody is kept from working by it
+    std::fs::write(&views, "{ broken").unwrap();
+    let mut pty = start();
+    pty.wait_text("makes no sense");
+    pty.send("\r");
+    pty.wait_text("sleeper");
+    pty.send("v");
+    leave(pty);
+}
+
+#[test]
 fn any_size_is_survived() {
     let home = Home::new();
     let mut pty = quiet(&home, 120, 40);

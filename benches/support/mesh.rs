@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Duration, Utc};
-use dagtop::graph::{Graph, GraphNode, layout};
+use dagtop::graph::{Graph, GraphNode, Reach, layout};
 use dagtop::model::{Node, NodeId, NodeState};
 use dagtop::tui::term::ColorDepth;
 use dagtop::tui::theme::Theme;
@@ -99,7 +99,7 @@ impl Mesh {
             form: Form::Boxes,
             selected: Some(&self.selected),
             lineage: Some(&self.lineage),
-            depth: None,
+            reach: Reach::default(),
             focused: true,
             now: self.now,
             item: &item,

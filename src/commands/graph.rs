@@ -104,8 +104,9 @@ fn focus(named: &Named, style: Style, wanted: &str, depth: Option<u32>) -> anyho
             .chain(groups.map(|g| named.groups[g].id.as_str()))
             .next()
     };
-    let part = graph::around(&graph, wanted, depth)
-        .or_else(|| graph::around(&graph, by_label()?, depth))
+    let reach = graph::Reach::within(depth);
+    let part = graph::around(&graph, wanted, reach)
+        .or_else(|| graph::around(&graph, by_label()?, reach))
         .with_context(|| format!("nothing drawn is called {}", SafeText::new(wanted)))?;
     let labels: HashMap<&str, &str> = (0..named.groups.len())
         .map(|g| (named.groups[g].id.as_str(), named.group_text(g)))

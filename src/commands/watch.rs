@@ -5,6 +5,7 @@ use std::io::IsTerminal as _;
 use anyhow::{Context as _, bail};
 
 use crate::config::{self, Config, Paths};
+use crate::history::Looks;
 use crate::model::SafeText;
 use crate::tui::app::{Settings, View};
 use crate::tui::monitor::Monitor;
@@ -39,6 +40,7 @@ impl Screen {
                     config::RunView::Grid => View::Grid,
                 },
                 save_dir: Some(paths.state_dir.join("saved")),
+                looks: Some(Looks::new(&paths.state_dir)),
             },
             theme: ui.theme.as_ref().map(|t| t.value.clone()),
             terminal: SessionOptions::from_config(ui),
@@ -99,6 +101,7 @@ pub(super) async fn watch(session: Session, screen: Screen) -> anyhow::Result<Ex
             if driven == 1 { "run" } else { "runs" }
         ));
     }
+    monitor.finish().await;
     shutdown(monitor.into_engine(), grace).await;
     let exit = ended.context("can't use this terminal")?;
     if sent > 0 && !exit.hung_up {

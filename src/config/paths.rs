@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -90,6 +90,16 @@ pub fn create_private_file(path: &Path) -> io::Result<File> {
 /// Opens a file for adding at its end, readable by nobody else, whether it existed or not.
 pub fn append_private_file(path: &Path) -> io::Result<File> {
     private_file(OpenOptions::new().append(true).create(true), path)
+}
+
+/// Replaces a file as a whole, readable by nobody else: whoever reads it sees the old or the new one, also when this
+/// process is killed meanwhile or another one does the same.
+pub fn replace_private_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = path.with_extension(format!("{}.new", std::process::id()));
+    let mut file = create_private_file(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&new, path)
 }
 
 fn private_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
@@ -187,6 +197,15 @@ mod tests {
         std::fs::set_permissions(&dir, Permissions::from_mode(0o755)).unwrap();
         create_private_dir(&dir).unwrap();
         assert_eq!(mode(&dir), 0o700);
+        let file = dir.join("g.json");
+        replace_private_file(&file, b"first").unwrap();
+        replace_private_file(&file, b"second").unwrap();
+        assert_eq!(
+            (mode(&file), std::fs::read(&file).unwrap()),
+            (0o600, b"second".to_vec())
+        );
+        let left = std::fs::read_dir(&dir).unwrap().count();
+        assert_eq!(left, 1, "nothing else is left");
         let file = dir.join("f");
         std::fs::write(&file, "old").unwrap();
         std::fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();

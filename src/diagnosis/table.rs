@@ -25,6 +25,17 @@ pub(super) const RULES: &[Rule] = &[
             "skipping due to fail",
         ],
     },
+    // Airflow's word when the state of a running task was set by hand, or its run was cancelled
+    Rule {
+        class: Class::Killed,
+        summary: "was stopped from outside: its state was set while it ran",
+        advice: "see who cancelled or marked it; retry when that is settled",
+        anywhere: true,
+        words: &[
+            "server indicated the task shouldn't be running anymore",
+            "has been externally set to",
+        ],
+    },
     Rule {
         class: Class::OutOfMemory,
         summary: "the result is too big for the driver",

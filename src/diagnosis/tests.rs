@@ -64,6 +64,16 @@ fn real_messages_find_their_class() {
             "Signals.SIGKILL",
         ),
         (
+            "Server indicated the task shouldn't be running anymore. Terminating process",
+            Killed,
+            "Server indicated the task shouldn't be running anymore",
+        ),
+        (
+            "State of this instance has been externally set to failed. Terminating instance.",
+            Killed,
+            "has been externally set to",
+        ),
+        (
             "Segmentation fault (core dumped)",
             Killed,
             "Segmentation fault",

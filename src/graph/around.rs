@@ -3,15 +3,33 @@
 use super::types::{Graph, GraphNode};
 use super::visible;
 
-/// The box of that id with its ancestors and descendants, at most `depth` edges away, as a graph without groups:
-/// a collapsed group becomes a node of its size. `None`: nothing that is drawn has that id.
-pub fn around(graph: &Graph, id: &str, depth: Option<u32>) -> Option<Graph> {
+/// How many edges ways are followed against and along the flow; `None`: to their ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reach {
+    pub before: Option<u32>,
+    pub after: Option<u32>,
+}
+
+impl Reach {
+    /// As far on both sides.
+    pub const fn within(depth: Option<u32>) -> Self {
+        Self {
+            before: depth,
+            after: depth,
+        }
+    }
+}
+
+/// The box of that id with its ancestors and descendants within reach, as a graph without groups: a collapsed group
+/// becomes a node of its size. `None`: nothing that is drawn has that id.
+pub fn around(graph: &Graph, id: &str, reach: Reach) -> Option<Graph> {
     let visible = visible::resolve(graph);
     let center = visible.boxes.iter().position(|b| b.id == id)?;
     let count = visible.boxes.len();
-    let limit = depth.unwrap_or(u32::MAX);
     let mut kept = vec![false; count];
     for down in [true, false] {
+        let limit = if down { reach.after } else { reach.before };
+        let limit = limit.unwrap_or(u32::MAX);
         let mut next: Vec<Vec<usize>> = vec![Vec::new(); count];
         for link in &visible.links {
             let (near, far) = if down {
@@ -98,7 +116,7 @@ mod tests {
     }
 
     fn ids(id: &str, depth: Option<u32>) -> Option<Vec<String>> {
-        let part = around(&graph(), id, depth)?;
+        let part = around(&graph(), id, Reach::within(depth))?;
         Some(part.nodes.into_iter().map(|n| n.id).collect())
     }
 
@@ -109,7 +127,13 @@ mod tests {
         assert_eq!(ids("c", Some(0)).unwrap(), ["c"]);
         assert_eq!(ids("a", None).unwrap(), ["a", "b", "c", "d", "g"]);
         assert_eq!(ids("y", None), None);
-        let part = around(&graph(), "b", Some(1)).unwrap();
+        let before = Reach {
+            after: Some(0),
+            ..Reach::default()
+        };
+        let part = around(&graph(), "c", before).unwrap();
+        assert_eq!(part.nodes.len(), 4, "a, b, c, x");
+        let part = around(&graph(), "b", Reach::within(Some(1))).unwrap();
         assert_eq!(part.edges.len(), 3);
         let group = part.nodes.iter().find(|n| n.id == "g").unwrap();
         assert_eq!((group.width, group.height), (20, 4));
@@ -119,6 +143,6 @@ mod tests {
     fn a_ring_ends() {
         let mut ring = graph();
         ring.edges.push((3, 0));
-        assert_eq!(around(&ring, "b", None).unwrap().nodes.len(), 6);
+        assert_eq!(around(&ring, "b", Reach::default()).unwrap().nodes.len(), 6);
     }
 }

@@ -1,20 +1,12 @@
 //! Tracks of one gutter. A wire comes in at rows on the left, has one vertical line, and goes out at rows on the right.
-//! Wires on one track keep apart; a wire that leaves a row another one needs further right stands left of it
-//! (otherwise the two would lie on each other); among what is left free, the order with the fewest crossings wins.
+//! Wires on one track keep apart, and what `part` says has to be left of something is; among what is left free,
+//! the order with the fewest crossings wins.
 
+use super::lists::Lists;
+use super::part::Parted;
+use super::wire::{Pin, Wire, either_way};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
-
-/// Rows at both sides, each with the number of links that use it. One side has exactly one row, the hub.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Wire {
-    /// (row, links)
-    pub left: Vec<(i32, u32)>,
-    /// (row, links)
-    pub right: Vec<(i32, u32)>,
-    /// The other half of the same star: they may touch at the hub.
-    pub sibling: Option<usize>,
-}
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 /// Where the vertical part of a wire runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,10 +26,12 @@ pub(super) enum Way {
 /// More wires than this are ordered by a rule of thumb instead of pair by pair.
 const PAIRWISE: usize = 500;
 
+/// Rows to each side that are looked at for a free one.
+const FAR: usize = 500;
+
 /// The way of each wire, and the number of tracks.
-pub(super) fn pack(wires: &[Wire]) -> (Vec<Way>, u32) {
-    let lines: Vec<Line> = wires.iter().map(Line::new).collect();
-    let mut packer = Packer::new(wires, &lines);
+pub(super) fn pack(parted: &Parted) -> (Vec<Way>, u32) {
+    let mut packer = Packer::new(parted);
     packer.run();
     let ways = packer.ways;
     (ways, packer.tracks.len() as u32)
@@ -46,185 +40,130 @@ pub(super) fn pack(wires: &[Wire]) -> (Vec<Way>, u32) {
 /// Wires that may be placed: fewest crossings first, then by rule of thumb.
 type Queue = BinaryHeap<Reverse<(u64, (bool, i32), usize)>>;
 
-/// What the packer wants to know of a wire.
-struct Line {
-    low: i32,
-    high: i32,
-    hub: i32,
-    /// Rows of the other side ascending, with the sum of links up to and including each.
-    spokes: Vec<(i32, u64)>,
-    straight: bool,
-    /// Rule of thumb: what goes down, the lower first; what goes up, the upper first.
-    turn: (bool, i32),
-}
-
-impl Line {
-    fn new(wire: &Wire) -> Self {
-        let rows = || wire.left.iter().chain(&wire.right).map(|p| p.0);
-        let (low, high) = (rows().min().unwrap_or(0), rows().max().unwrap_or(0));
-        let (hub, side) = if wire.left.len() == 1 {
-            (wire.left[0].0, &wire.right)
-        } else {
-            (wire.right.first().map_or(0, |p| p.0), &wire.left)
-        };
-        let mut spokes: Vec<(i32, u64)> = side.iter().map(|p| (p.0, u64::from(p.1))).collect();
-        spokes.sort_unstable();
-        let mut sum = 0;
-        for s in &mut spokes {
-            sum += s.1;
-            s.1 = sum;
-        }
-        Self {
-            low,
-            high,
-            hub,
-            spokes,
-            straight: low == high,
-            turn: match (wire.left.first(), wire.right.first()) {
-                (Some(l), Some(r)) if l.0 > r.0 => (true, l.0),
-                (Some(l), _) => (false, -l.0),
-                _ => (false, 0),
-            },
-        }
-    }
-
-    /// Links on the vertical part at a row strictly inside it.
-    fn load(&self, row: i32) -> u64 {
-        let total = self.spokes.last().map_or(0, |s| s.1);
-        let upto = |i: usize| if i == 0 { 0 } else { self.spokes[i - 1].1 };
-        if row > self.hub {
-            total - upto(self.spokes.partition_point(|s| s.0 <= row))
-        } else {
-            upto(self.spokes.partition_point(|s| s.0 < row))
-        }
-    }
-
-    /// Crossings of the vertical part with horizontal pieces at these rows.
-    fn crossed(&self, pins: &[(i32, u32)]) -> u64 {
-        pins.iter()
-            .filter(|p| p.0 > self.low && p.0 < self.high)
-            .map(|p| u64::from(p.1) * self.load(p.0))
-            .sum()
-    }
-}
-
 struct Packer<'a> {
+    parted: &'a Parted,
     wires: &'a [Wire],
-    lines: &'a [Line],
-    /// Wires that have to be right of each wire.
-    hard_after: Vec<Vec<u32>>,
-    hard_before: Vec<Vec<u32>>,
+    /// Wires that have to be right of the first track of each wire.
+    loose_after: Lists<u32>,
+    loose_before: Lists<u32>,
+    /// Wires that have to be right of all of each wire.
+    strict_after: Lists<u32>,
+    strict_before: Lists<u32>,
     /// Wires that had better be right of each wire, with the crossings that saves.
-    soft_after: Vec<Vec<(u32, u64)>>,
-    soft_before: Vec<Vec<u32>>,
+    soft_after: Lists<(u32, u64)>,
+    soft_before: Lists<u32>,
     pairwise: bool,
     tracks: Vec<BTreeMap<i32, i32>>,
     ways: Vec<Way>,
     placed: Vec<bool>,
     /// Wires not yet placed that have to be left of each wire.
     waits: Vec<usize>,
+    /// Of these, those that can't step aside for it.
+    strict_waits: Vec<usize>,
     /// Crossings that it costs to place each wire now.
     cost: Vec<u64>,
     queue: Queue,
-    /// Rows at which something enters or leaves, and how many links.
-    rows: HashMap<i32, u64>,
+    rows: Rows,
+}
+
+/// What is known of the rows of a gutter.
+#[derive(Default)]
+struct Rows {
+    /// Rows at which something enters or leaves, ascending, and how many links.
+    used: Vec<(i32, u64)>,
+    /// Rows that were taken since.
+    taken: BTreeSet<i32>,
+    /// Rows that something straight runs along, ascending.
+    runways: Vec<i32>,
+    /// Rows at which wires arrive, ascending, one for each wire.
+    arrivals: Vec<i32>,
+}
+
+impl Rows {
+    fn new(wires: &[Wire]) -> Self {
+        let mut rows = Self::default();
+        for wire in wires {
+            let pins = wire.left().iter().chain(wire.right());
+            rows.used.extend(pins.map(|p| (p.row, u64::from(p.links))));
+            rows.arrivals.extend(wire.right().iter().map(|p| p.row));
+            if wire.straight() {
+                rows.runways.push(wire.low);
+            }
+        }
+        rows.used.sort_unstable();
+        rows.used.dedup_by(|b, a| {
+            let same = a.0 == b.0;
+            a.1 += if same { b.1 } else { 0 };
+            same
+        });
+        rows.arrivals.sort_unstable();
+        rows.runways.sort_unstable();
+        rows
+    }
+
+    /// Links that enter or leave at a row; `None` if it is free.
+    fn links(&self, row: i32) -> Option<u64> {
+        let found = self.used.binary_search_by_key(&row, |u| u.0);
+        let given = found.ok().map(|i| self.used[i].1);
+        given.or_else(|| self.taken.contains(&row).then_some(1))
+    }
+
+    fn is_runway(&self, row: i32) -> bool {
+        self.runways.binary_search(&row).is_ok()
+    }
+
+    /// Whether only one wire arrives at a row.
+    fn is_private(&self, row: i32) -> bool {
+        let from = self.arrivals.partition_point(|&r| r < row);
+        self.arrivals.get(from + 1) != Some(&row)
+    }
 }
 
 impl<'a> Packer<'a> {
-    fn new(wires: &'a [Wire], lines: &'a [Line]) -> Self {
+    fn new(parted: &'a Parted) -> Self {
+        let wires = &parted.wires[..];
         let n = wires.len();
+        let forth = |pairs: &'a [(u32, u32)]| Lists::new(n, pairs.iter().copied());
+        let back = |pairs: &'a [(u32, u32)]| Lists::new(n, pairs.iter().map(|&(a, b)| (b, a)));
+        let bent = wires.iter().filter(|w| !w.straight()).count();
+        let soft = if bent <= PAIRWISE {
+            preferences(wires)
+        } else {
+            Vec::new()
+        };
         let mut p = Self {
+            parted,
             wires,
-            lines,
-            hard_after: vec![Vec::new(); n],
-            hard_before: vec![Vec::new(); n],
-            soft_after: vec![Vec::new(); n],
-            soft_before: vec![Vec::new(); n],
-            pairwise: lines.iter().filter(|l| !l.straight).count() <= PAIRWISE,
+            loose_after: forth(&parted.loose),
+            loose_before: back(&parted.loose),
+            strict_after: forth(&parted.strict),
+            strict_before: back(&parted.strict),
+            soft_after: Lists::new(n, soft.iter().map(|&(a, b, saved)| (a, (b, saved)))),
+            soft_before: Lists::new(n, soft.iter().map(|&(a, b, _)| (b, a))),
+            pairwise: bent <= PAIRWISE,
             tracks: Vec::new(),
             ways: vec![Way::Straight; n],
             placed: vec![false; n],
-            waits: vec![0; n],
+            waits: Vec::new(),
+            strict_waits: Vec::new(),
             cost: vec![0; n],
             queue: Queue::new(),
-            rows: HashMap::new(),
+            rows: Rows::new(wires),
         };
-        for pin in wires.iter().flat_map(|w| w.left.iter().chain(&w.right)) {
-            *p.rows.entry(pin.0).or_default() += u64::from(pin.1);
-        }
-        p.find_hard();
-        if p.pairwise {
-            p.find_soft();
+        p.strict_waits = (0..n).map(|i| p.strict_before.of(i).len()).collect();
+        p.waits = (0..n)
+            .map(|i| p.loose_before.of(i).len() + p.strict_waits[i])
+            .collect();
+        for &(_, b, saved) in &soft {
+            p.cost[b as usize] += saved;
         }
         p
     }
 
-    fn find_hard(&mut self) {
-        let mut by_right: HashMap<i32, Vec<u32>> = HashMap::new();
-        for (i, w) in self.wires.iter().enumerate() {
-            if !self.lines[i].straight {
-                for pin in &w.right {
-                    by_right.entry(pin.0).or_default().push(i as u32);
-                }
-            }
-        }
-        for (a, w) in self.wires.iter().enumerate() {
-            if self.lines[a].straight {
-                continue;
-            }
-            for pin in &w.left {
-                // all of `a` leads to this very row: then it merges with the others there
-                if w.right.len() == 1 && w.right[0].0 == pin.0 {
-                    continue;
-                }
-                for &b in by_right.get(&pin.0).into_iter().flatten() {
-                    if b as usize != a {
-                        self.hard_after[a].push(b);
-                        self.hard_before[b as usize].push(a as u32);
-                    }
-                }
-            }
-        }
-    }
-
-    fn find_soft(&mut self) {
-        let mut by_low: Vec<usize> = (0..self.lines.len())
-            .filter(|&i| !self.lines[i].straight)
-            .collect();
-        by_low.sort_by_key(|&i| (self.lines[i].low, i));
-        for (k, &a) in by_low.iter().enumerate() {
-            for &b in &by_low[k + 1..] {
-                if self.lines[b].low > self.lines[a].high {
-                    break;
-                }
-                if self.wires[a].sibling == Some(b) {
-                    continue;
-                }
-                let a_first = self.lines[b].crossed(&self.wires[a].right)
-                    + self.lines[a].crossed(&self.wires[b].left);
-                let b_first = self.lines[a].crossed(&self.wires[b].right)
-                    + self.lines[b].crossed(&self.wires[a].left);
-                if a_first < b_first {
-                    self.soft_after[a].push((b as u32, b_first - a_first));
-                    self.soft_before[b].push(a as u32);
-                } else if b_first < a_first {
-                    self.soft_after[b].push((a as u32, a_first - b_first));
-                    self.soft_before[a].push(b as u32);
-                }
-            }
-        }
-    }
-
     /// Places wire after wire from left to right: always one that nothing forbids and that costs the fewest crossings.
     fn run(&mut self) {
-        let n = self.wires.len();
-        for i in 0..n {
-            self.waits[i] = self.hard_before[i].len();
-            for &(b, c) in &self.soft_after[i] {
-                self.cost[b as usize] += c;
-            }
-        }
-        let mut open: Vec<usize> = (0..n).filter(|&i| !self.lines[i].straight).collect();
+        let bent = |i: &usize| !self.wires[*i].straight();
+        let mut open: Vec<usize> = (0..self.wires.len()).filter(bent).collect();
         for &i in &open {
             self.offer(i);
         }
@@ -241,32 +180,33 @@ impl<'a> Packer<'a> {
             }
             let Some(i) = next else { break };
             self.placed[i] = true;
-            let line = &self.lines[i];
-            self.ways[i] = if let Way::Detour { first, row, .. } = self.ways[i] {
-                let (low, high) = span(&self.wires[i].right, row);
-                let least = self.after_wanted(i).max(first + 1);
-                Way::Detour {
-                    first,
-                    row,
-                    second: self.book(least, low, high),
-                }
+            let wire = &self.wires[i];
+            let wanted = self.after_wanted(i);
+            if let Way::Detour { first, row, .. } = self.ways[i] {
+                let (low, high) = span(wire.right(), row);
+                let second = self.book(wanted.max(first + 1), low, high);
+                self.ways[i] = Way::Detour { first, row, second };
             } else {
-                let (low, high) = (line.low, line.high);
+                let (low, high) = (wire.low, wire.high);
                 let least = if self.pairwise {
-                    self.after_wanted(i)
+                    wanted
                 } else {
-                    self.after_all(low, high)
+                    wanted.max(self.after_all(low, high))
                 };
                 let track = self.beside_sibling(i, least);
-                Way::Track(track.unwrap_or_else(|| self.book(least, low, high)))
-            };
-            for k in 0..self.soft_after[i].len() {
-                let (b, c) = self.soft_after[i][k];
+                self.ways[i] = Way::Track(track.unwrap_or_else(|| self.book(least, low, high)));
+                self.let_go(i);
+            }
+            for k in self.strict_after.range(i) {
+                let b = self.strict_after.items[k] as usize;
+                self.waits[b] = self.waits[b].saturating_sub(1);
+                self.strict_waits[b] = self.strict_waits[b].saturating_sub(1);
+                self.offer(b);
+            }
+            for k in self.soft_after.range(i) {
+                let (b, c) = self.soft_after.items[k];
                 self.cost[b as usize] = self.cost[b as usize].saturating_sub(c);
                 self.offer(b as usize);
-            }
-            if matches!(self.ways[i], Way::Track(_)) {
-                self.let_go(i);
             }
         }
     }
@@ -275,7 +215,7 @@ impl<'a> Packer<'a> {
     fn offer(&mut self, i: usize) {
         if self.waits[i] == 0 && !self.placed[i] {
             self.queue
-                .push(Reverse((self.cost[i], self.lines[i].turn, i)));
+                .push(Reverse((self.cost[i], self.wires[i].turn(), i)));
         }
     }
 
@@ -290,8 +230,8 @@ impl<'a> Packer<'a> {
 
     /// The left part of `i` has its place: who had to be right of it need wait no longer.
     fn let_go(&mut self, i: usize) {
-        for k in 0..self.hard_after[i].len() {
-            let b = self.hard_after[i][k] as usize;
+        for k in self.loose_after.range(i) {
+            let b = self.loose_after.items[k] as usize;
             self.waits[b] = self.waits[b].saturating_sub(1);
             self.offer(b);
         }
@@ -302,14 +242,14 @@ impl<'a> Packer<'a> {
     fn make_way(&mut self, open: &[usize], next: Option<usize>) -> bool {
         let mut best: Option<(i64, Vec<usize>)> = None;
         let mut consider = |s: &Self, i: usize, gain: u64| {
-            if s.waits[i] == 0 || s.placed[i] {
-                return;
-            }
-            let steps: Vec<usize> = s.hard_before[i]
+            let mut steps: Vec<usize> = s
+                .loose_before
+                .of(i)
                 .iter()
                 .map(|&u| u as usize)
                 .filter(|&u| !s.placed[u] && s.ways[u] == Way::Straight)
                 .collect();
+            steps.dedup_by_key(|u| s.wires[*u].family);
             let price: u64 = steps
                 .iter()
                 .fold(0, |sum, &u| s.step_aside(u).0.saturating_add(sum));
@@ -320,18 +260,20 @@ impl<'a> Packer<'a> {
                 best = Some((loss, steps));
             }
         };
+        let blocked = |s: &Self, i: usize| s.waits[i] > 0 && s.strict_waits[i] == 0 && !s.placed[i];
         match next {
             Some(j) => {
-                for &i in &self.soft_before[j] {
+                for &i in self.soft_before.of(j) {
                     let i = i as usize;
-                    let gain = self.soft_after[i]
-                        .iter()
-                        .find(|s| s.0 as usize == j)
-                        .map_or(0, |s| s.1);
-                    consider(self, i, gain);
+                    if blocked(self, i) {
+                        let mut saved = self.soft_after.of(i).iter();
+                        let gain = saved.find(|s| s.0 as usize == j).map_or(0, |s| s.1);
+                        consider(self, i, gain);
+                    }
                 }
             }
-            None => open.iter().take(60).for_each(|&i| consider(self, i, 0)),
+            None => (open.iter().filter(|&&i| blocked(self, i)).take(60))
+                .for_each(|&i| consider(self, i, 0)),
         }
         let Some((loss, steps)) = best else {
             return false;
@@ -340,52 +282,90 @@ impl<'a> Packer<'a> {
             return false;
         }
         for u in steps {
-            // rows may have been taken by the one before
-            let (_, row) = self.step_aside(u);
-            *self.rows.entry(row).or_default() += 1;
-            let (low, high) = span(&self.wires[u].left, row);
-            let first = self.book(self.after_all(low, high), low, high);
-            self.ways[u] = Way::Detour {
-                first,
-                row,
-                second: first,
-            };
-            self.let_go(u);
+            self.step(u);
         }
         true
     }
 
+    /// Lets a wire, and what of its family is not placed yet, leave its row early.
+    fn step(&mut self, u: usize) {
+        // rows may have been taken by the one before
+        let (_, row) = self.step_aside(u);
+        self.rows.taken.insert(row);
+        let (low, high) = span(self.wires[u].left(), row);
+        let least = (self.strict_before.of(u).iter())
+            .filter_map(|&b| self.end(b as usize))
+            .max()
+            .map_or(0, |t| t + 1);
+        let first = self.book(least.max(self.after_all(low, high)), low, high);
+        for k in self.parted.family(self.wires[u].family) {
+            if !self.placed[k] {
+                self.ways[k] = Way::Detour {
+                    first,
+                    row,
+                    second: first,
+                };
+                self.let_go(k);
+            }
+        }
+    }
+
     /// A free row near the port of a wire to step to, and about how many crossings that costs.
-    fn step_aside(&self, i: usize) -> (u64, i32) {
-        let port = self.wires[i].left[0].0;
-        let links: u64 = self.wires[i].left.iter().map(|p| u64::from(p.1)).sum();
+    fn step_aside(&self, u: usize) -> (u64, i32) {
+        let wire = &self.wires[u];
+        let port = wire.port();
+        let family = || self.parted.family(wire.family).filter(|&k| !self.placed[k]);
+        let links: u64 = family().map(|k| self.wires[k].links()).sum();
+        // a line that runs on along the row must not be met again on the way back over it
+        let held = self.rows.is_runway(port);
+        let ahead = if wire.high > port { 1 } else { -1 };
+        // to gather many ports early is the last resort
+        let many = if wire.left().len() > 1 { 1_000_000 } else { 0 };
         let mut best = (u64::MAX, port);
         for sign in [1, -1] {
             let mut crossed = 0;
-            let row = (1..)
-                .map(|d| port + sign * d)
-                .find(|row| match self.rows.get(row) {
-                    Some(&weight) => {
-                        crossed += weight;
+            let mut seen = 0;
+            let row = (1..).map(|d| port + sign * d).find(|&row| {
+                seen += 1;
+                match self.rows.links(row) {
+                    Some(links) => {
+                        crossed += links;
                         false
                     }
-                    None => true,
-                });
-            // to gather many ports early is the last resort
-            let many = if self.wires[i].left.len() > 1 {
-                1_000_000
-            } else {
-                0
-            };
-            let cost = crossed * links + many;
+                    None => seen > FAR || family().all(|k| self.may_come_from(k, row)),
+                }
+            });
+            let Some(row) = row else { continue };
+            let odd = (held && sign != ahead) || !family().all(|k| self.may_come_from(k, row));
+            let cost = (crossed * links + many).saturating_mul(2) + u64::from(sign != ahead);
             // on the way there it costs less than beyond
-            let ahead = (sign > 0) == (self.lines[i].high > port);
-            let cost = cost.saturating_mul(2) + u64::from(!ahead);
+            let cost = cost.saturating_add(if odd { u64::MAX / 4 } else { 0 });
             if cost < best.0 {
-                best = (cost, row.unwrap_or(port));
+                best = (cost, row);
             }
         }
         best
+    }
+
+    /// Whether a wire, if it came from another row, would still not go on beyond a row that others feed too.
+    fn may_come_from(&self, k: usize, row: i32) -> bool {
+        let wire = &self.wires[k];
+        let (low, high) = span(wire.right(), row);
+        !wire.fans_out()
+            || wire.right().iter().all(|pin| {
+                let ends = pin.row == low || pin.row == high;
+                ends || wire.goes_beyond(pin.row) || self.rows.is_private(pin.row)
+            })
+    }
+
+    /// The last track of a wire that is placed.
+    fn end(&self, i: usize) -> Option<u32> {
+        match self.ways[i] {
+            _ if !self.placed[i] => None,
+            Way::Straight => None,
+            Way::Track(t) => Some(t),
+            Way::Detour { second, .. } => Some(second),
+        }
     }
 
     /// The track of the other half, if this half may run there too.
@@ -394,7 +374,7 @@ impl<'a> Packer<'a> {
         let (Way::Track(track), true) = (self.ways[sibling], self.placed[sibling]) else {
             return None;
         };
-        let (line, other) = (&self.lines[i], &self.lines[sibling]);
+        let (line, other) = (&self.wires[i], &self.wires[sibling]);
         // all but the row at which they meet
         let (low, high) = if line.low == other.high {
             (line.low + 1, line.high)
@@ -410,21 +390,22 @@ impl<'a> Packer<'a> {
 
     /// First track right of all that has to be, or had better be, left of wire `i`.
     fn after_wanted(&self, i: usize) -> u32 {
-        let hard = self.hard_before[i]
+        let loose = (self.loose_before.of(i).iter()).filter_map(|&u| match self.ways[u as usize] {
+            Way::Track(t) => Some(t),
+            Way::Detour { first, .. } => Some(first),
+            Way::Straight => None,
+        });
+        let strict = self
+            .strict_before
+            .of(i)
             .iter()
-            .filter_map(|&u| match self.ways[u as usize] {
-                Way::Track(t) => Some(t + 1),
-                Way::Detour { first, .. } => Some(first + 1),
-                Way::Straight => None,
-            });
-        let soft = self.soft_before[i]
+            .filter_map(|&u| self.end(u as usize));
+        let soft = self
+            .soft_before
+            .of(i)
             .iter()
-            .filter_map(|&u| match self.ways[u as usize] {
-                Way::Track(t) => Some(t + 1),
-                Way::Detour { second, .. } if self.placed[u as usize] => Some(second + 1),
-                _ => None,
-            });
-        hard.chain(soft).max().unwrap_or(0)
+            .filter_map(|&u| self.end(u as usize));
+        loose.chain(strict).chain(soft).max().map_or(0, |t| t + 1)
     }
 
     /// First track right of all that overlaps these rows.
@@ -456,10 +437,36 @@ impl<'a> Packer<'a> {
     }
 }
 
+/// Pairs of wires of which the first had better be left, and the crossings that saves.
+fn preferences(wires: &[Wire]) -> Vec<(u32, u32, u64)> {
+    let bent = |i: &usize| !wires[*i].straight();
+    let mut by_low: Vec<usize> = (0..wires.len()).filter(bent).collect();
+    by_low.sort_by_key(|&i| (wires[i].low, i));
+    let mut pairs = Vec::new();
+    for (k, &a) in by_low.iter().enumerate() {
+        for &b in &by_low[k + 1..] {
+            if wires[b].low > wires[a].high {
+                break;
+            }
+            if wires[a].sibling == Some(b) {
+                continue;
+            }
+            let (a_first, b_first) = either_way(&wires[a], &wires[b]);
+            if a_first < b_first {
+                pairs.push((a as u32, b as u32, b_first - a_first));
+            } else if b_first < a_first {
+                pairs.push((b as u32, a as u32, a_first - b_first));
+            }
+        }
+    }
+    pairs
+}
+
 /// The rows from the first to the last of some pins and one more row.
-fn span(pins: &[(i32, u32)], row: i32) -> (i32, i32) {
-    pins.iter()
-        .fold((row, row), |(low, high), p| (low.min(p.0), high.max(p.0)))
+fn span(pins: &[Pin], row: i32) -> (i32, i32) {
+    pins.iter().fold((row, row), |(low, high), p| {
+        (low.min(p.row), high.max(p.row))
+    })
 }
 
 #[cfg(test)]
@@ -468,11 +475,13 @@ mod tests {
     use super::*;
 
     fn wire(left: &[i32], right: &[i32]) -> Wire {
-        Wire {
-            left: left.iter().map(|&r| (r, 1)).collect(),
-            right: right.iter().map(|&r| (r, 1)).collect(),
-            sibling: None,
-        }
+        let out = left.len() == 1;
+        let (hub, spokes) = if out { (left, right) } else { (right, left) };
+        Wire::new(out, hub[0], spokes.iter().map(|&r| (r, 1)))
+    }
+
+    fn pack(wires: &[Wire]) -> (Vec<Way>, u32) {
+        super::pack(&super::super::part::part(wires))
     }
 
     #[test]

@@ -127,10 +127,16 @@ pub(super) fn draw(
     if prior.iter().all(Option::is_none) {
         crossings = order::polish(&mut layers, cancelled)?;
     }
-    // a self loop runs below its box
+    // self loops run below their boxes, and turned links below those of one row
+    let mut below = loops.clone();
+    for (&(a, b), _) in links.iter().zip(&back).filter(|l| *l.1) {
+        for v in [a as usize, b as usize] {
+            below[v] |= cross[v] == 1;
+        }
+    }
     let size: Vec<i32> = cross
         .iter()
-        .zip(&loops)
+        .zip(&below)
         .map(|(c, &l)| c + i32::from(l))
         .collect();
     let sizes = Sizes {

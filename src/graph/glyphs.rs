@@ -1,5 +1,5 @@
-//! Routes as characters. Rules: within one net, and where lines meet before a common target, lines join (`├ ┬ ┴ ┤`);
-//! where different nets cross, the horizontal line goes over the vertical one, which shows a gap.
+//! Routes as characters. Rules: where a line forks, and where lines meet before a common target, they join (`├ ┬ ┴ ┤`);
+//! where all lines of a cell go straight on they cross: the horizontal one goes over the vertical one, which shows a gap.
 
 use super::types::{Layout, Rect, Route};
 use std::collections::BTreeMap;
@@ -19,10 +19,15 @@ const EAST: u8 = 2;
 const SOUTH: u8 = 4;
 const WEST: u8 = 8;
 
-/// What lies in one cell: masks of at most a few nets.
+/// What lies in one cell.
 #[derive(Default, Clone)]
 struct Cell {
-    lines: Vec<(u32, u8, usize)>,
+    mask: u8,
+    /// Some line turns or ends here.
+    bent: bool,
+    /// The topmost route, and the topmost of those that go straight on along x.
+    route: usize,
+    across: usize,
     /// Which way an arrow in this cell points.
     arrow: u8,
 }
@@ -59,7 +64,7 @@ fn draw(
 ) {
     let mut put = |x: i32, y: i32, mask: u8| {
         if rect.contains(x, y) {
-            cells.entry((y, x)).or_default().add(route.net, mask, index);
+            cells.entry((y, x)).or_default().add(mask, index);
         }
     };
     for p in route.points.windows(2) {
@@ -114,40 +119,23 @@ fn side(x: i32, y: i32, to: Rect) -> u8 {
 }
 
 impl Cell {
-    fn add(&mut self, net: u32, mask: u8, route: usize) {
-        match self.lines.iter_mut().find(|l| l.0 == net) {
-            Some(line) => {
-                line.1 |= mask;
-                line.2 = line.2.max(route);
-            }
-            None => self.lines.push((net, mask, route)),
+    fn add(&mut self, mask: u8, route: usize) {
+        self.mask |= mask;
+        self.bent |= mask.count_ones() < 2;
+        self.route = self.route.max(route);
+        if mask == EAST | WEST {
+            self.across = self.across.max(route);
         }
     }
 
     fn show(&self, ascii: bool) -> (char, usize) {
-        let mut mask = self.lines.iter().fold(0, |m, l| m | l.1);
-        let mut route = self.lines.iter().map(|l| l.2).max().unwrap_or(0);
         if self.arrow != 0 {
-            return (arrow(self.arrow, ascii), route);
+            return (arrow(self.arrow, ascii), self.route);
         }
-        if self.lines.len() > 1
-            && self
-                .lines
-                .iter()
-                .all(|l| l.1 == EAST | WEST || l.1 == NORTH | SOUTH)
-        {
-            let over = self
-                .lines
-                .iter()
-                .filter(|l| l.1 == EAST | WEST)
-                .map(|l| l.2)
-                .max();
-            if let Some(r) = over {
-                mask = EAST | WEST;
-                route = r;
-            }
+        if !self.bent && self.mask & (EAST | WEST) != 0 {
+            return (line(EAST | WEST, ascii), self.across);
         }
-        (line(mask, ascii), route)
+        (line(self.mask, ascii), self.route)
     }
 }
 
@@ -164,7 +152,8 @@ fn arrow(to: u8, ascii: bool) -> char {
     }
 }
 
-fn line(mask: u8, ascii: bool) -> char {
+/// The sign whose strokes go up (1), right (2), down (4) and left (8).
+pub fn line(mask: u8, ascii: bool) -> char {
     const BOX: [char; 16] = [
         ' ', '│', '─', '╰', '│', '│', '╭', '├', '─', '╯', '─', '┴', '╮', '┤', '┬', '┼',
     ];

@@ -2,13 +2,20 @@
 
 use std::collections::BinaryHeap;
 
-/// `wishes` are (wanted value, weight > 0). The answer is non-decreasing and consists of wanted values.
-pub(super) fn fit(wishes: &[(i32, u32)]) -> Vec<i32> {
-    // the cost of the prefix, as far as it falls, is a convex line whose bends (place, change of slope) are in the heap
-    let mut bends: BinaryHeap<(i32, u64)> = BinaryHeap::new();
-    let mut z = Vec::with_capacity(wishes.len());
+/// The cost of the first values, as far as it falls, is a convex line; these are its bends (place, change of slope).
+pub(super) type Bends = BinaryHeap<(i32, u64)>;
+
+/// `wishes` are (wanted value, weight > 0). The answer, put into `z`, is non-decreasing and consists of wanted values.
+pub(super) fn fit(wishes: &[(i32, u32)], bends: &mut Bends, z: &mut Vec<i32>) {
+    bends.clear();
+    z.clear();
     for &(wish, weight) in wishes {
         let weight = u64::from(weight.max(1));
+        if bends.peek().is_none_or(|b| b.0 <= wish) {
+            bends.push((wish, weight));
+            z.push(wish);
+            continue;
+        }
         bends.push((wish, 2 * weight));
         let mut flat = weight;
         while flat > 0 {
@@ -25,13 +32,12 @@ pub(super) fn fit(wishes: &[(i32, u32)]) -> Vec<i32> {
     for i in (1..z.len()).rev() {
         z[i - 1] = z[i - 1].min(z[i]);
     }
-    z
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-    use super::fit;
+    use super::{Bends, fit};
 
     fn cost(wishes: &[(i32, u32)], z: &[i32]) -> i64 {
         wishes
@@ -54,7 +60,8 @@ mod tests {
             let wishes: Vec<(i32, u32)> = (0..5)
                 .map(|_| (random(5) as i32, 1 + random(4) as u32))
                 .collect();
-            let z = fit(&wishes);
+            let mut z = Vec::new();
+            fit(&wishes, &mut Bends::new(), &mut z);
             assert!(z.is_sorted());
             let mut best = i64::MAX;
             for code in 0..3125 {

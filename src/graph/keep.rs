@@ -3,7 +3,6 @@
 use super::sheet::Sheet;
 use super::start;
 use super::sweep::median_of;
-use std::collections::HashMap;
 
 /// Places over which a line is moved to its kin.
 const NEAR: usize = 40;
@@ -89,33 +88,23 @@ fn insert_new(sheet: &mut Sheet, r: usize, down: bool, known: &[Option<u32>]) {
 
 /// Moves dummies that come from one vertex side by side where that costs no crossing.
 pub(super) fn gather(sheet: &mut Sheet, is_dummy: &dyn Fn(u32) -> bool) {
-    // the latest slot of a dummy of each vertex on the rank before
-    let mut last: HashMap<u32, usize> = HashMap::new();
-    for r in 0..sheet.depth() {
-        last.clear();
-        let slots = sheet.slots(r);
-        for i in slots {
-            let v = sheet.order[i];
-            let from = sheet.up.of(v).0.first().copied();
-            let (Some(from), true) = (from, is_dummy(v)) else {
-                continue;
-            };
-            let mut to = i;
-            if let Some(&at) = last.get(&from)
-                && i - at > 1
-                && i - at < NEAR
-            {
-                let cost: i64 = (at + 1..i).map(|k| sheet.delta(sheet.order[k], v)).sum();
-                if cost <= 0 {
-                    to = at + 1;
-                    sheet.order[to..=i].rotate_right(1);
-                    sheet.number(to..i + 1);
-                    for p in last.values_mut() {
-                        *p += usize::from(*p >= to && *p < i);
-                    }
-                }
+    // the latest dummy of each vertex on the rank before
+    let mut last: Vec<Option<u32>> = vec![None; sheet.order.len()];
+    for i in 0..sheet.order.len() {
+        let v = sheet.order[i];
+        let Some(&from) = sheet.up.of(v).0.first().filter(|_| is_dummy(v)) else {
+            continue;
+        };
+        let kin = last[from as usize].replace(v);
+        let Some(at) = kin.map(|k| sheet.slot[k as usize] as usize) else {
+            continue;
+        };
+        if i - at > 1 && i - at < NEAR {
+            let cost: i64 = (at + 1..i).map(|k| sheet.delta(sheet.order[k], v)).sum();
+            if cost <= 0 {
+                sheet.order[at + 1..=i].rotate_right(1);
+                sheet.number(at + 1..i + 1);
             }
-            last.insert(from, to);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The layered form of one component: every link cut into segments between neighbouring ranks.
 //! Long links of one port share one chain of dummies, which branches as late as it can.
 
+use super::lists::Lists;
+
 /// Dummies for each box and link, on average, up to which links have chains of their own.
 const OWN_CHAINS: usize = 3;
 
@@ -10,8 +12,8 @@ pub(super) struct Layers {
     pub rank: Vec<u32>,
     /// Vertices of each rank, in order.
     pub order: Vec<Vec<u32>>,
-    pub up: Neighbours,
-    pub down: Neighbours,
+    pub up: Lists<Tie>,
+    pub down: Lists<Tie>,
     /// Segments by the rank they start at.
     pub segments: Vec<Vec<Segment>>,
     /// For each link: its vertices from first to last rank.
@@ -28,40 +30,18 @@ pub(super) struct Segment {
     pub back: bool,
 }
 
+impl Segment {
+    /// Segments of a gutter are in the order of this key.
+    pub(super) fn key(&self) -> (u32, u32, bool) {
+        (self.from, self.to, self.back)
+    }
+}
+
 /// One end of a segment as the other end sees it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tie {
     pub vertex: u32,
     pub weight: u32,
-}
-
-/// Adjacency in one direction: ties of `v` are `items[start[v]..start[v + 1]]`.
-pub(super) struct Neighbours {
-    pub start: Vec<u32>,
-    pub items: Vec<Tie>,
-}
-
-impl Neighbours {
-    fn new(n: usize, pairs: &[(u32, u32, u32)]) -> Self {
-        let mut start = vec![0u32; n + 1];
-        for p in pairs {
-            start[p.0 as usize + 1] += 1;
-        }
-        for v in 0..n {
-            start[v + 1] += start[v];
-        }
-        let mut cursor = start.clone();
-        let mut items = vec![Tie::default(); pairs.len()];
-        for &(a, vertex, weight) in pairs {
-            items[cursor[a as usize] as usize] = Tie { vertex, weight };
-            cursor[a as usize] += 1;
-        }
-        Self { start, items }
-    }
-
-    pub(super) fn of(&self, v: u32) -> &[Tie] {
-        &self.items[self.start[v as usize] as usize..self.start[v as usize + 1] as usize]
-    }
 }
 
 /// How long links are cut.
@@ -133,8 +113,9 @@ impl Layers {
             });
         }
         let all = || segments.iter().flatten();
-        let down: Vec<_> = all().map(|s| (s.from, s.to, s.weight)).collect();
-        let up: Vec<_> = all().map(|s| (s.to, s.from, s.weight)).collect();
+        let tie = |vertex, weight| Tie { vertex, weight };
+        let down = all().map(|s| (s.from, tie(s.to, s.weight)));
+        let up = all().map(|s| (s.to, tie(s.from, s.weight)));
         let n = rank.len();
         let mut order = vec![Vec::new(); depth];
         for (v, &r) in rank.iter().enumerate() {
@@ -142,8 +123,8 @@ impl Layers {
         }
         Self {
             real,
-            up: Neighbours::new(n, &up),
-            down: Neighbours::new(n, &down),
+            up: Lists::new(n, up),
+            down: Lists::new(n, down),
             order,
             rank,
             segments,

@@ -18,7 +18,10 @@ mod index;
 mod isotonic;
 mod keep;
 mod layers;
+mod lists;
+mod measure;
 mod order;
+mod part;
 mod place;
 pub mod print;
 mod rank;
@@ -31,9 +34,11 @@ mod start;
 mod sweep;
 mod types;
 mod visible;
+mod wire;
 
-pub use around::around;
-pub use glyphs::{RouteCell, glyphs, glyphs_of};
+pub use around::{Reach, around};
+pub use glyphs::{RouteCell, glyphs, glyphs_of, line};
+pub use measure::crossings;
 pub use print::{to_json, to_text};
 pub use read::{Named, ReadError, Style, read};
 pub use types::{

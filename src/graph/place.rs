@@ -15,6 +15,10 @@ pub(super) struct Sizes<'a> {
     pub line_gap: i32,
 }
 
+/// Passes from rank to rank; for layers of more than so many vertices a third of them.
+const ROUNDS: usize = 12;
+const LARGE: usize = 1000;
+
 struct Place<'a> {
     layers: &'a Layers,
     sizes: &'a Sizes<'a>,
@@ -24,6 +28,16 @@ struct Place<'a> {
     packed: Vec<Vec<i32>>,
     /// How far each rank can slide down.
     room: Vec<i32>,
+    scratch: Scratch,
+}
+
+/// Memory that is used again for each rank.
+#[derive(Default)]
+struct Scratch {
+    wishes: Vec<(i32, u32)>,
+    near: Vec<(i32, u32)>,
+    bends: isotonic::Bends,
+    fitted: Vec<i32>,
 }
 
 /// The row at which lines meet each vertex.
@@ -33,7 +47,11 @@ pub(super) fn rows(
     cancelled: &dyn Fn() -> bool,
 ) -> Option<Vec<i32>> {
     let mut place = Place::new(layers, sizes);
-    let rounds = 12;
+    let rounds = if layers.rank.len() > LARGE {
+        ROUNDS / 3
+    } else {
+        ROUNDS
+    };
     for round in 0..rounds {
         if cancelled() {
             return None;
@@ -56,6 +74,7 @@ impl<'a> Place<'a> {
             row: vec![0; layers.rank.len()],
             packed: Vec::new(),
             room: Vec::new(),
+            scratch: Scratch::default(),
         };
         for layer in &layers.order {
             let mut rows = Vec::with_capacity(layer.len());
@@ -110,49 +129,55 @@ impl<'a> Place<'a> {
 
     /// One pass over the ranks, each fitted to the side it comes from: by means first, by medians later.
     fn sweep(&mut self, down: bool, mean: bool) {
-        let depth = self.layers.order.len();
-        for k in 0..depth {
-            let r = if down { k } else { depth - 1 - k };
-            let wishes: Vec<(i32, u32)> = self.layers.order[r]
-                .iter()
-                .map(|&v| {
-                    let side = if down {
-                        self.layers.up.of(v)
-                    } else {
-                        self.layers.down.of(v)
-                    };
-                    if mean {
-                        self.mean(v, side)
-                    } else {
-                        self.middle(v, side, &[])
-                    }
-                    .unwrap_or((self.row[v as usize], 1))
-                })
-                .collect();
-            self.fit(r, &wishes);
-        }
+        let layers = self.layers;
+        self.pass(down, |place, near, v| {
+            let side = if down { &layers.up } else { &layers.down }.of(v as usize);
+            if mean {
+                place.mean(v, side)
+            } else {
+                place.middle(near, v, side, &[])
+            }
+        });
     }
 
     fn straighten(&mut self) {
-        let depth = self.layers.order.len();
+        let layers = self.layers;
         for back in [true, false, true, false] {
-            for k in 0..depth {
-                let r = if back { depth - 1 - k } else { k };
-                let wishes: Vec<(i32, u32)> = self.layers.order[r]
-                    .iter()
-                    .map(|&v| {
-                        let (up, down) = (self.layers.up.of(v), self.layers.down.of(v));
-                        let wish = if self.layers.is_dummy(v) {
-                            self.middle(v, up, &[]).map(|w| (w.0, 8))
-                        } else {
-                            self.middle(v, up, down)
-                        };
-                        wish.unwrap_or((self.row[v as usize], 1))
-                    })
-                    .collect();
-                self.fit(r, &wishes);
+            self.pass(!back, |place, near, v| {
+                let (up, down) = (layers.up.of(v as usize), layers.down.of(v as usize));
+                if layers.is_dummy(v) {
+                    place.middle(near, v, up, &[]).map(|w| (w.0, 8))
+                } else {
+                    place.middle(near, v, up, down)
+                }
+            });
+        }
+    }
+
+    /// Fits rank after rank to what `wish` says of each vertex: row and weight.
+    fn pass(
+        &mut self,
+        down: bool,
+        wish: impl Fn(&Self, &mut Vec<(i32, u32)>, u32) -> Option<(i32, u32)>,
+    ) {
+        let layers = self.layers;
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let depth = layers.order.len();
+        for k in 0..depth {
+            let r = if down { k } else { depth - 1 - k };
+            let packed = &self.packed[r];
+            scratch.wishes.clear();
+            for (&v, p) in layers.order[r].iter().zip(packed) {
+                let wanted = wish(self, &mut scratch.near, v);
+                let (row, weight) = wanted.unwrap_or((self.row[v as usize], 1));
+                scratch.wishes.push((row - p, weight));
+            }
+            isotonic::fit(&scratch.wishes, &mut scratch.bends, &mut scratch.fitted);
+            for ((&v, p), slide) in layers.order[r].iter().zip(packed).zip(&scratch.fitted) {
+                self.row[v as usize] = p + (*slide).clamp(0, self.room[r]);
             }
         }
+        self.scratch = scratch;
     }
 
     fn mean(&self, v: u32, side: &[Tie]) -> Option<(i32, u32)> {
@@ -167,34 +192,29 @@ impl<'a> Place<'a> {
     }
 
     /// Weighted median of the rows of the neighbours, the middle of the two middle ones.
-    fn middle(&self, v: u32, a: &[Tie], b: &[Tie]) -> Option<(i32, u32)> {
-        let mut rows: Vec<(i32, u32)> = a
-            .iter()
-            .chain(b)
-            .map(|&Tie { vertex: u, .. }| (self.row[u as usize], self.pull(u, v)))
-            .collect();
-        rows.sort_unstable();
-        let total: u32 = rows.iter().map(|r| r.1).sum();
+    fn middle(
+        &self,
+        near: &mut Vec<(i32, u32)>,
+        v: u32,
+        a: &[Tie],
+        b: &[Tie],
+    ) -> Option<(i32, u32)> {
+        let place = |t: &Tie| (self.row[t.vertex as usize], self.pull(t.vertex, v));
+        if let ([one], []) | ([], [one]) = (a, b) {
+            return Some(place(one));
+        }
+        near.clear();
+        near.extend(a.iter().chain(b).map(place));
+        near.sort_unstable();
+        let total: u32 = near.iter().map(|r| r.1).sum();
         let at = |half: u32| {
             let mut sum = 0;
-            rows.iter().find(|r| {
+            near.iter().find(|r| {
                 sum += r.1;
                 sum * 2 >= half
             })
         };
         let (low, high) = (at(total)?.0, at(total + 1)?.0);
         Some(((low + high).div_euclid(2), total))
-    }
-
-    fn fit(&mut self, r: usize, wishes: &[(i32, u32)]) {
-        let slides: Vec<(i32, u32)> = wishes
-            .iter()
-            .zip(&self.packed[r])
-            .map(|(w, p)| (w.0 - p, w.1))
-            .collect();
-        let fitted = isotonic::fit(&slides);
-        for (i, &v) in self.layers.order[r].iter().enumerate() {
-            self.row[v as usize] = self.packed[r][i] + fitted[i].clamp(0, self.room[r]);
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! The whole drawing as text lines and as JSON.
 
 use super::glyphs::glyphs;
+use super::measure::crossings;
 use super::read::Named;
 use super::types::{Layout, Placed, Rect, What};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -159,7 +160,10 @@ struct JsonEdge<'a> {
 
 #[derive(serde::Serialize)]
 struct JsonStats {
+    /// Counted from the drawn lines.
     crossings: u64,
+    /// Counted from the order of the ranks alone.
+    order_crossings: u64,
     ranks: u32,
     dummies: usize,
     components: usize,
@@ -198,7 +202,8 @@ pub fn to_json(layout: &Layout, ms: f64) -> Result<String, serde_json::Error> {
             })
             .collect(),
         stats: JsonStats {
-            crossings: s.crossings,
+            crossings: crossings(layout),
+            order_crossings: s.crossings,
             ranks: s.ranks,
             dummies: s.dummies,
             components: s.components,

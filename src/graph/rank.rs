@@ -1,5 +1,6 @@
 //! Ranks: how far along the flow each box stands, so that links are short in sum.
 
+use super::lists::Lists;
 use super::simplex;
 
 /// Up to this many boxes the exact method is tried; beyond it, or when its bound is hit, what it reached is kept.
@@ -29,65 +30,38 @@ pub(super) fn ranks(
 /// Neighbour lists of a DAG and an order in which every link leads forward.
 struct Dag {
     order: Vec<u32>,
-    out_start: Vec<u32>,
-    out: Vec<u32>,
-    in_start: Vec<u32>,
-    into: Vec<u32>,
+    out: Lists<u32>,
+    into: Lists<u32>,
 }
 
 impl Dag {
     fn new(n: usize, links: &[(u32, u32)]) -> Self {
-        let (out_start, out) = lists(n, links.iter().copied());
-        let (in_start, into) = lists(n, links.iter().map(|&(a, b)| (b, a)));
-        let mut missing: Vec<u32> = (0..n).map(|v| in_start[v + 1] - in_start[v]).collect();
+        let out = Lists::new(n, links.iter().copied());
+        let into = Lists::new(n, links.iter().map(|&(a, b)| (b, a)));
+        let mut missing: Vec<usize> = (0..n).map(|v| into.of(v).len()).collect();
         let mut order: Vec<u32> = (0..n as u32)
             .filter(|&v| missing[v as usize] == 0)
             .collect();
         let mut done = 0;
         while let Some(&v) = order.get(done) {
             done += 1;
-            for i in out_start[v as usize]..out_start[v as usize + 1] {
-                let w = out[i as usize];
+            for &w in out.of(v as usize) {
                 missing[w as usize] -= 1;
                 if missing[w as usize] == 0 {
                     order.push(w);
                 }
             }
         }
-        Self {
-            order,
-            out_start,
-            out,
-            in_start,
-            into,
-        }
+        Self { order, out, into }
     }
 
     fn after(&self, v: usize) -> &[u32] {
-        &self.out[self.out_start[v] as usize..self.out_start[v + 1] as usize]
+        self.out.of(v)
     }
 
     fn before(&self, v: usize) -> &[u32] {
-        &self.into[self.in_start[v] as usize..self.in_start[v + 1] as usize]
+        self.into.of(v)
     }
-}
-
-/// For each first end the list of its second ends, one after another: list `v` is `items[start[v]..start[v + 1]]`.
-fn lists(n: usize, pairs: impl Iterator<Item = (u32, u32)> + Clone) -> (Vec<u32>, Vec<u32>) {
-    let mut start = vec![0u32; n + 1];
-    for (a, _) in pairs.clone() {
-        start[a as usize + 1] += 1;
-    }
-    for v in 0..n {
-        start[v + 1] += start[v];
-    }
-    let mut cursor = start.clone();
-    let mut items = vec![0u32; start[n] as usize];
-    for (a, b) in pairs {
-        items[cursor[a as usize] as usize] = b;
-        cursor[a as usize] += 1;
-    }
-    (start, items)
 }
 
 fn longest_path(dag: &Dag) -> Vec<i32> {

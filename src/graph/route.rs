@@ -1,9 +1,9 @@
 //! Lines in cells: where ranks stand along the flow, which tracks the wires of each gutter take, and the way of each link.
 
 use super::channel::{self, Way};
-use super::layers::Layers;
+use super::layers::{Layers, Segment};
+use super::part;
 use super::stars;
-use std::collections::HashMap;
 
 /// What routing has to know of the boxes.
 pub(super) struct Boxes<'a> {
@@ -27,22 +27,52 @@ pub(super) struct Routed {
     pub tracks: u32,
 }
 
-/// Rows of a box at which lines of turned links meet it: the last row of tall ones, the common port else.
-fn back_row(boxes: &Boxes, row: &[i32], v: u32) -> i32 {
-    let v = v as usize;
-    match boxes.cross.get(v) {
-        Some(&size) if size >= 3 => row[v] - boxes.port[v] + size - 1,
-        _ => row[v],
+impl Boxes<'_> {
+    /// The row at which lines of turned links meet a vertex: the last one of a box, the one below it if it has only
+    /// one, so that they never lie on the others.
+    fn back_row(&self, row: &[i32], v: u32) -> i32 {
+        let v = v as usize;
+        match self.cross.get(v) {
+            Some(&1) => row[v] + 1,
+            Some(&size) => row[v] - self.port[v] + size - 1,
+            None => row[v],
+        }
+    }
+}
+
+/// At most four corners.
+#[derive(Clone, Copy, Default)]
+struct Bend {
+    points: [(i32, i32); 4],
+    count: u8,
+}
+
+impl Bend {
+    fn new(points: &[(i32, i32)]) -> Self {
+        let mut bend = Self::default();
+        for (to, from) in bend.points.iter_mut().zip(points) {
+            *to = *from;
+            bend.count += 1;
+        }
+        bend
+    }
+
+    fn points(&self) -> &[(i32, i32)] {
+        &self.points[..usize::from(self.count)]
     }
 }
 
 pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) -> Routed {
+    let at = |v: u32, back: bool| match back {
+        true => boxes.back_row(row, v),
+        false => row[v as usize],
+    };
     let depth = layers.order.len();
     let mut begin = Vec::with_capacity(depth);
     let mut x = 0;
     let mut most = 0;
-    // corner points of each segment inside its gutter
-    let mut bends: HashMap<(u32, u32, bool), Vec<(i32, i32)>> = HashMap::new();
+    // corner points inside its gutter of each segment
+    let mut bends: Vec<Vec<Bend>> = Vec::with_capacity(depth);
     for r in 0..depth {
         begin.push(x);
         let reals = || {
@@ -56,44 +86,37 @@ pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) 
         let segments = &layers.segments[r];
         if segments.is_empty() {
             x += loops * 2;
+            bends.push(Vec::new());
             continue;
         }
-        let (wires, of) = stars::group(segments, |v, b| {
-            if b {
-                back_row(boxes, row, v)
-            } else {
-                row[v as usize]
-            }
-        });
-        let (ways, tracks) = channel::pack(&wires);
+        let (wires, of) = stars::group(segments, at);
+        let parted = part::part(&wires);
+        let (ways, tracks) = channel::pack(&parted);
         most = most.max(tracks);
         let least = tracks as i32 + 2 + loops;
         let width = least.max(boxes.rank_gap);
         let first = x + 1 + loops + (width - least) / 2;
-        for (s, &w) in segments.iter().zip(&of) {
-            let at = |v: u32| {
-                if s.back {
-                    back_row(boxes, row, v)
-                } else {
-                    row[v as usize]
-                }
+        let bend = |(s, &w): (&Segment, &usize)| {
+            let (a, b) = (at(s.from, s.back), at(s.to, s.back));
+            let way = if a == b {
+                Way::Straight
+            } else {
+                ways[parted.at(w, b)]
             };
-            let (a, b) = (at(s.from), at(s.to));
-            let points = match ways[w] {
-                _ if a == b => Vec::new(),
-                Way::Straight => Vec::new(),
-                Way::Track(t) => vec![(first + t as i32, a), (first + t as i32, b)],
+            match way {
+                Way::Straight => Bend::default(),
+                Way::Track(t) => Bend::new(&[(first + t as i32, a), (first + t as i32, b)]),
                 Way::Detour {
                     first: f,
                     row,
                     second,
                 } => {
                     let (f, second) = (first + f as i32, first + second as i32);
-                    vec![(f, a), (f, row), (second, row), (second, b)]
+                    Bend::new(&[(f, a), (f, row), (second, row), (second, b)])
                 }
-            };
-            bends.insert((s.from, s.to, s.back), points);
-        }
+            }
+        };
+        bends.push(segments.iter().zip(&of).map(bend).collect());
         x += width;
     }
     let mut paths = Vec::with_capacity(layers.ways.len());
@@ -102,20 +125,20 @@ pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) 
             paths.push(Vec::new());
             continue;
         };
-        let at = |v: u32| {
-            if back[l] {
-                back_row(boxes, row, v)
-            } else {
-                row[v as usize]
-            }
-        };
-        let start = begin[layers.rank[a as usize] as usize] + boxes.main[a as usize];
-        let stop = begin[layers.rank[b as usize] as usize] - 1;
-        let mut path = vec![(start, at(a))];
+        let mut start = begin[layers.rank[a as usize] as usize] + boxes.main[a as usize];
+        let mut stop = begin[layers.rank[b as usize] as usize] - 1;
+        // below a box of one row the line goes on to where the box is
+        start -= i32::from(back[l] && boxes.cross[a as usize] == 1);
+        stop += i32::from(back[l] && boxes.cross[b as usize] == 1);
+        let mut path = vec![(start, at(a, back[l]))];
         for p in way.windows(2) {
-            path.extend(bends.get(&(p[0], p[1], back[l])).into_iter().flatten());
+            let gutter = layers.rank[p[0] as usize] as usize;
+            let key = (p[0], p[1], back[l]);
+            let found = layers.segments[gutter].binary_search_by_key(&key, Segment::key);
+            let bend = found.ok().and_then(|i| bends[gutter].get(i));
+            path.extend(bend.iter().flat_map(|b| b.points()));
         }
-        path.push((stop, at(b)));
+        path.push((stop, at(b, back[l])));
         paths.push(smooth(&path));
     }
     Routed {

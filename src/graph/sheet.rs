@@ -1,6 +1,7 @@
 //! The order of all ranks in flat arrays, made for trying millions of small changes.
 
-use super::layers::{Layers, Neighbours};
+use super::layers::{Layers, Tie};
+use super::lists::Lists;
 
 /// Ends of ties up to which two vertices are compared end by end; more are sorted first.
 const FEW: usize = 64;
@@ -13,14 +14,14 @@ pub(super) struct Ties {
 }
 
 impl Ties {
-    fn new(side: &Neighbours, name: &[u32], number: &[u32]) -> Self {
+    fn new(side: &Lists<Tie>, name: &[u32], number: &[u32]) -> Self {
         let mut ties = Self {
             start: vec![0],
             to: Vec::with_capacity(side.items.len()),
             weight: Vec::with_capacity(side.items.len()),
         };
         for &v in name {
-            for t in side.of(v) {
+            for t in side.of(v as usize) {
                 ties.to.push(number[t.vertex as usize]);
                 ties.weight.push(t.weight);
             }
@@ -90,6 +91,10 @@ impl Sheet {
     /// Vertices and segments.
     pub(super) fn size(&self) -> u64 {
         (self.order.len() + self.down.to.len()) as u64
+    }
+
+    pub(super) fn segments(&self) -> u64 {
+        self.down.to.len() as u64
     }
 
     pub(super) fn depth(&self) -> usize {

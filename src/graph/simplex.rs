@@ -13,8 +13,8 @@ struct Simplex<'a> {
     at_start: Vec<u32>,
     at: Vec<u32>,
     in_tree: Vec<bool>,
-    /// Tree links at each vertex.
-    tree: Vec<Vec<u32>>,
+    /// Tree links at each vertex, and the vertex at their other end.
+    tree: Vec<Vec<(u32, u32)>>,
     /// The tree link towards the root.
     parent: Vec<u32>,
     /// Postorder number, and the lowest one in the subtree.
@@ -40,6 +40,8 @@ pub(super) fn improve(
         return Some(s.rank);
     }
     s.number(0, NONE, 0);
+    let middle = s.middle();
+    s.number(middle, NONE, 0);
     s.first_cuts();
     let mut from = 0;
     for step in 0..bound {
@@ -165,8 +167,8 @@ impl<'a> Simplex<'a> {
             let (a, b) = self.links[l as usize];
             newest = if inside[a as usize] { b } else { a };
             self.in_tree[l as usize] = true;
-            self.tree[a as usize].push(l);
-            self.tree[b as usize].push(l);
+            self.tree[a as usize].push((l, b));
+            self.tree[b as usize].push((l, a));
         }
         for (v, r) in self.rank.iter_mut().enumerate() {
             if inside[v] {
@@ -185,10 +187,9 @@ impl<'a> Simplex<'a> {
         while let Some(top) = stack.last_mut() {
             let v = top.0;
             match self.tree[v as usize].get(top.1).copied() {
-                Some(l) => {
+                Some((l, w)) => {
                     top.1 += 1;
                     if l != self.parent[v as usize] {
-                        let w = self.other(l, v);
                         self.parent[w as usize] = l;
                         self.low[w as usize] = next;
                         stack.push((w, 0));
@@ -202,6 +203,15 @@ impl<'a> Simplex<'a> {
                 }
             }
         }
+    }
+
+    /// A vertex without which no piece of the tree has more than half of all: as the root it keeps subtrees small.
+    fn middle(&self) -> u32 {
+        let size = |v: u32| self.lim[v as usize] - self.low[v as usize] + 1;
+        let half = self.rank.len() as u32 / 2;
+        let big = |v: &u32| size(*v) > half;
+        // in postorder the first big subtree is the smallest one
+        (self.by_lim.iter().copied().find(big)).unwrap_or(0)
     }
 
     fn first_cuts(&mut self) {
@@ -235,23 +245,26 @@ impl<'a> Simplex<'a> {
 
     /// A tree link with a negative cut value, the worst of the next few.
     fn leaving(&self, from: &mut usize) -> Option<u32> {
-        let n = self.links.len();
-        let mut best: Option<u32> = None;
+        let mut best: Option<(i32, usize)> = None;
         let mut seen = 0;
-        for k in 0..n {
-            let l = (*from + k) % n;
-            if self.in_tree[l] && self.cut[l] < 0 {
-                if best.is_none_or(|b| self.cut[l] < self.cut[b as usize]) {
-                    best = Some(l as u32);
+        // links outside of the tree have the value 0
+        for range in [*from..self.cut.len(), 0..*from] {
+            for l in range {
+                let cut = self.cut[l];
+                if cut >= 0 {
+                    continue;
+                }
+                if best.is_none_or(|b| cut < b.0) {
+                    best = Some((cut, l));
                 }
                 seen += 1;
                 if seen >= 30 {
                     *from = l + 1;
-                    return best;
+                    return best.map(|b| b.1 as u32);
                 }
             }
         }
-        best
+        best.map(|b| b.1 as u32)
     }
 
     /// The link with the least slack that leads back over the cut of `leaving`.
@@ -278,6 +291,9 @@ impl<'a> Simplex<'a> {
                     continue;
                 }
                 let s = self.slack(l);
+                if s == 0 {
+                    return Some(l);
+                }
                 if best.is_none_or(|(bs, _)| s < bs) {
                     best = Some((s, l));
                 }
@@ -315,10 +331,10 @@ impl<'a> Simplex<'a> {
         self.in_tree[leaving as usize] = false;
         self.in_tree[entering as usize] = true;
         for w in [tail, head] {
-            self.tree[w as usize].retain(|&l| l != leaving);
+            self.tree[w as usize].retain(|t| t.0 != leaving);
         }
-        for w in [ft, fh] {
-            self.tree[w as usize].push(entering);
+        for (w, other) in [(ft, fh), (fh, ft)] {
+            self.tree[w as usize].push((entering, other));
         }
         self.number(top, self.parent[top as usize], self.low[top as usize]);
     }

@@ -5,8 +5,8 @@
 //! lower port first, among those that go up the upper one.
 //! Segments that are alone at their port join others into the same target, but only where that costs no crossing.
 
-use super::channel::Wire;
 use super::layers::Segment;
+use super::wire::Wire;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -131,18 +131,14 @@ impl Groups {
     fn add(&mut self, pieces: &[Piece], up: bool) -> Option<usize> {
         let first = pieces.first()?;
         let sign = if up { -1 } else { 1 };
-        let fan_out = pieces.iter().all(|p| p.from == first.from);
-        let total = pieces.iter().map(|p| p.weight).sum();
-        let mut wire = Wire::default();
-        if fan_out {
-            wire.left.push((sign * first.from, total));
-            wire.right
-                .extend(pieces.iter().map(|p| (sign * p.to, p.weight)));
+        let out = pieces.iter().all(|p| p.from == first.from);
+        let wire = if out {
+            let spokes = pieces.iter().map(|p| (sign * p.to, p.weight));
+            Wire::new(true, sign * first.from, spokes)
         } else {
-            wire.left
-                .extend(pieces.iter().map(|p| (sign * p.from, p.weight)));
-            wire.right.push((sign * first.to, total));
-        }
+            let spokes = pieces.iter().map(|p| (sign * p.from, p.weight));
+            Wire::new(false, sign * first.to, spokes)
+        };
         for p in pieces {
             self.of[p.index] = self.wires.len();
         }

@@ -1,11 +1,10 @@
 //! First orders, before any crossing is counted.
 
+use super::lists::Lists;
 use super::sheet::Sheet;
 
-/// Rounds of smoothing.
-const ROUNDS: usize = 100;
-/// Which vectors smoothing keeps: those whose eigenvalue is nearer to 1 than this.
-const KEPT: f32 = (6.0 / ROUNDS as f32) * (6.0 / ROUNDS as f32);
+/// Rounds of smoothing: as many as it takes to get across the graph, about the root of its size.
+const ROUNDS: (usize, usize) = (40, 200);
 
 /// Depth first along the flow from one of its ends: what hangs together stands together.
 pub(super) fn walk(sheet: &mut Sheet, from_top: bool) {
@@ -43,70 +42,151 @@ pub(super) fn walk(sheet: &mut Sheet, from_top: bool) {
 /// height (Chebyshev iteration towards the smoothest vectors of the graph). `level` keeps every rank around the middle.
 pub(super) fn smooth(sheet: &mut Sheet, level: bool, cancelled: &dyn Fn() -> bool) -> Option<()> {
     let n = sheet.order.len();
-    let mut x = vec![0.0f32; n];
+    let mut place = vec![0.0f32; n];
     for r in 0..sheet.depth() {
         let slots = sheet.slots(r);
         let half = (slots.len() as f32 - 1.0) / 2.0;
         for (i, &v) in sheet.order[slots].iter().enumerate() {
-            x[v as usize] = (i as f32 - half) / half.max(1.0);
+            place[v as usize] = (i as f32 - half) / half.max(1.0);
         }
     }
-    let degree: Vec<f32> = (0..n as u32)
-        .map(|v| {
-            let weight = |w: &[u32]| w.iter().sum::<u32>() as f32;
-            weight(sheet.up.of(v).1) + weight(sheet.down.of(v).1)
-        })
-        .collect();
-    let stretch = 1.0 / (1.0 - KEPT);
-    let level = |x: &mut [f32]| {
-        if level {
-            for r in 0..sheet.depth() {
-                shift(&mut x[sheet.slots(r)]);
-            }
-        } else {
-            shift(x);
-        }
-    };
-    level(&mut x);
+    let springs = Springs::new(sheet);
+    let mut x: Vec<f32> = springs.ends.iter().map(|&v| place[v as usize]).collect();
+    springs.center(&mut x, level);
     let mut before = x.clone();
-    let mut y = vec![0.0f32; n];
-    for round in 0..ROUNDS {
-        for v in 0..n {
-            let mut sum = 0.0;
-            for ties in [&sheet.up, &sheet.down] {
-                let (to, weight) = ties.of(v as u32);
-                for (w, k) in to.iter().zip(weight) {
-                    sum += *k as f32 * x[*w as usize];
-                }
-            }
-            let near = if degree[v] > 0.0 {
-                x[v] + sum / degree[v]
-            } else {
-                2.0 * x[v]
-            };
-            // near/2 = P x
-            let m = near * stretch - x[v];
-            y[v] = if round == 0 { m } else { 2.0 * m - before[v] };
+    let mut y = x.clone();
+    for round in 0..springs.rounds {
+        for (v, (y, b)) in y.iter_mut().zip(&before).enumerate() {
+            let m = springs.pull(v, &x);
+            *y = if round == 0 { m } else { 2.0 * m - b };
         }
-        level(&mut y);
+        springs.center(&mut y, level);
         if round % 8 == 7 {
             if cancelled() {
                 return None;
             }
             let square: f64 = y.iter().map(|&x| f64::from(x).powi(2)).sum();
-            let scale = (n as f64 / square.max(1e-30)).sqrt() as f32;
+            let scale = (y.len() as f64 / square.max(1e-30)).sqrt() as f32;
             x.iter_mut().for_each(|x| *x *= scale);
             y.iter_mut().for_each(|x| *x *= scale);
         }
         std::mem::swap(&mut x, &mut before);
         std::mem::swap(&mut x, &mut y);
     }
+    springs.spread(&x, &mut place);
     for r in 0..sheet.depth() {
         let slots = sheet.slots(r);
-        sheet.order[slots].sort_by(|&a, &b| x[a as usize].total_cmp(&x[b as usize]));
+        sheet.order[slots].sort_by(|&a, &b| place[a as usize].total_cmp(&place[b as usize]));
     }
     sheet.number(0..n);
     Some(())
+}
+
+/// What smoothing sees of the graph: a row of segments through vertices that have nothing else is one spring, the
+/// softer the longer, so that smoothing looks only at their ends and is not slowed down by long ways.
+struct Springs {
+    rounds: usize,
+    /// Vertices with other than one tie up and one down, ascending and so rank by rank.
+    ends: Vec<u32>,
+    /// Where the ends of each rank begin.
+    begin: Vec<usize>,
+    /// What is kept of an end itself, and of the other ends of its springs.
+    own: Vec<f32>,
+    pulls: Lists<(u32, f32)>,
+    /// (upper end, lower end, first vertex in between, length)
+    long: Vec<(u32, u32, u32, u32)>,
+    next: Vec<u32>,
+}
+
+impl Springs {
+    fn new(sheet: &Sheet) -> Self {
+        let n = sheet.order.len() as u32;
+        let between = |v: u32| sheet.up.degree(v) == 1 && sheet.down.degree(v) == 1;
+        let ends: Vec<u32> = (0..n).filter(|&v| !between(v)).collect();
+        let mut number = vec![0u32; n as usize];
+        for (i, &v) in ends.iter().enumerate() {
+            number[v as usize] = i as u32;
+        }
+        let mut springs = Vec::new();
+        let mut long = Vec::new();
+        let mut next = vec![0u32; n as usize];
+        let mut degree = vec![0.0f32; ends.len()];
+        for &v in &ends {
+            let (to, weight) = sheet.down.of(v);
+            for (&first, &weight) in to.iter().zip(weight) {
+                let (mut w, mut length) = (first, 1u32);
+                while between(w) {
+                    next[w as usize] = sheet.down.of(w).0[0];
+                    w = next[w as usize];
+                    length += 1;
+                }
+                let (a, b) = (number[v as usize], number[w as usize]);
+                if length > 1 {
+                    long.push((a, b, first, length));
+                }
+                let strength = weight as f32 / length as f32;
+                degree[a as usize] += strength;
+                degree[b as usize] += strength;
+                springs.extend([(a, b, strength), (b, a, strength)]);
+            }
+        }
+        // the mean of itself and its neighbours' mean, stretched so that what is to stay does not shrink: the vectors
+        // whose eigenvalue is so near to 1 that the rounds do not reach them
+        let rounds = ends.len().isqrt().clamp(ROUNDS.0, ROUNDS.1);
+        let kept = (6.0 / rounds as f32).powi(2);
+        let stretch = 1.0 / (1.0 - kept);
+        let own = |&d: &f32| {
+            if d > 0.0 {
+                stretch - 1.0
+            } else {
+                2.0 * stretch - 1.0
+            }
+        };
+        let pulls = (springs.iter()).map(|&(a, b, k)| (a, (b, k * stretch / degree[a as usize])));
+        Self {
+            rounds,
+            begin: (sheet.begin.iter())
+                .map(|&b| ends.partition_point(|&v| v < b))
+                .collect(),
+            own: degree.iter().map(own).collect(),
+            pulls: Lists::new(ends.len(), pulls),
+            ends,
+            long,
+            next,
+        }
+    }
+
+    /// Brings the middle of all, or of each rank, to 0.
+    fn center(&self, x: &mut [f32], each: bool) {
+        if each {
+            self.begin
+                .windows(2)
+                .for_each(|b| shift(&mut x[b[0]..b[1]]));
+        } else {
+            shift(x);
+        }
+    }
+
+    #[inline]
+    fn pull(&self, v: usize, x: &[f32]) -> f32 {
+        let pulls = self.pulls.of(v).iter();
+        self.own[v] * x[v] + pulls.map(|&(w, k)| k * x[w as usize]).sum::<f32>()
+    }
+
+    /// The places of all vertices from those of the ends.
+    fn spread(&self, x: &[f32], place: &mut [f32]) {
+        for (&v, x) in self.ends.iter().zip(x) {
+            place[v as usize] = *x;
+        }
+        for &(a, b, first, length) in &self.long {
+            let (a, b) = (x[a as usize], x[b as usize]);
+            let mut v = first;
+            for k in 1..length {
+                place[v as usize] = a + (b - a) * k as f32 / length as f32;
+                v = self.next[v as usize];
+            }
+        }
+    }
 }
 
 /// Brings the middle to 0.

@@ -13,9 +13,7 @@ impl Log {
     /// The latest time named up to the first line of the record a row belongs to.
     pub(super) fn moment(&self, row: usize) -> Moment {
         let row = self.record(row).start;
-        let Some(at) = row.checked_sub(self.offset()) else {
-            return None;
-        };
+        let at = row.checked_sub(self.offset())?;
         let Some(spot) = self.spot(self.first() + at as u64) else {
             let open = self.line(row).and_then(|line| line.at);
             return self.time.max(open.map(|at| at.timestamp_micros()));

@@ -98,6 +98,10 @@ impl NodeCounts {
         self.by_state[state as usize] = self.by_state[state as usize].saturating_add(count);
     }
 
+    pub fn remove(&mut self, state: NodeState, count: u32) {
+        self.by_state[state as usize] = self.by_state[state as usize].saturating_sub(count);
+    }
+
     pub fn of(&self, state: NodeState) -> u32 {
         self.by_state[state as usize]
     }
@@ -115,6 +119,12 @@ impl NodeCounts {
             .filter(|s| s.ended())
             .map(|s| self.of(*s))
             .sum()
+    }
+
+    /// The worst state that occurs.
+    pub fn worst(&self) -> Option<NodeState> {
+        let occurring = NodeState::ALL.into_iter().filter(|s| self.of(*s) > 0);
+        occurring.max_by_key(|s| s.badness())
     }
 
     /// The states that occur, worst first.

@@ -9,9 +9,11 @@ use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use ratatui::Frame;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::engine::Engine;
-use crate::model::{SafeText, Stamped};
+use crate::history::{self, Looks, LooksError};
+use crate::model::{PipelineKey, SafeText, Stamped};
 use crate::world::Changes;
 
 use super::app::{App, Effect, LayoutDone, LayoutWanted, Level, Msg, Settings, Viewer, Wanted};
@@ -35,6 +37,8 @@ pub enum Happening {
     /// A log was written to a file for another program to show.
     Written(Program),
     NotWritten(SafeText),
+    /// Looks were written down, or could not be.
+    Kept(Result<(), LooksError>),
 }
 
 /// The engine with a screen.
@@ -49,6 +53,12 @@ pub struct Monitor {
     /// One layout is computed at a time; of each run the newest that is wanted waits.
     laying_out: bool,
     layouts: Vec<LayoutWanted>,
+    looks: Option<Looks>,
+    /// Looks that are to be written down; one write at a time.
+    unkept: Vec<(PipelineKey, history::Look)>,
+    keeping: Option<JoinHandle<()>>,
+    /// That they can't be is told once.
+    keeping_failed: bool,
     /// Logs on their way to files.
     writings: Vec<Writing>,
     /// What another program shows, until it has ended.
@@ -68,7 +78,16 @@ impl Monitor {
         let (results, back) = mpsc::channel(RESULTS);
         let observed = received(events).map(Happening::Observed);
         let happenings = stream::select(observed, received(back)).boxed();
-        let app = App::new(settings, Utc::now(), size);
+        let looks = settings.looks.clone();
+        let mut app = App::new(settings, Utc::now(), size);
+        match looks.as_ref().map(Looks::load) {
+            None => {}
+            Some(Ok(known)) => app.recall(&known),
+            Some(Err(error)) => {
+                let text = SafeText::new(error.to_string());
+                app.notices.say(app.now, Level::Bad, text);
+            }
+        }
         let changes = Changes {
             fleet: true,
             system: true,
@@ -83,11 +102,24 @@ impl Monitor {
             changes,
             laying_out: false,
             layouts: Vec::new(),
+            looks,
+            unkept: Vec::new(),
+            keeping: None,
+            keeping_failed: false,
             writings: Vec::new(),
             shown: None,
             files: 0,
         };
         (monitor, happenings)
+    }
+
+    /// Writes down what is still to be, after the screen is gone.
+    pub async fn finish(&mut self) {
+        while let Some(keeping) = self.keeping.take() {
+            // what went wrong with it can't be told any more
+            let _ = keeping.await;
+            self.keep_looks();
+        }
     }
 
     /// The engine, to be shut down.
@@ -172,6 +204,12 @@ impl Monitor {
             }
             Effect::SaveLog { what, path } => self.save(what, path),
             Effect::OpenLog { what, with } => self.open(what, with),
+            Effect::KeepLook(pipeline, look) => {
+                self.unkept.push((pipeline, look.into()));
+                if self.keeping.is_none() {
+                    self.keep_looks();
+                }
+            }
             Effect::Redraw => return Flow::Repaint,
             Effect::Suspend => return Flow::Suspend,
             Effect::Quit(code) => return Flow::Quit(code),
@@ -193,6 +231,19 @@ impl Monitor {
             // nobody hears it after the end
             let _ = results.blocking_send(Happening::LaidOut(done));
         });
+    }
+
+    fn keep_looks(&mut self) {
+        let Some(looks) = self.looks.clone().filter(|_| !self.unkept.is_empty()) else {
+            return;
+        };
+        let changed = std::mem::take(&mut self.unkept);
+        let results = self.results.clone();
+        self.keeping = Some(tokio::task::spawn_blocking(move || {
+            let kept = looks.keep(&changed);
+            // nobody hears it after the end
+            let _ = results.blocking_send(Happening::Kept(kept));
+        }));
     }
 
     fn save(&mut self, what: Wanted, path: PathBuf) {
@@ -291,6 +342,17 @@ impl Application for Monitor {
             Happening::NotWritten(text) => {
                 self.shown = None;
                 self.update(Msg::Say(Level::Bad, text))
+            }
+            Happening::Kept(kept) => {
+                self.keeping = None;
+                self.keep_looks();
+                match kept {
+                    Err(error) if !std::mem::replace(&mut self.keeping_failed, true) => {
+                        let text = SafeText::new(error.to_string());
+                        self.update(Msg::Say(Level::Bad, text))
+                    }
+                    _ => Flow::Idle,
+                }
             }
         }
     }

@@ -349,24 +349,23 @@ impl World {
         let mut changed = false;
         let mut shape = false;
         for node in list {
-            match view.nodes.get_mut(&node.id) {
-                Some(known) if known == node => {}
-                Some(known) => {
-                    *known = node.clone();
-                    changed = true;
-                }
-                None => {
-                    view.nodes.insert(node.id.clone(), node.clone());
-                    changed = true;
-                    shape = true;
-                }
+            let known = view.nodes.get(&node.id);
+            if known == Some(node) {
+                continue;
             }
+            changed = true;
+            shape |= known.is_none();
+            let (at, before) = view.nodes.insert_full(node.id.clone(), node.clone());
+            view.sum.changed(&view.nodes, at, before.as_ref());
         }
         if complete {
             let listed: HashSet<&NodeId> = list.iter().map(|n| &n.id).collect();
             let before = view.nodes.len();
             view.nodes.retain(|id, _| listed.contains(id));
-            shape |= before != view.nodes.len();
+            if before != view.nodes.len() {
+                shape = true;
+                view.sum.anew(&view.nodes);
+            }
             changed |= shape || !view.complete;
             view.complete = true;
         }
@@ -401,6 +400,7 @@ impl World {
             view.nodes
                 .retain(|_, n| matches!(n.state, NodeState::Failed | NodeState::Retrying));
             view.nodes.shrink_to_fit();
+            view.sum.anew(&view.nodes);
             view.details.clear();
             view.topology = None;
             view.complete = false;

@@ -9,9 +9,7 @@ use super::view::RunView;
 /// The run's own state is used only for what nodes can't tell: whether it is over, paused or lost.
 pub fn run_health(view: &RunView) -> Health {
     let has = |state: NodeState| {
-        view.nodes
-            .values()
-            .any(|n| n.state == state && !n.failure_allowed)
+        view.sum.strict.of(state) > 0
             || (!view.complete && view.run.counts.is_some_and(|c| c.of(state) > 0))
     };
     let failed = has(NodeState::Failed) || has(NodeState::Blocked);
@@ -21,7 +19,7 @@ pub fn run_health(view: &RunView) -> Health {
         RunState::Failed => Health::Failed,
         RunState::Succeeded if failed => Health::Failed,
         RunState::Succeeded => {
-            let allowed = view.nodes.values().any(|n| n.state == NodeState::Failed);
+            let allowed = view.sum.counts.of(NodeState::Failed) > 0;
             if allowed || has(NodeState::Warned) {
                 Health::Warned
             } else {
@@ -40,12 +38,12 @@ pub fn run_health(view: &RunView) -> Health {
 
 /// The backend says nothing that we understand about the run itself.
 fn from_nodes(view: &RunView) -> Health {
-    let mut nodes = view.nodes.values().peekable();
-    if nodes.peek().is_none() {
+    let counts = &view.sum.counts;
+    if counts.total() == 0 {
         return Health::Unknown;
     }
-    let over = view.complete && view.nodes.values().all(|n| n.state.ended());
-    let any = |state: NodeState| view.nodes.values().any(|n| n.state == state);
+    let over = view.complete && counts.ended() == counts.total();
+    let any = |state: NodeState| counts.of(state) > 0;
     match (any(NodeState::Failed), over) {
         (true, true) => Health::Failed,
         (true, false) => Health::Failing,

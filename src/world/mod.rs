@@ -6,6 +6,7 @@
 mod apply;
 mod fleet;
 mod health;
+mod sum;
 #[cfg(test)]
 mod tests;
 mod view;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 
+use super::sum::Sum;
 use crate::model::{
     ActionRequest, ActionStatus, BackendInfo, BackendStatus, Capabilities, Component, Detail,
     Health, Node, NodeCounts, NodeId, NodeState, Notice, Pipeline, Queue, Reach, Run, RunKey,
@@ -97,6 +98,7 @@ pub struct RunView {
     /// Grows when the shape changes, for whoever lays it out.
     pub shape: u64,
     pub nodes: IndexMap<NodeId, Node>,
+    pub(super) sum: Sum,
     /// Whether `nodes` are all there are; else only those that were worth telling.
     pub complete: bool,
     pub details: HashMap<NodeId, Detail>,
@@ -112,6 +114,7 @@ impl RunView {
             topology: None,
             shape: 0,
             nodes: IndexMap::new(),
+            sum: Sum::default(),
             complete: false,
             details: HashMap::new(),
             health: Health::Unknown,
@@ -124,38 +127,25 @@ impl RunView {
         if !self.complete {
             return self.run.counts;
         }
-        let mut counts = NodeCounts::default();
-        for node in self.nodes.values() {
-            counts.add(node.state, 1);
-        }
-        Some(counts)
+        Some(self.sum.counts)
     }
 
     /// The node to look at first: the earliest failure, because later ones often follow from it;
     /// else the earliest retry; else what runs longest; else what is held up.
     pub fn worst_node(&self) -> Option<&Node> {
-        let rank = |n: &Node| {
-            Some(match n.state {
-                NodeState::Failed if !n.failure_allowed => 0,
-                NodeState::Failed => 1,
-                NodeState::Retrying => 2,
-                NodeState::Running => 3,
-                NodeState::Paused => 4,
-                NodeState::Waiting => 5,
-                NodeState::Queued => 6,
-                _ => return None,
-            })
-        };
-        let at = |n: &Node| {
-            n.ended_at
-                .or(n.started_at)
-                .unwrap_or(DateTime::<Utc>::MAX_UTC)
-        };
-        self.nodes
-            .values()
-            .filter_map(|n| Some((rank(n)?, at(n), &n.id, n)))
-            .min_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)))
-            .map(|(.., n)| n)
+        let (_, node) = self.nodes.get_index(self.sum.worst?)?;
+        Some(node)
+    }
+
+    /// How often a node has changed, for [`RunView::changed_since`].
+    pub fn changes(&self) -> u64 {
+        self.sum.changes()
+    }
+
+    /// Places in `nodes` of those that have changed since there had been so many changes, perhaps more than once.
+    /// `None`: that is too long ago, or places have moved.
+    pub fn changed_since(&self, changes: u64) -> Option<impl Iterator<Item = usize> + '_> {
+        self.sum.since(changes)
     }
 
     /// Overall progress, 0.0 to 1.0: ended nodes plus what running ones report. `None` if unknown.

@@ -200,17 +200,18 @@ fn a_configuration_that_cant_be_used_is_unknown_with_every_problem() {
     let lines: Vec<&str> = done.out.lines().collect();
     assert_eq!(
         lines[0],
-        "UNKNOWN: the configuration can't be used, 2 problems"
+        "UNKNOWN: the configuration can't be used, 3 problems"
     );
     assert!(
         lines[1].contains("config.toml:2:1: unknown key `colour`"),
         "{lines:?}"
     );
-    assert!(lines[2].contains("did you mean `airflow`?"), "{lines:?}");
+    assert!(lines[2].contains("missing key `url`"), "{lines:?}");
+    assert!(lines[3].contains("did you mean `airflow`?"), "{lines:?}");
     let json = home.dagtop(&["status", "--json"]).code(3).json();
     assert_eq!(
         (&json["level"], json["errors"].as_array().unwrap().len()),
-        (&json!("unknown"), 3)
+        (&json!("unknown"), 4)
     );
 
     home.config("");

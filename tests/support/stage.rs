@@ -177,6 +177,17 @@ impl Stage {
         }
     }
 
+    /// One node of the open run is in another state.
+    pub fn change_state(&self, n: usize, round: usize) -> Event {
+        let mut node = self.big_node(n);
+        node.state = [NodeState::Running, NodeState::Succeeded, NodeState::Failed][round % 3];
+        Event::Nodes {
+            run: self.big_run(),
+            list: vec![node],
+            complete: false,
+        }
+    }
+
     /// The newest run of the `n`th pipeline is running, or done.
     pub fn change_run(&self, n: usize, running: bool) -> Event {
         let key = PipelineKey::new(&self.backend, format!("pipeline_{n:04}_daily"));

@@ -120,13 +120,19 @@ fn a_move_in_a_dense_graph_is_cheap_and_its_ways_light_up_when_it_rests() {
     let mut session = dense((120, 40));
     session.wait(1000);
     let mut wire = Wire::new(&session);
-    let corner = |session: &Session| session.app.run_screen().unwrap().corner.get();
+    let at = |session: &Session| {
+        let run = session.app.run_screen().unwrap();
+        (run.selected.clone(), run.corner.get())
+    };
     let (mut moves, mut scrolls, mut rests) = (Vec::new(), Vec::new(), Vec::new());
-    for key in "j j j j k k k k l l h h j l k h".split(' ') {
-        let before = corner(&session);
+    for key in "k k k j j j j k k l l h h k l j h k j".split(' ') {
+        let before = at(&session);
         session.quick(key);
         let bytes = wire.bytes(&session);
-        match corner(&session) == before {
+        if at(&session).0 == before.0 {
+            continue;
+        }
+        match at(&session).1 == before.1 {
             true => moves.push(bytes),
             false => scrolls.push(bytes),
         }
@@ -136,9 +142,10 @@ fn a_move_in_a_dense_graph_is_cheap_and_its_ways_light_up_when_it_rests() {
     println!(
         "moves: {moves:?}\nmoves that scroll: {scrolls:?}\nways and log when it rests: {rests:?}"
     );
-    assert!(moves.len() >= 8, "{moves:?}");
+    assert!(moves.len() >= 6, "{moves:?}");
     assert!(moves.iter().all(|m| *m > 0 && *m <= 256), "{moves:?}");
-    assert!(rests.iter().all(|r| *r > 0 && *r <= 1024), "{rests:?}");
+    // the screen anew takes about 5,000
+    assert!(rests.iter().all(|r| *r > 0 && *r <= 2048), "{rests:?}");
 }
 
 #[test]

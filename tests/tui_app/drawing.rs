@@ -24,7 +24,7 @@ fn run_key() -> RunKey {
 }
 
 /// 96 nodes in layers, one of which failed, and what hangs below it; four nodes in a group.
-fn big(size: (u16, u16)) -> Session {
+pub fn big(size: (u16, u16)) -> Session {
     let mut b = Builder::new(vec![info("airflow", "airflow")]);
     b.up("airflow", "3.1", 9000);
     let pipeline = key("airflow", "mesh");
@@ -111,7 +111,7 @@ fn a_large_run_at_three_sizes() {
         ("boxes", "+ + +"),
         ("rows", "- + + -"),
         ("overview", "- -"),
-        ("focus", "+ F ( ("),
+        ("focus", "+ F [ [ ] ]"),
     ] {
         for (width, height) in SIZES {
             let mut session = big((width, height));
@@ -233,13 +233,13 @@ fn a_focus_shows_what_a_node_needs_and_what_needs_it() {
     let part = boxes(&session);
     assert!(part.len() < all.len() && part.contains(&name(3, 5)));
     assert!(!part.contains(&name(3, 4)), "same layer, no way between");
-    session.keys("( ( (").sees("1 edge deep");
+    session.keys("[ [ ] ]").sees("1 edge deep");
     let near = boxes(&session);
     // two before, two or more after, itself
     assert!((4..=6).contains(&near.len()), "{near:?}");
     session.keys("h");
     assert!(near.contains(&selected(&session)));
-    session.keys(")").sees("2 edges deep");
+    session.keys("[ ]").sees("2 edges deep");
     assert!(boxes(&session).len() > near.len());
     // leaving it is one key, the same or the way back
     session.keys("esc");
@@ -261,13 +261,36 @@ fn what_lies_outside_takes_the_focus_with_it() {
 }
 
 #[test]
-fn depth_is_told_and_has_its_ends() {
+fn ancestors_and_descendants_are_followed_apart() {
     let mut session = big((200, 60));
-    session.keys(")").sees("ways are followed to their ends");
-    session.keys("(").sees("ways of 3 edges:");
-    session.keys("( (").sees("ways of 1 edge: 2 before");
-    session.keys("(").sees("as short as they get");
-    session.keys(") ) )").sees("ways to their ends:");
+    let all = boxes(&session).len();
+    session.keys("[").sees("ancestors: none, 0 of");
+    session.keys("[").sees("ancestors: 1 edge deep, 2 of");
+    session.keys("[").sees("ancestors: 2 edges deep,");
+    session.keys("[").sees("ancestors: all,");
+    session.keys("]").sees("descendants: none, 0 of");
+    session.keys("]").sees("descendants: 1 edge deep,");
+    // in focus only what is followed is there
+    session
+        .keys("F")
+        .sees("only what dedupe_05 needs and what needs it, 1 edge deep");
+    let near = boxes(&session);
+    assert!(near.len() < all && near.iter().any(|b| b.starts_with("extract")));
+    assert!(!near.iter().any(|b| b.starts_with("sum")), "{near:?}");
+    // all again, then none
+    for _ in 0..9 {
+        session.keys("]");
+    }
+    session.sees("descendants: all");
+    session.keys("]").sees("descendants: none");
+    session.sees("only what dedupe_05 needs ·");
+    assert!(boxes(&session).iter().all(|b| !b.starts_with("enrich")));
+    session.keys("[");
+    assert_eq!(boxes(&session), [name(3, 5)]);
+    // one that nothing leads to
+    let mut session = big((200, 60));
+    session.keys("g [").sees("nothing leads to it");
+    session.keys("G ]").sees("nothing hangs on it");
 }
 
 #[test]
@@ -331,4 +354,105 @@ fn a_box_tells_what_is_usual() {
     let mut session = big((200, 60));
     session.keys("/").text("enrich_00").keys("enter");
     session.sees("of 7m");
+}
+
+#[test]
+fn the_graph_is_walked_by_its_structure() {
+    let mut session = big((200, 60));
+    let place = |s: &Session| {
+        let laid = s.app.run_screen().unwrap().laid.clone().unwrap();
+        let b = laid.scene.find(&NodeId::new(selected(s))).unwrap();
+        (b.rank, b.y)
+    };
+    let edges = {
+        let run = session.watch.world.run(&run_key()).unwrap();
+        run.topology.clone().unwrap().edges.clone()
+    };
+    let joined = |from: &str, to: &str| edges.iter().any(|(a, b)| (a.raw(), b.raw()) == (from, to));
+    assert_eq!(selected(&session), name(3, 5));
+    // along an edge and back
+    for (key, forward) in [
+        ("l", true),
+        ("l", true),
+        ("h", false),
+        ("h", false),
+        ("h", false),
+    ] {
+        let from = selected(&session);
+        session.keys(key);
+        let to = selected(&session);
+        assert!(
+            if forward {
+                joined(&from, &to)
+            } else {
+                joined(&to, &from)
+            },
+            "{from} {key} {to}"
+        );
+    }
+    // within the rank
+    let (rank, y) = place(&session);
+    session.keys("k");
+    assert!(place(&session).0 == rank && place(&session).1 < y);
+    session.keys("j");
+    assert_eq!(place(&session), (rank, y));
+    // the only problem, from wherever one is, also the other way round
+    session.keys("G n");
+    assert_eq!(selected(&session), name(3, 5));
+    session.keys("g N");
+    assert_eq!(selected(&session), name(3, 5));
+}
+
+#[test]
+fn lines_out_of_sight_say_where_they_lead() {
+    let mut session = big((80, 24));
+    session.keys("+ +");
+    assert_eq!(zoom(&session), Zoom::Boxes);
+    let run = session.app.run_screen().unwrap();
+    let scene = run.laid.clone().unwrap().scene;
+    let (x, _) = run.corner.get().unwrap();
+    let outside = |id: &str| {
+        let b = scene.find(&NodeId::new(id)).unwrap();
+        b.x >= x + 78 || b.x + b.w <= x
+    };
+    let edges = session
+        .watch
+        .world
+        .run(&run_key())
+        .unwrap()
+        .topology
+        .clone()
+        .unwrap();
+    let next: Vec<&str> = edges
+        .edges
+        .iter()
+        .filter(|(from, _)| from.raw() == name(3, 5))
+        .map(|(_, to)| to.raw())
+        .filter(|to| outside(to))
+        .collect();
+    let screen = session.screen();
+    let told = next
+        .iter()
+        .any(|to| screen.contains(&format!("{to} ►")) || screen.contains(&format!("{to} +1 ►")));
+    assert!(next.is_empty() || told, "{next:?} in\n{screen}");
+    // moved away: what is selected and where its lines come from is told at the border
+    session.keys("}");
+    let before: Vec<String> = edges
+        .edges
+        .iter()
+        .filter(|(_, to)| to.raw() == name(3, 5))
+        .map(|(from, _)| from.raw().to_owned())
+        .collect();
+    let screen = session.screen();
+    let run = session.app.run_screen().unwrap();
+    let in_view = {
+        let (x, _) = run.corner.get().unwrap();
+        let b = scene.find(&NodeId::new(name(3, 5))).unwrap();
+        b.x + b.w > x
+    };
+    let told = before
+        .iter()
+        .any(|from| screen.contains(&format!("◄ {from}")));
+    assert!(!in_view || told, "{before:?} in\n{screen}");
+    assert!(in_view || screen.contains("◄ "), "{screen}");
 }

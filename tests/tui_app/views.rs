@@ -1,7 +1,8 @@
 //! Four views of one run: one selection, one scroll.
 
 use dagtop::model::{NodeId, NodeState, RunKey};
-use dagtop::tui::app::View;
+use dagtop::tui::app::{Effect, Look, Settings, Sort, View};
+use dagtop::tui::widgets::graph::Zoom;
 
 use crate::places::at;
 use crate::session::Session;
@@ -69,8 +70,78 @@ fn each_pipeline_remembers_its_view() {
     s.keys("esc g enter");
     assert_eq!((open(&s), view(&s)), (orders_run(), View::Timeline));
     // an older run of the same pipeline too
-    s.keys("[");
+    s.keys("(");
     assert_eq!((open(&s), view(&s)), (past(1), View::Timeline));
+}
+
+/// What was asked to be remembered, the last of each pipeline.
+fn kept(s: &Session) -> Vec<(String, Look)> {
+    let mut all: Vec<(String, Look)> = Vec::new();
+    for effect in &s.effects {
+        if let Effect::KeepLook(pipeline, look) = effect {
+            let name = pipeline.pipeline.raw().to_owned();
+            all.retain(|(known, _)| *known != name);
+            all.push((name, *look));
+        }
+    }
+    all
+}
+
+#[test]
+fn what_a_person_chose_is_remembered_and_nothing_else() {
+    let mut s = at("enter,j,n,d,esc", (120, 40));
+    assert_eq!(kept(&s), []);
+    s.keys("alt-2 o");
+    let list = Look {
+        view: View::List,
+        sort: Sort::State,
+        zoom: None,
+    };
+    assert_eq!(kept(&s), [("orders_daily".to_owned(), list)]);
+    let known = s.effects.len();
+    s.keys("alt-2");
+    assert!(
+        !s.effects[known..]
+            .iter()
+            .any(|e| matches!(e, Effect::KeepLook(..))),
+        "nothing changed"
+    );
+    s.keys("alt-1 -");
+    assert_eq!(kept(&s)[0].1.zoom, Some(Zoom::Compact));
+}
+
+#[test]
+fn what_was_remembered_holds_after_a_restart_and_the_config_for_the_rest() {
+    let word = |view: &str, sort: &str, zoom: Option<&str>| dagtop::history::Look {
+        view: view.to_owned(),
+        sort: sort.to_owned(),
+        zoom: zoom.map(str::to_owned),
+    };
+    let orders = orders_run().pipeline;
+    let settings = Settings {
+        view: View::Timeline,
+        ..Settings::default()
+    };
+    let mut s = Session::with(crate::world::world(), (120, 40), settings);
+    s.app.recall(&[
+        (orders.clone(), word("list", "time", Some("rows"))),
+        // of a later version, or written by hand
+        (
+            key("prod-airflow", "flaky_import"),
+            word("hologram", "order", None),
+        ),
+        (key("nowhere", "gone"), word("grid", "name", None)),
+    ]);
+    s.keys("enter");
+    let run = s.app.run_screen().unwrap();
+    let look = Look {
+        view: View::List,
+        sort: Sort::Time,
+        zoom: Some(Zoom::Compact),
+    };
+    assert_eq!((run.run.clone(), run.look()), (orders_run(), look));
+    s.keys("esc /").text("flaky").keys("enter enter");
+    assert_eq!(view(&s), View::Timeline);
 }
 
 #[test]
@@ -106,6 +177,76 @@ fn rows_are_sorted_within_their_groups() {
     assert!(at("transform.dedupe") < at("transform.join"));
     s.keys("o");
     assert_eq!(names(&s), before);
+}
+
+/// Characters of the list at the left of the states of its rows.
+fn lanes(s: &Session) -> Vec<String> {
+    let screen = s.screen();
+    let at = screen.lines().find_map(|l| l.find("NODE")).unwrap();
+    let rows = screen
+        .lines()
+        .skip(3)
+        .take(s.app.run_screen().unwrap().rows.len());
+    rows.map(|l| {
+        l.chars()
+            .skip(3)
+            .take(at.saturating_sub(7))
+            .collect::<String>()
+            .trim_end()
+            .to_owned()
+    })
+    .collect()
+}
+
+#[test]
+fn the_list_has_its_edges_beside_it() {
+    let mut s = at("enter,alt-2", (80, 24));
+    let rows: Vec<String> = {
+        let rows = &s.app.run_screen().unwrap().rows;
+        rows.iter().map(|r| r.id.raw().to_owned()).collect()
+    };
+    // what a node needs stands above it
+    let edges = s
+        .watch
+        .world
+        .run(&orders_run())
+        .unwrap()
+        .topology
+        .clone()
+        .unwrap();
+    for (from, to) in &edges.edges {
+        let place = |id: &NodeId| rows.iter().position(|r| r == id.raw()).unwrap();
+        assert!(place(from) < place(to), "{from:?} {to:?}");
+    }
+    let drawn = lanes(&s);
+    assert_eq!(drawn[0], "◇", "extract: {drawn:?}");
+    assert_eq!(drawn[1], "├►◇", "clean hangs on extract");
+    assert_eq!(drawn[2], "│ │", "an open group has no edges of its own");
+    assert_eq!(drawn[5], "◆─┤", "map needs extract and leads to load");
+    // folded, the group stands for its members
+    s.keys("C");
+    assert_eq!(lanes(&s)[2], "│ ◆");
+    // in another order lines would say nothing
+    s.keys("o").sees("by order it shows edges too");
+    s.wait(20_000).sees("STATE ▼").sees_not("├►").sees_not("◆");
+    s.keys("o o o").sees("├►◇");
+}
+
+#[test]
+fn edges_that_find_no_lane_are_counted() {
+    let mut s = crate::drawing::big((80, 24));
+    s.keys("alt-2").sees("…");
+    // above the lanes; a wider pane has room for more of them
+    let hidden = |s: &Session| -> usize {
+        let screen = s.screen();
+        let line = screen.lines().find(|l| l.contains("NODE")).unwrap();
+        let word = line.split_whitespace().find_map(|w| w.strip_prefix('+'));
+        word.unwrap().replace(',', "").parse().unwrap()
+    };
+    s.sees(&format!("+{} edges", hidden(&s)));
+    let narrow = hidden(&s);
+    s.resize(240, 60);
+    assert!(hidden(&s) < narrow);
 }
 
 #[test]
@@ -195,4 +336,58 @@ fn a_run_in_which_nothing_began_has_no_time() {
         .draw();
     assert_eq!(open(&s).pipeline, pipeline);
     s.sees("reading its nodes");
+}
+
+#[test]
+fn the_rows_that_are_in_view_stay_in_view_from_view_to_view() {
+    let mut s = crate::drawing::big((120, 40));
+    s.keys("alt-2 g");
+    for _ in 0..4 {
+        s.keys("pgdn");
+    }
+    // not at the edge: the grid has a few rows less
+    s.keys("k k k k k k k k");
+    let top = |s: &Session| s.app.run_screen().unwrap().top.get();
+    let (here, first) = (selected(&s), top(&s));
+    assert!(first > 10, "scrolled: {first}");
+    for keys in ["alt-3", "alt-4", "alt-2"] {
+        s.keys(keys).draw();
+        assert_eq!((selected(&s), top(&s)), (here.clone(), first), "{keys}");
+        s.sees(&here);
+    }
+}
+
+#[test]
+fn the_grid_says_in_words_which_rows_are_flaky_and_which_broken() {
+    let mut s = at("enter,alt-4", (120, 40));
+    for day in 1..5 {
+        let flaky = if day % 2 == 0 {
+            NodeState::Failed
+        } else {
+            NodeState::Succeeded
+        };
+        let list = vec![
+            node("extract", flaky, 12, 1),
+            node("clean", NodeState::Succeeded, 11, 1),
+            node("load", NodeState::Failed, 6, 3),
+        ];
+        s.event(
+            "prod-airflow",
+            dagtop::model::Event::Nodes {
+                run: past(day),
+                list,
+                complete: true,
+            },
+        );
+    }
+    let screen = s.screen();
+    let row = |name: &str| {
+        let mut rows = screen.lines().filter_map(|l| l.split('│').nth(1));
+        rows.find(|l| l.contains(&format!(" {name} "))).unwrap()
+    };
+    assert!(row("load").contains("broken"), "{screen}");
+    assert!(row("extract").contains("flaky"), "{screen}");
+    assert!(!row("clean").contains("flaky") && !row("clean").contains("broken"));
+    // bars of how long each run took stand above them
+    assert!(screen.lines().take(6).any(|l| l.contains('█')), "{screen}");
 }

@@ -35,7 +35,7 @@ fn enter_opens_the_run_at_the_failing_node_with_its_traceback() {
         .sees("9 of 14 done")
         .sees("Traceback (most recent call last)")
         .sees("File \"/opt/airflow/plugins/spark.py\", line 41, in submit")
-        .sees("2nd try");
+        .sees("try 2/3");
     assert_eq!(session.focus().runs, [orders_run()]);
     assert_eq!(
         session.focus().logs,
@@ -246,7 +246,7 @@ fn problems_of_a_run_are_found_in_folded_groups() {
 
 #[test]
 fn groups_fold_and_unfold() {
-    let mut session = at("enter,v,G", WIDE);
+    let mut session = at("enter,v,G k k k k", WIDE);
     assert_eq!(
         session.app.run_screen().unwrap().selected,
         Some(NodeId::new("map"))
@@ -293,12 +293,12 @@ fn attempts_are_picked() {
 
 #[test]
 fn runs_are_walked_in_time() {
-    let mut session = at("enter,[", WIDE);
+    let mut session = at("enter,(", WIDE);
     session.sees("succeeded");
     assert_ne!(session.app.run_screen().unwrap().run, orders_run());
-    session.keys("]");
+    session.keys(")");
     assert_eq!(session.app.run_screen().unwrap().run, orders_run());
-    session.keys("]").sees("this is the newest run");
+    session.keys(")").sees("this is the newest run");
     session.keys("esc").sees("pipelines 12");
 }
 

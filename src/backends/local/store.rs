@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::config::paths::{append_private_file, create_private_dir, create_private_file};
+use crate::config::paths::{append_private_file, create_private_dir, replace_private_file};
 
 use super::record::{Entry, Header, RunRecord};
 
@@ -264,11 +264,7 @@ fn make_dir(path: &Path) -> Result<(), StoreError> {
 }
 
 fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let new = path.with_extension("new");
-    let mut file = create_private_file(&new).at(&new)?;
-    file.write_all(bytes).at(&new)?;
-    file.sync_all().at(&new)?;
-    fs::rename(&new, path).at(path)
+    replace_private_file(path, bytes).at(path)
 }
 
 fn lock(path: &Path) -> Result<Option<Lock>, StoreError> {

@@ -77,8 +77,8 @@ impl App {
             | Command::PanRight
             | Command::Center
             | Command::Minimap
-            | Command::LessDepth
-            | Command::MoreDepth
+            | Command::Ancestors
+            | Command::Descendants
             | Command::FocusNode => {
                 if !self.in_time(watch, command) {
                     self.in_drawing(watch, command);

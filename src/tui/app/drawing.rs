@@ -3,16 +3,16 @@
 use std::cell::RefCell;
 
 use crate::engine::Watch;
-use crate::graph;
+use crate::graph::{self, Reach};
 use crate::model::NodeId;
 use crate::tui::command::Command;
 use crate::tui::widgets::format;
-use crate::tui::widgets::graph::{Form, Lineage, Overview, Scene, Zoom};
+use crate::tui::widgets::graph::{Form, Lineage, Scene, Zoom};
 
-use super::{App, Level, RunScreen, Screen, View};
+use super::{App, KeptOverview, Level, RunScreen, Screen, View};
 
-/// Ways are followed to their ends, or this far at most when a person asks for less.
-const DEEP: u32 = 3;
+/// Ways that are followed farther than this are followed to their ends.
+const DEEPEST: u32 = 9;
 
 #[derive(Debug, Default)]
 pub struct Looking {
@@ -20,8 +20,8 @@ pub struct Looking {
     pub zoom: Option<Zoom>,
     /// Looks for the nearest zoom at which all of it fits.
     fitting: bool,
-    /// How many edges ways are followed from the selection; `None`: to their ends.
-    pub depth: Option<u32>,
+    /// How far ways are followed from the selection.
+    pub reach: Reach,
     /// Only this box with its ancestors and descendants is shown.
     pub focus: Option<NodeId>,
     /// No map in the corner.
@@ -37,11 +37,13 @@ pub struct Looking {
     pub overview: RefCell<Option<KeptOverview>>,
 }
 
-/// An overview and what it was made of: version of the layout, size, count of changes.
-#[derive(Debug)]
-pub struct KeptOverview {
-    pub of: (u64, (u16, u16), u64),
-    pub overview: Overview,
+impl Looking {
+    pub(super) fn at(zoom: Option<Zoom>) -> Self {
+        Self {
+            zoom,
+            ..Self::default()
+        }
+    }
 }
 
 impl RunScreen {
@@ -105,7 +107,7 @@ impl RunScreen {
         let roots = [self.look.focus.clone(), self.selected.clone()];
         if self.look.focus.is_some() {
             for root in roots.into_iter().flatten() {
-                if let Some(part) = graph::around(&whole, root.raw(), self.look.depth) {
+                if let Some(part) = graph::around(&whole, root.raw(), self.look.reach) {
                     self.look.focus = Some(root);
                     return part;
                 }
@@ -187,21 +189,28 @@ impl RunScreen {
         fits.then_some(lineage)
     }
 
-    /// The next depth of ways, fewer or more edges; `None`: there is none.
-    fn other_depth(&self, more: bool) -> Option<Option<u32>> {
-        let farthest = match self.look.focus {
+    /// The next reach of ways: on one side none, one edge, two, and so on to their ends. `None`: there are no ways.
+    fn other_reach(&self, before: bool) -> Option<Reach> {
+        let farthest = match (self.look.focus.is_some(), self.lineage(), before) {
             // a part of the graph does not know how far it could go
-            Some(_) => u32::MAX,
-            None => self.lineage()?.farthest,
+            (true, ..) => DEEPEST + 1,
+            (false, Some(lineage), true) => lineage.farthest.0,
+            (false, Some(lineage), false) => lineage.farthest.1,
+            (false, None, _) => 0,
         };
-        match (self.look.depth, more) {
-            (None, true) => None,
-            (None, false) if farthest < 2 => None,
-            (None, false) => Some(Some(DEEP.min(farthest - 1))),
-            (Some(depth), true) if depth + 1 >= farthest || depth >= 9 => Some(None),
-            (Some(depth), true) => Some(Some(depth + 1)),
-            (Some(depth), false) => (depth > 1).then_some(Some(depth - 1)),
-        }
+        let further = |depth: Option<u32>| match depth {
+            None => Some(0),
+            Some(n) if n + 1 >= farthest || n >= DEEPEST => None,
+            Some(n) => Some(n + 1),
+        };
+        let mut reach = self.look.reach;
+        let side = if before {
+            &mut reach.before
+        } else {
+            &mut reach.after
+        };
+        *side = further(*side);
+        (farthest > 0).then_some(reach)
     }
 
     /// Why a command about the drawing can't be carried out; `None`: it can.
@@ -220,11 +229,9 @@ impl RunScreen {
                 Some("all of it is in view; + goes nearer")
             }
             Command::Minimap if zoom == Zoom::Overview => Some("this is the map itself"),
-            Command::LessDepth if self.other_depth(false).is_none() => {
-                Some("ways are as short as they get")
-            }
-            Command::MoreDepth if self.other_depth(true).is_none() => {
-                Some("ways are followed to their ends")
+            Command::Ancestors if self.other_reach(true).is_none() => Some("nothing leads to it"),
+            Command::Descendants if self.other_reach(false).is_none() => {
+                Some("nothing hangs on it")
             }
             _ => None,
         }
@@ -262,13 +269,14 @@ impl App {
                     if run.look.no_map { "off" } else { "on" }
                 ));
             }
-            Command::LessDepth | Command::MoreDepth => {
-                if let Some(depth) = run.other_depth(command == Command::MoreDepth) {
-                    run.look.depth = depth;
+            Command::Ancestors | Command::Descendants => {
+                let before = command == Command::Ancestors;
+                if let Some(reach) = run.other_reach(before) {
+                    run.look.reach = reach;
                     if run.look.focus.is_some() {
                         run.set_focus(run.look.focus.clone());
                     }
-                    told = Some(run.depth_told());
+                    told = Some(run.reach_told(before));
                 }
             }
             Command::FocusNode => {
@@ -283,6 +291,7 @@ impl App {
         if let Some(view) = watch.world.run(&run.run) {
             run.selected_or_visible(view);
         }
+        self.remember();
         if let Some(text) = told {
             self.say(Level::Info, text);
         }
@@ -290,16 +299,25 @@ impl App {
 }
 
 impl RunScreen {
-    fn depth_told(&self) -> String {
-        let far = match self.look.depth {
-            None => "ways to their ends".to_owned(),
-            Some(n) => format!("ways of {}", format::plural(n as usize, "edge")),
+    /// "ancestors: 2 edges deep, 4 of 17".
+    fn reach_told(&self, before: bool) -> String {
+        let reach = self.look.reach;
+        let (word, depth) = match before {
+            true => ("ancestors", reach.before),
+            false => ("descendants", reach.after),
+        };
+        let far = match depth {
+            None => "all".to_owned(),
+            Some(0) => "none".to_owned(),
+            Some(n) => format!("{} deep", format::plural(n as usize, "edge")),
         };
         match self.lineage().filter(|_| self.look.focus.is_none()) {
-            None => far,
+            None => format!("{word}: {far}"),
             Some(lineage) => {
-                let (before, after) = lineage.counts(self.look.depth);
-                format!("{far}: {before} before, {after} after")
+                let of = |(up, down): (usize, usize)| if before { up } else { down };
+                let shown = of(lineage.counts(reach));
+                let all = of(lineage.counts(Reach::default()));
+                format!("{word}: {far}, {shown} of {all}")
             }
         }
     }

@@ -241,7 +241,6 @@ impl App {
             && run.finding
         {
             run.finding = false;
-            return;
         }
     }
 

@@ -12,8 +12,11 @@ mod focus;
 mod keys;
 mod lists;
 mod log;
+mod looks;
 mod moves;
 mod notices;
+mod order;
+mod overview;
 mod places;
 mod rates;
 mod run;
@@ -23,7 +26,7 @@ mod wake;
 
 pub use action::{Batch, Draft, Subject, draft, kind_word};
 pub use completer::Completer;
-pub use drawing::{KeptOverview, Looking};
+pub use drawing::Looking;
 pub use fleet::FleetState;
 pub use fleet_filter::FLEET_FACETS;
 pub use keys::{edit, type_in};
@@ -31,7 +34,9 @@ pub use lists::{ListState, Pick, Scroll};
 pub use log::{
     Anchor, LogView, MOST_LOGS, Merge, Place, Prompt, Purpose, Sieve, Stage, first_error, merged,
 };
+pub use looks::Look;
 pub use notices::{Level, Line, Notices};
+pub use overview::KeptOverview;
 pub use run::{LaidOut, Pane, RunScreen};
 pub use tree::{Tree, TreeRow};
 pub use views::{Sort, View, Worst};
@@ -45,6 +50,7 @@ use chrono::{DateTime, Utc};
 
 use crate::engine::{self, Watch};
 use crate::graph;
+use crate::history::Looks;
 use crate::logs::Filter;
 use crate::model::{
     ActionId, AlertId, Focus, Health, LogKey, NodeKey, PipelineKey, RunKey, SafeText,
@@ -64,10 +70,12 @@ pub struct Settings {
     pub zone: Zone,
     /// Ring when a watched run ends.
     pub bell: bool,
-    /// How a run is shown at first.
+    /// How the runs of a pipeline are shown that was never looked at.
     pub view: View,
     /// Where logs are saved to; `None`: saving is not possible.
     pub save_dir: Option<PathBuf>,
+    /// Where it is remembered how pipelines are looked at; `None`: nowhere.
+    pub looks: Option<Looks>,
 }
 
 impl Default for Settings {
@@ -78,6 +86,7 @@ impl Default for Settings {
             bell: true,
             view: View::Graph,
             save_dir: None,
+            looks: None,
         }
     }
 }
@@ -118,6 +127,8 @@ pub enum Effect {
         what: Wanted,
         with: Viewer,
     },
+    /// To be remembered beyond the end of the program.
+    KeepLook(PipelineKey, Look),
     Quit(i32),
 }
 
@@ -204,8 +215,9 @@ pub struct App {
     pub notices: Notices,
     pub watched: BTreeSet<RunKey>,
     pub alerts: ListState<AlertId>,
-    /// How the runs of a pipeline were last looked at.
-    views: HashMap<PipelineKey, View>,
+    /// How the runs of a pipeline were last looked at, and for which of them that is not written down yet.
+    looks: HashMap<PipelineKey, Look>,
+    unkept: Vec<PipelineKey>,
     /// What was said yes to, until it is settled and told.
     pub batches: Vec<Batch>,
     rates: rates::Rates,
@@ -213,8 +225,6 @@ pub struct App {
     pub hinted: RefCell<(Option<Context>, Vec<Command>)>,
     focus: Focus,
     last_action: u64,
-    /// Counts changes of nodes, for what is drawn of all of them at once.
-    pub states: u64,
     /// Something that the order of rows depends on may have changed.
     dirty: bool,
     /// When something last changed: what is younger than a minute is shown to the second.
@@ -234,13 +244,13 @@ impl App {
             notices: Notices::default(),
             watched: BTreeSet::new(),
             alerts: ListState::default(),
-            views: HashMap::new(),
+            looks: HashMap::new(),
+            unkept: Vec::new(),
             batches: Vec::new(),
             rates: rates::Rates::default(),
             hinted: RefCell::default(),
             focus: Focus::default(),
             last_action: 0,
-            states: 0,
             dirty: true,
             changed_at: now,
         }
@@ -253,9 +263,6 @@ impl App {
             Msg::Input(input) => self.input(watch, input, &mut effects),
             Msg::World(changes) => {
                 self.dirty |= changes.fleet || changes.system;
-                if changes.nodes {
-                    self.states += 1;
-                }
                 if changes.fleet || changes.actions {
                     self.changed_at = self.now;
                 }
@@ -298,6 +305,7 @@ impl App {
         self.sync_screens(watch, effects);
         self.search_logs(watch);
         self.sync_dialog(watch);
+        self.keep_looks(effects);
         let focus = self.focus(watch);
         if focus != self.focus {
             self.focus = focus.clone();

@@ -116,13 +116,12 @@ impl App {
     }
 
     pub(in crate::tui) fn go_run(&mut self, run: RunKey) {
-        let remembered = self.views.get(&run.pipeline).copied();
-        let view = match self.stack.last() {
-            Some(Screen::Run(open)) if open.run.pipeline == run.pipeline => open.view,
-            _ => remembered.unwrap_or(self.settings.view),
+        let look = match self.stack.last() {
+            Some(Screen::Run(open)) if open.run.pipeline == run.pipeline => open.look(),
+            _ => self.look_of(&run.pipeline),
         };
         self.stack
-            .push(Screen::Run(Box::new(RunScreen::new(run, view))));
+            .push(Screen::Run(Box::new(RunScreen::new(run, look))));
     }
 
     pub(crate) fn open_pipeline(&mut self, watch: &Watch, key: &PipelineKey) {

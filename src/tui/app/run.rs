@@ -9,10 +9,12 @@ use chrono::{DateTime, Duration, Utc};
 use crate::engine::Watch;
 use crate::model::{LogKey, Node, NodeId, NodeState, RunKey};
 use crate::tui::widgets::graph::{Form, Scene};
+use crate::tui::widgets::lanes::Lanes;
 use crate::world::RunView;
 
 use super::drawing::Looking;
 use super::log::{LogView, merged};
+use super::looks::Look;
 use super::tree::Tree;
 use super::views::{GridMemory, Sort, TimeWindow, View};
 use super::{App, Effect, LayoutDone, LayoutWanted, Screen};
@@ -60,6 +62,8 @@ pub struct RunScreen {
     /// The rows of the list, the timeline and the grid.
     pub rows: Vec<super::TreeRow>,
     pub sort: Sort,
+    /// The lines beside the rows of the list, for a state of shape and folds and a number of lanes.
+    pub lanes: RefCell<Option<((u64, usize), Lanes)>>,
     /// When it was when the screen was last brought up to date, and when the rows were last put in order.
     pub(super) now: DateTime<Utc>,
     pub(super) sorted_at: DateTime<Utc>,
@@ -85,7 +89,7 @@ pub struct RunScreen {
 }
 
 impl RunScreen {
-    pub fn new(run: RunKey, view: View) -> Self {
+    pub fn new(run: RunKey, look: Look) -> Self {
         Self {
             run,
             selected: None,
@@ -93,13 +97,14 @@ impl RunScreen {
             shown: None,
             touched: false,
             folds: HashMap::new(),
-            view,
+            view: look.view,
             pane: Pane::Main,
             attempt: None,
             log: LogView::default(),
             tree: Tree::default(),
             rows: Vec::new(),
-            sort: Sort::default(),
+            sort: look.sort,
+            lanes: RefCell::new(None),
             now: DateTime::UNIX_EPOCH,
             sorted_at: DateTime::UNIX_EPOCH,
             time: TimeWindow::default(),
@@ -108,7 +113,7 @@ impl RunScreen {
             laid: None,
             asked: None,
             form: Form::Boxes,
-            look: Looking::default(),
+            look: Looking::at(look.zoom),
             shape: None,
             corner: Cell::new(None),
             top: Cell::new(0),
@@ -370,12 +375,19 @@ impl App {
     }
 
     pub(super) fn layout_ready(&mut self, done: LayoutDone) {
+        let mut chose = false;
         for screen in &mut self.stack {
             if let Screen::Run(run) = screen
                 && run.run == done.run
             {
+                let zoom = run.look.zoom;
                 run.layout_ready(done.clone());
+                chose |= run.look.zoom != zoom;
             }
+        }
+        // only now it is known how near all of it fits
+        if chose {
+            self.remember();
         }
     }
 

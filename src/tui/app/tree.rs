@@ -1,11 +1,13 @@
 //! A run's nodes as a tree of groups: what the list shows, what the graph is made of, what can be selected.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
 use crate::model::{Group, NodeCounts, NodeId, NodeState};
 use crate::world::RunView;
+
+use super::order::sort_by_flow;
 
 /// A run with more nodes than this starts with its groups collapsed.
 const SMALL: usize = 60;
@@ -26,7 +28,8 @@ pub type Key<'a> = &'a dyn Fn(&NodeId) -> (i64, String);
 #[derive(Debug, Default)]
 pub struct Tree {
     groups: HashMap<NodeId, Group>,
-    /// Members of a group, or of the run itself (`None`), groups and nodes in the order of the topology.
+    /// Members of a group, or of the run itself (`None`), groups and nodes: what something needs stands above it,
+    /// as far as a group can stand in one place; else as the backend lists them.
     members: HashMap<Option<NodeId>, Vec<NodeId>>,
 }
 
@@ -38,7 +41,8 @@ impl Tree {
             tree.groups.insert(group.id.clone(), group.clone());
         }
         let known = topology.map(|t| t.nodes.as_slice()).unwrap_or_default();
-        let in_shape: std::collections::HashSet<&NodeId> = known.iter().collect();
+        let in_shape: HashSet<&NodeId> = known.iter().collect();
+        let mut placed: HashSet<NodeId> = HashSet::new();
         let late = view.nodes.keys().filter(|id| !in_shape.contains(id));
         for id in known.iter().chain(late) {
             // a mapped node stands in the topology as a node and as the group of its instances
@@ -53,27 +57,21 @@ impl Tree {
             tree.put(group.clone(), id.clone());
             let mut above = group;
             // a group stands where its first member does
-            let mut steps = 0;
-            while let Some(id) = above.filter(|_| steps <= tree.groups.len()) {
+            while let Some(id) = above.filter(|id| placed.insert(id.clone())) {
                 let parent = tree.parent(&id);
-                if tree.members.get(&parent).is_some_and(|m| m.contains(&id)) {
-                    break;
-                }
                 tree.put(parent.clone(), id);
                 above = parent;
-                steps += 1;
             }
         }
         for group in topology.into_iter().flat_map(|t| &t.groups) {
-            let parent = tree.parent(&group.id);
-            if !tree
-                .members
-                .get(&parent)
-                .is_some_and(|m| m.contains(&group.id))
-            {
-                tree.put(parent, group.id.clone());
+            if placed.insert(group.id.clone()) {
+                tree.put(tree.parent(&group.id), group.id.clone());
             }
         }
+        sort_by_flow(
+            &mut tree.members,
+            topology.map(|t| t.edges.as_slice()).unwrap_or_default(),
+        );
         tree
     }
 
@@ -159,6 +157,20 @@ impl Tree {
             .get(id)
             .copied()
             .unwrap_or_else(|| self.open_at_first(view, id))
+    }
+
+    /// Edges between rows, each end as the row that stands for it: its own, or that of the folded group it lies in.
+    pub fn edges(&self, view: &RunView, rows: &[TreeRow]) -> Vec<(usize, usize)> {
+        let at: HashMap<&NodeId, usize> = rows.iter().map(|r| &r.id).zip(0..).collect();
+        let row = |id: &NodeId| {
+            let around = || self.around(view, id);
+            let found = at.get(id).copied();
+            found.or_else(|| around().iter().find_map(|g| at.get(g).copied()))
+        };
+        let edges = view.topology.iter().flat_map(|t| &t.edges);
+        edges
+            .filter_map(|(from, to)| Some((row(from)?, row(to)?)))
+            .collect()
     }
 
     /// The lines that are shown.

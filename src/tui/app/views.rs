@@ -12,7 +12,7 @@ use crate::tui::screens;
 use crate::world::RunView;
 
 use super::tree::{Tree, TreeRow};
-use super::{App, Level, RunScreen, Screen};
+use super::{App, Level, Look, RunScreen, Screen};
 
 /// How a run is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum View {
 }
 
 impl View {
+    pub const ALL: [Self; 4] = [Self::Graph, Self::List, Self::Timeline, Self::Grid];
+
     pub const fn word(self) -> &'static str {
         match self {
             Self::Graph => "graph",
@@ -47,7 +49,7 @@ impl View {
 /// What orders the rows, within each group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sort {
-    /// As the backend lists them.
+    /// Along the flow, else as the backend lists them.
     #[default]
     Order,
     State,
@@ -56,6 +58,8 @@ pub enum Sort {
 }
 
 impl Sort {
+    pub const ALL: [Self; 4] = [Self::Order, Self::State, Self::Time, Self::Name];
+
     pub const fn word(self) -> &'static str {
         match self {
             Self::Order => "order",
@@ -241,13 +245,13 @@ impl App {
             run.grid.column = None;
         }
         run.view = to;
-        self.views.insert(run.run.pipeline.clone(), to);
         if let Some(view) = watch.world.run(&run.run) {
             if to == View::Graph {
                 run.select_inside(view);
             }
             run.selected_or_visible(view);
         }
+        self.remember();
     }
 
     pub(super) fn next_sort(&mut self, watch: &Watch) {
@@ -255,11 +259,17 @@ impl App {
             return;
         };
         run.sort = run.sort.next();
-        let word = run.sort.word();
+        let said = match (run.sort, run.view) {
+            (Sort::Order, _) => "sorted by order: along the flow".to_owned(),
+            // lines between rows in any other order would say nothing
+            (sort, View::List) => format!("sorted by {}; by order it shows edges too", sort.word()),
+            (sort, _) => format!("sorted by {}", sort.word()),
+        };
         if let Some(view) = watch.world.run(&run.run) {
             run.rebuild(view);
         }
-        self.say(Level::Info, format!("sorted by {word}"));
+        self.remember();
+        self.say(Level::Info, said);
     }
 
     /// Carries out a command on the time in view; `false`: this is not the timeline.
@@ -301,7 +311,13 @@ impl App {
         if key == run.run {
             return false;
         }
-        let mut opened = RunScreen::new(key, run.grid.inner);
+        let mut opened = RunScreen::new(
+            key,
+            Look {
+                view: run.grid.inner,
+                ..run.look()
+            },
+        );
         opened.selected.clone_from(&run.selected);
         opened.folds.clone_from(&run.folds);
         opened.touched = run.touched;

@@ -115,8 +115,8 @@ pub fn disabled_reason(command: Command, app: &App, watch: &Watch) -> Option<Saf
         | Command::PanRight
         | Command::Center
         | Command::Minimap
-        | Command::LessDepth
-        | Command::MoreDepth
+        | Command::Ancestors
+        | Command::Descendants
         | Command::FocusNode => {
             let run = app.run_screen()?;
             because(

@@ -8,12 +8,12 @@ use ratatui::layout::Rect;
 
 use crate::analytics::median;
 use crate::engine::Watch;
-use crate::graph::Graph;
+use crate::graph::{Graph, Reach};
 use crate::model::{Node, NodeId, NodeState, Topology};
 use crate::tui::app::{App, KeptOverview, RunScreen, Tree};
 use crate::tui::command::Command;
 use crate::tui::theme::{Theme, Token};
-use crate::tui::widgets::graph::{self as widget, Form, GraphView, Item, Members, Overview, Zoom};
+use crate::tui::widgets::graph::{self as widget, Form, GraphView, Item, Members, Zoom};
 use crate::tui::widgets::{Pen, format};
 use crate::world::RunView;
 
@@ -97,7 +97,7 @@ pub fn draw(
         form: laid.form,
         selected,
         lineage: screen.lineage(),
-        depth: screen.look.depth,
+        reach: screen.look.reach,
         focused,
         now: app.now,
         item: &item,
@@ -113,19 +113,8 @@ pub fn draw(
     };
     let mut kept = screen.look.overview.borrow_mut();
     if let Some(room) = room {
-        let of = (laid.version, room, app.states);
-        if kept.as_ref().is_none_or(|k| k.of != of) {
-            let state = |i: usize| {
-                let id = scene.id(i)?;
-                if screen.tree.is_group(id) {
-                    let counts = screen.tree.counts(view, id);
-                    return counts.worst_first().first().map(|(state, _)| *state);
-                }
-                Some(view.nodes.get(id)?.state)
-            };
-            let overview = Overview::of(scene, room, &state);
-            *kept = Some(KeptOverview { of, overview });
-        }
+        let (fitted, _) = KeptOverview::fit(kept.take(), laid, room, view, &screen.tree);
+        *kept = Some(fitted);
     }
     let map = kept.as_ref().filter(|_| room.is_some());
     if let (true, Some(map)) = (overview, map) {
@@ -165,17 +154,10 @@ fn in_focus(
     let group = || screen.tree.group(id).map(|g| g.name.clone());
     let name = known.or_else(group).unwrap_or_else(|| id.safe());
     let name = format::fit_middle(name.as_str(), 24, theme.glyphs.ellipsis);
-    let far = match screen.look.depth {
-        None => String::new(),
-        Some(n) => format!(", {} deep", format::plural(n as usize, "edge")),
-    };
     let back = app.settings.keymap.label(Command::FocusNode);
     Pen::new(buf, area, 0, theme)
         .skip(1)
-        .put(
-            &format!("only what {name} needs and what needs it{far}"),
-            theme[Token::Accent],
-        )
+        .put(&only(&name, screen.look.reach), theme[Token::Accent])
         .put(
             &format!(" {} {back} shows all", theme.glyphs.dot),
             theme[Token::Muted],
@@ -184,6 +166,27 @@ fn in_focus(
         y: area.y + 1,
         height: area.height - 1,
         ..area
+    }
+}
+
+/// "only what load needs, 2 edges deep, and what needs it".
+fn only(name: &str, reach: Reach) -> String {
+    let deep = |depth: Option<u32>| match depth {
+        None => String::new(),
+        Some(n) => format!(", {} deep", format::plural(n as usize, "edge")),
+    };
+    let needs = format!("what {name} needs{}", deep(reach.before));
+    let needed = deep(reach.after);
+    match (reach.before, reach.after) {
+        (Some(0), Some(0)) => format!("only {name}"),
+        (_, Some(0)) => format!("only {needs}"),
+        (Some(0), _) => format!("only what needs {name}{needed}"),
+        (None, None) => format!("only {needs} and what needs it"),
+        (before, after) if before == after => {
+            format!("only what {name} needs and what needs it{needed}")
+        }
+        (Some(_), _) => format!("only {needs}, and what needs it{needed}"),
+        (None, _) => format!("only {needs} and what needs it{needed}"),
     }
 }
 

@@ -1,15 +1,17 @@
-//! A run as a tree of groups and nodes, one line each.
+//! A run as a tree of groups and nodes, one line each, with the edges as lanes beside them.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::model::{Node, NodeId, NodeState, Progress};
-use crate::tui::app::{App, RunScreen, TreeRow};
+use crate::tui::app::{App, RunScreen, Sort, TreeRow};
 use crate::tui::theme::{Theme, Token};
-use crate::tui::widgets::table::{Column, Table, Width};
+use crate::tui::widgets::lanes::{self, Lanes};
+use crate::tui::widgets::table::{self, Column, Table, Width};
 use crate::tui::widgets::{Pen, bar, format};
 use crate::world::RunView;
 
+/// The columns after the lanes.
 const COLUMNS: [Column; 6] = [
     Column::new("", Width::Fixed(1)),
     Column::new("NODE", Width::Fill(20)),
@@ -18,6 +20,8 @@ const COLUMNS: [Column; 6] = [
     Column::new("TRY", Width::Fixed(5)).right().drop(3),
     Column::new("TIME", Width::Fixed(7)).right().drop(1),
 ];
+/// A pane has one lane for so many of its columns.
+const COLUMNS_A_LANE: u16 = 14;
 
 pub fn draw(
     app: &App,
@@ -33,9 +37,25 @@ pub fn draw(
         .selected
         .as_ref()
         .and_then(|id| rows.iter().position(|r| &r.id == id));
+    keep_lanes(screen, view, area);
+    let lanes = screen.lanes.borrow();
+    let lanes = lanes.as_ref().map(|(_, lanes)| lanes);
+    let width = lanes.map_or(0, Lanes::columns);
+    let columns: Vec<Column> = (width > 0)
+        .then(|| Column::new("", Width::Fixed(width)).aside())
+        .into_iter()
+        .chain(COLUMNS.map(|column| Column {
+            title: title(column.title, screen.sort, theme),
+            ..column
+        }))
+        .collect();
+    let before = columns.len() - COLUMNS.len();
     let mut top = screen.top.get();
     let mut cell = |at: usize, column: usize, pen: &mut Pen| {
-        let Some(row) = rows.get(at) else {
+        let (Some(row), Some(column)) = (rows.get(at), column.checked_sub(before)) else {
+            if let Some(lanes) = lanes {
+                lanes.draw(at, pen, theme);
+            }
             return;
         };
         match (row.expanded, view.nodes.get(&row.id)) {
@@ -45,7 +65,7 @@ pub fn draw(
         }
     };
     Table {
-        columns: &COLUMNS,
+        columns: &columns,
         len: rows.len(),
         selected,
         focused,
@@ -54,6 +74,53 @@ pub fn draw(
     }
     .draw(buf, area, theme, &mut top, &mut cell);
     screen.top.set(top);
+    if let Some(lanes) = lanes.filter(|_| area.height > 1) {
+        hidden(lanes, theme, buf, area);
+    }
+}
+
+/// The heading that the rows are sorted by says so.
+fn title(title: &'static str, sort: Sort, theme: &Theme) -> &'static str {
+    match (title, sort, theme.glyphs.ascii) {
+        ("STATE", Sort::State, false) => "STATE ▼",
+        ("STATE", Sort::State, true) => "STATE v",
+        ("TIME", Sort::Time, false) => "TIME ▼",
+        ("TIME", Sort::Time, true) => "TIME v",
+        ("NODE", Sort::Name, false) => "NODE ▼",
+        ("NODE", Sort::Name, true) => "NODE v",
+        _ => title,
+    }
+}
+
+/// The lanes of the rows as they are. Rows in another order than that of the flow have none: their lines would go
+/// up and down alike and say nothing.
+fn keep_lanes(screen: &RunScreen, view: &RunView, area: Rect) {
+    let mut kept = screen.lanes.borrow_mut();
+    if screen.sort != Sort::Order {
+        *kept = None;
+        return;
+    }
+    let bound = usize::from(area.width / COLUMNS_A_LANE).min(lanes::MOST);
+    let of = (screen.version, bound);
+    if kept.as_ref().is_none_or(|(known, _)| *known != of) {
+        let edges = screen.tree.edges(view, &screen.rows);
+        *kept = Some((of, Lanes::of(screen.rows.len(), &edges, bound)));
+    }
+}
+
+/// Above the lanes: how many edges found none.
+fn hidden(lanes: &Lanes, theme: &Theme, buf: &mut Buffer, area: Rect) {
+    if lanes.hidden() == 0 {
+        return;
+    }
+    let room = usize::from(lanes.columns());
+    let figure = format!("+{}", format::count(lanes.hidden() as u64));
+    let text = [format!("{figure} edges"), figure];
+    if let Some(text) = text.iter().find(|t| format::width(t) <= room) {
+        Pen::new(buf, area, 0, theme)
+            .skip(usize::from(table::GUTTER))
+            .put(text, theme[Token::Muted]);
+    }
 }
 
 fn one(app: &App, theme: &Theme, node: &Node, depth: usize, column: usize, pen: &mut Pen) {

@@ -11,6 +11,9 @@ use super::color::{ansi_index, fit};
 /// A changed cell and where it is.
 pub(super) type Changed<'a> = (u16, u16, &'a Cell);
 
+/// Look, whether alone, and place: by this neighbouring cells are put in order.
+type RunKey = (usize, bool, u16, u16);
+
 /// Attributes that show on a blank.
 pub(super) const SHOWS_ON_BLANK: Modifier = Modifier::REVERSED
     .union(Modifier::UNDERLINED)
@@ -114,7 +117,7 @@ impl Encoder {
     /// those of upright lines, column by column.
     fn look_by_look<'a>(&self, cells: &[Changed<'a>]) -> Vec<Changed<'a>> {
         let mut looks: Vec<Pen> = Vec::new();
-        let mut runs: Vec<((usize, bool, u16, u16), &[Changed])> = Vec::new();
+        let mut runs: Vec<(RunKey, &[Changed])> = Vec::new();
         let joined = |a: &Changed, b: &Changed| {
             a.1 == b.1 && usize::from(a.0) + a.2.symbol().width().max(1) == usize::from(b.0)
         };

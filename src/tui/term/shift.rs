@@ -118,7 +118,7 @@ fn changed(
         rows = (rows.0.min(y), rows.1.max(y));
         columns = (columns.0.min(x), columns.1.max(x));
     }
-    (rows.0 <= rows.1).then(|| (rows.0..=rows.1, columns.0..=columns.1))
+    (rows.0 <= rows.1).then_some((rows.0..=rows.1, columns.0..=columns.1))
 }
 
 fn hashes(

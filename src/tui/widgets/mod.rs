@@ -12,6 +12,7 @@ pub mod grid;
 pub mod header;
 pub mod hints;
 pub mod input;
+pub mod lanes;
 pub mod log;
 pub mod panel;
 pub mod pen;

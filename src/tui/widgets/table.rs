@@ -12,7 +12,7 @@ use crate::tui::theme::{Theme, Token};
 /// Columns between two columns.
 const GAP: u16 = 1;
 /// The column before the first one: the mark of a row, or of the selected row.
-const GUTTER: u16 = 2;
+pub const GUTTER: u16 = 2;
 
 /// How wide a column is, in terminal columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Column {
     /// The highest goes first when there is too little room; 0 = never.
     pub drop: u8,
     pub align: Align,
+    /// Stands at the left of what is selected and is never part of it.
+    pub aside: bool,
 }
 
 impl Column {
@@ -48,7 +50,14 @@ impl Column {
             width,
             drop: 0,
             align: Align::Left,
+            aside: false,
         }
+    }
+
+    #[must_use]
+    pub const fn aside(mut self) -> Self {
+        self.aside = true;
+        self
     }
 
     #[must_use]
@@ -189,7 +198,9 @@ impl Table<'_> {
         if head > 0 {
             self.draw_header(buf, area, theme, &places);
         }
-        let reach = self.reach(&places).min(area.width);
+        let (start, reach) = self.reach(&places);
+        let start = start.min(area.width);
+        let reach = reach.min(area.width);
         let rows = self.len.saturating_sub(*top).min(shown);
         for i in 0..rows {
             let index = *top + i;
@@ -210,9 +221,11 @@ impl Table<'_> {
                 }
             }
             if selected {
+                let row = pen::row(body, i as u16);
                 let at = Rect {
-                    width: reach,
-                    ..pen::row(body, i as u16)
+                    x: row.x + start,
+                    width: reach.saturating_sub(start),
+                    ..row
                 };
                 buf.set_style(at, selection(theme, self.focused));
             }
@@ -229,10 +242,15 @@ impl Table<'_> {
     }
 
     /// The selection covers the columns up to the name and not more: a move costs few bytes.
-    fn reach(&self, places: &[Option<(u16, u16)>]) -> u16 {
-        name_column(self.columns)
-            .and_then(|i| places.get(i).copied().flatten())
-            .map_or(u16::MAX, |(x, width)| GUTTER + x + width)
+    fn reach(&self, places: &[Option<(u16, u16)>]) -> (u16, u16) {
+        let end = |i: usize| {
+            let (x, width) = places.get(i).copied().flatten()?;
+            Some(GUTTER + x + width)
+        };
+        let beside = self.columns.iter().take_while(|c| c.aside).count();
+        let start = (0..beside).filter_map(end).max();
+        let name = name_column(self.columns).and_then(end);
+        (start.unwrap_or(0), name.unwrap_or(u16::MAX))
     }
 
     fn draw_header(

@@ -58,11 +58,30 @@ pub struct Look<'a> {
     pub now: DateTime<Utc>,
     /// The style of the selection when this box is selected.
     pub selected: Option<Style>,
+    /// It has nothing to do with what is selected: only what is wrong or going on in it keeps its colour.
+    pub faded: bool,
     /// A line of this weight leaves it to the right.
     pub leads_on: Option<Weight>,
 }
 
 impl Look<'_> {
+    fn text(&self) -> Style {
+        self.theme[if self.faded {
+            Token::Muted
+        } else {
+            Token::Text
+        }]
+    }
+
+    fn state(&self, state: NodeState) -> Style {
+        let quiet = state.badness() < NodeState::Running.badness();
+        if self.faded && quiet {
+            self.theme[Token::Muted]
+        } else {
+            self.theme.state(state)
+        }
+    }
+
     pub fn draw(&self, canvas: &mut Canvas, placed: &Placed, item: Option<Item>) {
         let width = usize::try_from(placed.w).unwrap_or(0);
         match self.form {
@@ -126,19 +145,19 @@ impl Look<'_> {
     fn title(&self, item: &Item, room: usize) -> Vec<Piece> {
         let theme = self.theme;
         let ellipsis = theme.glyphs.ellipsis;
-        let (sign, style) = (theme.state_glyph(item.state()), theme.state(item.state()));
+        let (sign, style) = (theme.state_glyph(item.state()), self.state(item.state()));
         let name = format::fit_middle(item.name(), NAME.min(room.saturating_sub(2)), ellipsis);
         match item {
             Item::Node { .. } => vec![
                 (format!("{sign} "), style),
-                (name.into_owned(), theme[Token::Text]),
+                (name.into_owned(), self.text()),
             ],
             Item::Group { counts, .. } => {
                 let total = format::count(u64::from(counts.total()));
                 let total = format::fit(&total, MEMBERS - 2, ellipsis);
                 vec![
                     (format!("{} ", theme.glyphs.closed), theme[Token::Accent]),
-                    (name.into_owned(), theme[Token::Text]),
+                    (name.into_owned(), self.text()),
                     (format!("[{total}]"), theme[Token::Muted]),
                 ]
             }
@@ -162,11 +181,25 @@ impl Look<'_> {
         let rows = rows(node);
         if let Some(progress) = node.progress.filter(|_| !node.state.ended()) {
             self.bar(canvas, b.x + 2, bottom, room, progress.fraction());
-            let both = rows
+            // as much as there is room for; what is usual goes last
+            let tries = attempt(node);
+            let rows = rows.unwrap_or_default();
+            let besides = [
+                format!("{tries} {rows}"),
+                tries.clone(),
+                rows,
+                String::new(),
+            ];
+            let all: Vec<String> = times
                 .iter()
-                .flat_map(|rows| times.iter().map(move |t| format!("{rows} {t}")));
-            let all: Vec<String> = both.chain(times.iter().cloned()).collect();
-            self.at_right(canvas, b, b.y, room, &all, theme[Token::Text]);
+                .flat_map(|t| {
+                    besides
+                        .iter()
+                        .map(move |b| format!("{b} {t}").trim().to_owned())
+                })
+                .chain([tries.clone()])
+                .collect();
+            self.at_right(canvas, b, b.y, room, &all, self.text());
             return;
         }
         let rows: Vec<String> = rows.into_iter().collect();
@@ -185,7 +218,7 @@ impl Look<'_> {
             bottom,
             room.saturating_sub(left),
             &times,
-            theme[Token::Text],
+            self.text(),
         );
         if !words.is_empty() {
             let text = format!(" {words} ");
@@ -243,12 +276,11 @@ impl Look<'_> {
     fn words(&self, node: &Node, room: usize) -> String {
         let word = match node.state {
             NodeState::Succeeded | NodeState::Pending => "",
+            // that it is one more try says that it runs, and how long it usually takes says more
+            NodeState::Running if node.attempt > 1 => "",
             state => state.word(),
         };
-        let attempt = match node.attempt {
-            0 | 1 => String::new(),
-            n => format!("{} try", format::ordinal(n)),
-        };
+        let attempt = attempt(node);
         let both = match (word.is_empty(), attempt.is_empty()) {
             (false, false) => format!("{word} {attempt}"),
             _ => format!("{word}{attempt}"),
@@ -361,11 +393,8 @@ impl Look<'_> {
         match node.state {
             NodeState::Pending => (String::new(), quiet),
             NodeState::Succeeded | NodeState::Running => (self.elapsed(node), quiet),
-            state if node.attempt > 1 => (
-                format!("{} try", format::ordinal(node.attempt)),
-                theme.state(state),
-            ),
-            state => (state.word().to_owned(), theme.state(state)),
+            state if node.attempt > 1 => (attempt(node), theme.state(state)),
+            state => (state.word().to_owned(), self.state(state)),
         }
     }
 }
@@ -381,6 +410,15 @@ fn pieces(canvas: &mut Canvas, x: i32, y: i32, columns: usize, all: &[Piece]) {
             *style,
         );
         used += format::width(text);
+    }
+}
+
+/// `try 2/3`, or `2nd try` where nobody says how many there will be; nothing for the first.
+fn attempt(node: &Node) -> String {
+    match (node.attempt, node.max_attempts) {
+        (0 | 1, _) => String::new(),
+        (n, Some(most)) if most >= n => format!("try {n}/{most}"),
+        (n, _) => format!("{} try", format::ordinal(n)),
     }
 }
 

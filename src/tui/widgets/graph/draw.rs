@@ -15,7 +15,7 @@ use crate::tui::widgets::table::selection;
 use super::boxes::{Item, Look};
 use super::canvas::Canvas;
 use super::lineage::Lineage;
-use super::lines::Lines;
+use super::lines::{Lines, Weight};
 use super::overview::{Overview, draw_map};
 use super::scene::Scene;
 use super::shape::Form;
@@ -28,8 +28,8 @@ pub struct GraphView<'a> {
     pub selected: Option<&'a NodeId>,
     /// Of the selected box: its ways are drawn heavy.
     pub lineage: Option<&'a Lineage>,
-    /// How far ways are followed; `None`: to their ends.
-    pub depth: Option<u32>,
+    /// How far ways are followed.
+    pub reach: graph::Reach,
     pub focused: bool,
     pub now: DateTime<Utc>,
     /// What a box is about; asked for boxes in view only.
@@ -57,7 +57,7 @@ impl GraphView<'_> {
         let lines = Lines {
             scene: self.scene,
             lineage: self.lineage,
-            depth: self.depth,
+            reach: self.reach,
             theme,
         };
         let (line_cells, leaving) = lines.draw(&mut canvas);
@@ -72,18 +72,24 @@ impl GraphView<'_> {
                 form: self.form,
                 now: self.now,
                 selected: (selected == Some(i)).then(|| selection(theme, self.focused)),
+                faded: self.lineage.is_some_and(|l| l.fades(i, self.reach)),
                 leads_on: leaving.get(&i).copied(),
             };
             look.draw(&mut canvas, placed, (self.item)(id));
             boxes += 1;
         }
-        self.hints(buf, area, theme, window);
+        let name = |id: &NodeId| Some((self.item)(id)?.name().to_owned());
+        let exits = lines.exits(window, &name);
+        self.hints(buf, area, theme, window, &exits);
         if let Some(map) = self.map {
             let placed = selected.and_then(|i| self.scene.layout.boxes.get(i));
             draw_map(map, self.scene, placed, buf, area, theme, window);
         }
-        let name = |id: &NodeId| Some((self.item)(id)?.name().to_owned());
-        lines.exits(&mut Canvas::new(buf, area, corner), &name);
+        let style = Weight::Path.style(theme);
+        let mut canvas = Canvas::new(buf, area, corner);
+        for (place, text) in exits {
+            canvas.put(place.x, place.y, &text, place.w as usize, style);
+        }
         Drawn { boxes, line_cells }
     }
 
@@ -139,30 +145,54 @@ impl GraphView<'_> {
         }
     }
 
-    /// How many boxes lie outside, on each side.
-    fn hints(&self, buf: &mut Buffer, area: Rect, theme: &Theme, window: graph::Rect) {
+    /// How many boxes lie outside, on each side. A figure makes way for names of where lines lead.
+    fn hints(
+        &self,
+        buf: &mut Buffer,
+        area: Rect,
+        theme: &Theme,
+        window: graph::Rect,
+        exits: &[(graph::Rect, String)],
+    ) {
         let hidden = self.scene.hidden(window);
         let style = theme[Token::Muted];
         let g = theme.glyphs;
         let count = |n: usize| format::count(n as u64);
+        let columns = usize::from(area.width);
         let last = area.height - 1;
-        let centred = |text: &str| usize::from(area.width).saturating_sub(format::width(text)) / 2;
+        let mut put = |row: u16, text: &str, places: &[usize]| {
+            let width = format::width(text) as i32;
+            let free = |at: &&usize| {
+                let x = window.x.saturating_add(**at as i32);
+                let y = window.y.saturating_add(i32::from(row));
+                let place = graph::Rect::new(x, y, width, 1);
+                !exits.iter().any(|(exit, _)| exit.overlaps(&place))
+            };
+            if let Some(at) = places.iter().find(free) {
+                hint(buf, area, row, *at, text, style, theme);
+            }
+        };
+        // in the middle, else left or right of it
+        let around = |text: &str| {
+            let rest = columns.saturating_sub(format::width(text));
+            [rest / 2, rest / 4, rest * 3 / 4]
+        };
         if hidden.above > 0 {
             let text = format!(" {} {} more ", g.arrow_up, count(hidden.above));
-            hint(buf, area, 0, centred(&text), &text, style, theme);
+            put(0, &text, &around(&text));
         }
         if hidden.left > 0 {
             let text = format!("{} {} more ", g.arrow_left, count(hidden.left));
-            hint(buf, area, last, 0, &text, style, theme);
+            put(last, &text, &[0]);
         }
         if hidden.right > 0 {
             let text = format!(" {} more {}", count(hidden.right), g.arrow_right);
-            let at = usize::from(area.width).saturating_sub(format::width(&text));
-            hint(buf, area, last, at, &text, style, theme);
+            let at = columns.saturating_sub(format::width(&text));
+            put(last, &text, &[at]);
         }
         if hidden.below > 0 {
             let text = format!(" {} {} more ", g.arrow_down, count(hidden.below));
-            hint(buf, area, last, centred(&text), &text, style, theme);
+            put(last, &text, &around(&text));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What the selected box depends on and what depends on it, with distances.
 
+use crate::graph::Reach;
+
 use super::scene::Scene;
 
 const FAR: u32 = u32::MAX;
@@ -10,8 +12,8 @@ pub struct Lineage {
     pub center: usize,
     up: Vec<u32>,
     down: Vec<u32>,
-    /// The largest distance there is.
-    pub farthest: u32,
+    /// The largest distance there is on each side.
+    pub farthest: (u32, u32),
 }
 
 impl Lineage {
@@ -29,27 +31,42 @@ impl Lineage {
                 .filter_map(|r| routes.get(r))
                 .map(|r| r.from)
         });
-        let farthest = up.iter().chain(&down).filter(|d| **d != FAR).max();
+        let farthest = |all: &[u32]| all.iter().filter(|d| **d != FAR).max().copied();
         Self {
             center,
-            farthest: farthest.copied().unwrap_or(0),
+            farthest: (farthest(&up).unwrap_or(0), farthest(&down).unwrap_or(0)),
             up,
             down,
         }
     }
 
-    /// Whether a route lies on the way of an ancestor or to a descendant, at most `depth` edges away.
-    pub fn holds(&self, from: usize, to: usize, depth: Option<u32>) -> bool {
-        let limit = depth.unwrap_or(FAR);
-        let within = |all: &[u32], i: usize| all.get(i).is_some_and(|d| *d < limit);
-        within(&self.down, from) || within(&self.up, to)
+    /// Whether a route lies on the way of an ancestor or to a descendant within reach.
+    pub fn holds(&self, from: usize, to: usize, reach: Reach) -> bool {
+        let within = |all: &[u32], i: usize, limit: Option<u32>| {
+            all.get(i).is_some_and(|d| *d < limit.unwrap_or(FAR))
+        };
+        within(&self.down, from, reach.after) || within(&self.up, to, reach.before)
     }
 
-    /// Ancestors and descendants at most `depth` edges away.
-    pub fn counts(&self, depth: Option<u32>) -> (usize, usize) {
-        let limit = depth.unwrap_or(FAR - 1);
-        let count = |all: &[u32]| all.iter().filter(|d| **d > 0 && **d <= limit).count();
-        (count(&self.up), count(&self.down))
+    /// Whether a box is none of those on the ways. A box without any way fades nothing.
+    pub fn fades(&self, index: usize, reach: Reach) -> bool {
+        let beyond = |all: &[u32], limit: Option<u32>| {
+            let limit = limit.unwrap_or(FAR - 1);
+            all.get(index).is_none_or(|d| *d > limit)
+        };
+        self.farthest != (0, 0) && beyond(&self.down, reach.after) && beyond(&self.up, reach.before)
+    }
+
+    /// Ancestors and descendants within reach.
+    pub fn counts(&self, reach: Reach) -> (usize, usize) {
+        let count = |all: &[u32], limit: Option<u32>| {
+            let limit = limit.unwrap_or(FAR - 1);
+            all.iter().filter(|d| **d > 0 && **d <= limit).count()
+        };
+        (
+            count(&self.up, reach.before),
+            count(&self.down, reach.after),
+        )
     }
 }
 

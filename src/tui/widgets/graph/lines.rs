@@ -47,13 +47,13 @@ impl Weight {
 pub struct Lines<'a> {
     pub scene: &'a Scene,
     pub lineage: Option<&'a Lineage>,
-    pub depth: Option<u32>,
+    pub reach: graph::Reach,
     pub theme: &'a Theme,
 }
 
 impl Lines<'_> {
     fn weight(&self, route: &Route) -> Weight {
-        let holds = |l: &Lineage| l.holds(route.from, route.to, self.depth);
+        let holds = |l: &Lineage| l.holds(route.from, route.to, self.reach);
         if self.lineage.is_some_and(holds) {
             Weight::Path
         } else if self.scene.is_hub(route.from) || self.scene.is_hub(route.to) {
@@ -149,12 +149,15 @@ impl Lines<'_> {
             .map_or(glyph, |(_, other)| *other)
     }
 
-    /// Names at the border where lines of the selection leave the window.
-    pub fn exits(&self, canvas: &mut Canvas, name: &dyn Fn(&NodeId) -> Option<String>) {
+    /// Names at the border where lines of the selection leave the window, and where they stand in the world.
+    pub fn exits(
+        &self,
+        window: Rect,
+        name: &dyn Fn(&NodeId) -> Option<String>,
+    ) -> Vec<(Rect, String)> {
         let Some(lineage) = self.lineage else {
-            return;
+            return Vec::new();
         };
-        let window = canvas.window();
         let layout = &self.scene.layout;
         let center = lineage.center;
         let in_view = |i: usize| {
@@ -162,7 +165,7 @@ impl Lines<'_> {
             b.is_some_and(|b| b.rect().overlaps(&window))
         };
         if !in_view(center) {
-            return;
+            return Vec::new();
         }
         let own = self
             .scene
@@ -183,8 +186,7 @@ impl Lines<'_> {
                 entry.1.push(other);
             }
         }
-        let style = self.theme[Token::Accent].add_modifier(Modifier::BOLD);
-        let mut taken: Vec<Rect> = Vec::new();
+        let mut placed: Vec<(Rect, String)> = Vec::new();
         for ((y, x), (side, others)) in exits {
             let Some(text) = self.exit_text(side, &others, name) else {
                 continue;
@@ -198,11 +200,11 @@ impl Lines<'_> {
                     .clamp(window.x, (window.right() - width).max(window.x)),
             };
             let place = Rect::new(x, y, width, 1);
-            if width < window.w && !taken.iter().any(|t| t.overlaps(&place)) {
-                canvas.put(x, y, &text, width as usize, style);
-                taken.push(place);
+            if width < window.w && !placed.iter().any(|(t, _)| t.overlaps(&place)) {
+                placed.push((place, text));
             }
         }
+        placed
     }
 
     /// "► report +3".

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use crate::graph::{self, Placed};
-use crate::model::NodeState;
+use crate::model::{NodeCounts, NodeState};
 use crate::tui::theme::{Theme, Token};
 use crate::tui::widgets::pen;
 
@@ -19,8 +19,26 @@ const DOTS: (i64, i64) = (2, 4);
 struct Spot {
     /// As in braille: bit by row and column.
     dots: u8,
-    /// The worst state of the boxes in it.
+    /// How many boxes in it are in each state, and the worst of these.
+    counts: NodeCounts,
     state: Option<NodeState>,
+}
+
+impl Spot {
+    fn turn(&mut self, from: Option<NodeState>, to: Option<NodeState>) {
+        if let Some(state) = from {
+            self.counts.remove(state, 1);
+        }
+        if let Some(state) = to {
+            self.counts.add(state, 1);
+        }
+        let worse = |s: NodeState| self.state.is_none_or(|old| s.badness() > old.badness());
+        if from.is_some() && from == self.state {
+            self.state = self.counts.worst();
+        } else if let Some(state) = to.filter(|s| worse(*s)) {
+            self.state = Some(state);
+        }
+    }
 }
 
 /// A whole layout scaled into an area; never enlarged beyond one dot for each cell of the drawing.
@@ -59,7 +77,8 @@ impl Overview {
         let count = usize::from(overview.columns) * usize::from(overview.rows);
         overview.spots = vec![Spot::default(); count];
         for (i, placed) in scene.layout.boxes.iter().enumerate() {
-            overview.mark(placed.rect(), state(i));
+            overview.mark(placed.rect());
+            overview.turn(placed.rect(), None, state(i));
         }
         overview
     }
@@ -69,21 +88,27 @@ impl Overview {
         (self.columns, self.rows)
     }
 
-    fn mark(&mut self, rect: graph::Rect, state: Option<NodeState>) {
+    /// A box in its place is in another state now. Costs a look at the cells that the box covers.
+    pub fn turn(&mut self, rect: graph::Rect, from: Option<NodeState>, to: Option<NodeState>) {
+        let cells = self.cells_of(rect);
+        for y in cells.y..cells.y.saturating_add(cells.height) {
+            for x in cells.x..cells.x.saturating_add(cells.width) {
+                let at = usize::from(y) * usize::from(self.columns) + usize::from(x);
+                if let Some(spot) = self.spots.get_mut(at) {
+                    spot.turn(from, to);
+                }
+            }
+        }
+    }
+
+    fn mark(&mut self, rect: graph::Rect) {
         let (x0, x1, y0, y1) = self.dots_of(rect);
         for y in y0..=y1 {
             for x in x0..=x1 {
                 let at = (y / DOTS.1) * i64::from(self.columns) + x / DOTS.0;
-                let Some(spot) = usize::try_from(at)
-                    .ok()
-                    .and_then(|at| self.spots.get_mut(at))
-                else {
-                    continue;
-                };
-                spot.dots |= bit(x % DOTS.0, y % DOTS.1);
-                let worse = |s: NodeState| spot.state.is_none_or(|old| s.badness() > old.badness());
-                if let Some(state) = state.filter(|s| worse(*s)) {
-                    spot.state = Some(state);
+                let at = usize::try_from(at).ok();
+                if let Some(spot) = at.and_then(|at| self.spots.get_mut(at)) {
+                    spot.dots |= bit(x % DOTS.0, y % DOTS.1);
                 }
             }
         }

@@ -37,6 +37,8 @@ pub enum Zoom {
 }
 
 impl Zoom {
+    pub const ALL: [Self; 3] = [Self::Overview, Self::Compact, Self::Boxes];
+
     pub const fn nearer(self) -> Option<Self> {
         match self {
             Self::Overview => Some(Self::Compact),

@@ -1,4 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod large;
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, Duration, TimeZone, Utc};
@@ -6,7 +8,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::*;
-use crate::graph::layout;
+use crate::graph::{Reach, layout};
 use crate::model::{Group, Node, NodeCounts, NodeId, NodeState, Progress, SafeText, Topology};
 use crate::tui::widgets::testing::{self, theme};
 
@@ -158,7 +160,7 @@ fn draw(
         form,
         selected: Some(&load),
         lineage: lineage.as_ref(),
-        depth: None,
+        reach: Reach::default(),
         focused: true,
         now: now(),
         item: &item,
@@ -200,6 +202,124 @@ fn an_open_group_shows_its_members() {
         draw(&run, &layout, Form::Boxes, buf, area, false, corner);
     });
     insta::assert_snapshot!("graph_open_group", text);
+}
+
+#[test]
+fn a_box_says_all_that_is_known_where_there_is_room() {
+    let mut run = run(0, false);
+    // room comes from the name
+    let long = id("a_very_long_name_of_a_node_that_is_shortened");
+    let node = run.nodes.get_mut(&long).unwrap();
+    node.attempt = 2;
+    node.max_attempts = Some(3);
+    node.metrics = vec![(SafeText::new("rows"), 1234.0)];
+    let scene = laid(&run, Form::Boxes);
+    let picture = |run: &Run| {
+        testing::text(130, 16, |buf, area| {
+            let corner = clamp((0, 0), &scene, area);
+            draw(run, &scene, Form::Boxes, buf, area, false, corner);
+        })
+    };
+    let sees = |picture: &str, texts: &[&str]| {
+        for text in texts {
+            assert!(picture.contains(text), "{text:?} in\n{picture}");
+        }
+    };
+    let before = picture(&run);
+    sees(
+        &before,
+        &[
+            "● a_very_long_…s_shortened",
+            "try 2/3",
+            "4m00 of 9m",
+            "1,234 rows",
+        ],
+    );
+    // a bar takes the place of the words; nothing else moves
+    run.nodes.get_mut(&long).unwrap().progress = Progress::new(1, 4);
+    let after = picture(&run);
+    sees(&after, &["██░░░░░░", "25 %", "try 2/3", "4m00 of 9m"]);
+    let place = |picture: &str, what: &str| {
+        let line = picture.lines().position(|l| l.contains(what)).unwrap();
+        (line, picture.lines().nth(line).and_then(|l| l.find(what)))
+    };
+    for what in ["a_very_long", "✗ load", "✓ clean"] {
+        assert_eq!(place(&before, what), place(&after, what));
+    }
+}
+
+#[test]
+fn what_has_nothing_to_do_with_the_selection_is_faded() {
+    use crate::tui::term::ColorDepth;
+    use crate::tui::theme::{Theme, Token};
+    let mut run = run(9, false);
+    // a way of its own: nothing leads from or to load
+    for (name, state) in [
+        ("apart", NodeState::Succeeded),
+        ("apart_bad", NodeState::Failed),
+        ("apart_busy", NodeState::Running),
+    ] {
+        let node = Node {
+            state,
+            ..Node::new(id(name))
+        };
+        run.topology.nodes.push(node.id.clone());
+        run.topology.edges.push((id("extract"), node.id.clone()));
+        run.nodes.insert(node.id.clone(), node);
+    }
+    for form in [Form::Boxes, Form::Compact] {
+        for depth in [ColorDepth::Ansi16, ColorDepth::None] {
+            let theme = Theme::terminal(depth, true);
+            let scene = laid(&run, form);
+            let area = Rect::new(0, 0, 200, 60);
+            let mut buf = Buffer::empty(area);
+            let load = id("load");
+            let lineage = Lineage::of(&scene, scene.index_of(&load).unwrap());
+            let item = |id: &NodeId| {
+                let node = run.nodes.get(id)?;
+                Some(Item::Node { node, usual: None })
+            };
+            GraphView {
+                scene: &scene,
+                form,
+                selected: Some(&load),
+                lineage: Some(&lineage),
+                reach: Reach::default(),
+                focused: true,
+                now: now(),
+                item: &item,
+                map: None,
+            }
+            .draw(&mut buf, area, &theme, (0, 0));
+            // glyph and first letter of a name
+            let looks = |raw: &str| {
+                let b = scene.find(&id(raw)).unwrap();
+                let (x, y) = match form {
+                    Form::Boxes => (b.x + 2, b.y + 1),
+                    Form::Compact => (b.x, b.y),
+                };
+                let at = |x: i32| buf[(x as u16, y as u16)].style();
+                (at(x), at(x + 2))
+            };
+            let same = |a: ratatui::style::Style, b: ratatui::style::Style| {
+                (a.fg, a.add_modifier)
+                    == (b.fg.or(Some(ratatui::style::Color::Reset)), b.add_modifier)
+            };
+            assert!(same(looks("clean").1, theme[Token::Text]), "an ancestor");
+            assert!(same(looks("apart").0, theme[Token::Muted]));
+            assert!(same(looks("apart").1, theme[Token::Muted]));
+            for (raw, state) in [
+                ("apart_bad", NodeState::Failed),
+                ("apart_busy", NodeState::Running),
+            ] {
+                assert!(
+                    same(looks(raw).0, theme.state(state)),
+                    "{raw} keeps its colour"
+                );
+                assert!(same(looks(raw).1, theme[Token::Muted]));
+            }
+        }
+    }
 }
 
 #[test]
@@ -292,27 +412,6 @@ fn any_size() {
     }
 }
 
-/// Layers of `per` boxes; each box hangs on two of the layer before.
-fn mesh(layers: usize, per: usize) -> Scene {
-    use crate::graph::{Graph, GraphNode};
-    let node = |n: usize| GraphNode {
-        id: format!("n{n}"),
-        width: 18,
-        height: 3,
-        group: None,
-    };
-    let edges = (per..layers * per).flat_map(|n| {
-        let above = (n / per - 1) * per;
-        [(above + n % per, n), (above + (n * 3 + 1) % per, n)]
-    });
-    let graph = Graph {
-        nodes: (0..layers * per).map(node).collect(),
-        edges: edges.collect(),
-        ..Graph::default()
-    };
-    Scene::new(layout(&graph, &Form::Boxes.options(None)))
-}
-
 #[test]
 fn ways_are_followed_to_a_depth() {
     let scene = Scene::new(layout(
@@ -322,125 +421,14 @@ fn ways_are_followed_to_a_depth() {
     let at = |raw: &str| scene.index_of(&id(raw)).unwrap();
     let lineage = Lineage::of(&scene, at("load"));
     // extract, clean, map before; report, audit after
-    assert_eq!(lineage.counts(None), (3, 2));
-    assert_eq!(lineage.counts(Some(1)), (2, 2));
-    assert_eq!(lineage.farthest, 2);
-    assert!(lineage.holds(at("extract"), at("clean"), None));
-    assert!(!lineage.holds(at("extract"), at("clean"), Some(1)));
-    assert!(lineage.holds(at("load"), at("audit"), Some(1)));
+    assert_eq!(lineage.counts(Reach::within(None)), (3, 2));
+    assert_eq!(lineage.counts(Reach::within(Some(1))), (2, 2));
+    assert_eq!(lineage.farthest, (2, 1));
+    assert!(lineage.holds(at("extract"), at("clean"), Reach::within(None)));
+    assert!(!lineage.holds(at("extract"), at("clean"), Reach::within(Some(1))));
+    assert!(lineage.holds(at("load"), at("audit"), Reach::within(Some(1))));
     let long = "a_very_long_name_of_a_node_that_is_shortened";
-    assert!(!lineage.holds(at("extract"), at(long), None));
-}
-
-#[test]
-fn what_is_hidden_is_counted_without_looking_at_all_of_it() {
-    let scene = mesh(9, 40);
-    let boxes = &scene.layout.boxes;
-    for corner in [(0, 0), (70, 33), (150, 90), (-40, -10), (9999, 9999)] {
-        let window = crate::graph::Rect::new(corner.0, corner.1, 90, 30);
-        let count =
-            |f: &dyn Fn(crate::graph::Rect) -> bool| boxes.iter().filter(|b| f(b.rect())).count();
-        let wanted = Hidden {
-            left: count(&|b| b.right() <= window.x),
-            right: count(&|b| b.x >= window.right()),
-            above: count(&|b| b.bottom() <= window.y),
-            below: count(&|b| b.y >= window.bottom()),
-        };
-        assert_eq!(scene.hidden(window), wanted, "{corner:?}");
-    }
-}
-
-#[test]
-fn an_overview_holds_every_box_and_its_worst_state() {
-    let scene = mesh(9, 40);
-    let bad = scene.index_of(&id("n200")).unwrap();
-    let state = |i: usize| {
-        Some(if i == bad {
-            NodeState::Failed
-        } else {
-            NodeState::Succeeded
-        })
-    };
-    for size in [(60, 12), (20, 5), (3, 2), (1, 1), (300, 100)] {
-        let overview = Overview::of(&scene, size, &state);
-        let (columns, rows) = overview.size();
-        assert!(
-            columns <= size.0 && rows <= size.1 && columns > 0,
-            "{size:?}"
-        );
-        let text = testing::text(columns, rows, |buf, area| {
-            overview.draw(buf, area, theme(false));
-        });
-        let signs = text.chars().filter(|c| *c == '✗').count();
-        assert!((1..=12).contains(&signs), "{size:?}: {signs} in\n{text}");
-    }
-    let overview = Overview::of(&scene, (60, 12), &state);
-    insta::assert_snapshot!(
-        "overview_60x12",
-        testing::text(60, 12, |buf, area| {
-            overview.draw(buf, area, theme(false));
-        })
-    );
-    insta::assert_snapshot!(
-        "overview_60x12_ascii",
-        testing::text(60, 12, |buf, area| {
-            overview.draw(buf, area, theme(true));
-        })
-    );
-    let nothing = Overview::of(&Scene::default(), (9, 9), &|_| None);
-    testing::every_size(|buf, area| {
-        nothing.draw(buf, area, theme(false));
-        overview.draw(buf, area, theme(false));
-    });
-}
-
-/// Draws a mesh without states around one of its boxes.
-fn draw_mesh(scene: &Scene, raw: &str, map: bool, buf: &mut Buffer, area: Rect) -> Drawn {
-    let selected = id(raw);
-    let lineage = scene.index_of(&selected).map(|i| Lineage::of(scene, i));
-    let overview = Overview::of(scene, (20, 5), &|_| Some(NodeState::Succeeded));
-    let corner = center_on(scene, &selected, area).unwrap_or_default();
-    GraphView {
-        scene,
-        form: Form::Boxes,
-        selected: Some(&selected),
-        lineage: lineage.as_ref(),
-        depth: Some(2),
-        focused: true,
-        now: now(),
-        item: &|_| None,
-        map: map.then_some(&overview),
-    }
-    .draw(buf, area, theme(false), corner)
-}
-
-#[test]
-fn the_cost_of_a_frame_does_not_grow_with_the_graph() {
-    let area = Rect::new(0, 0, 120, 40);
-    let mut buf = Buffer::empty(area);
-    let small = mesh(12, 30);
-    let large = mesh(12, 400);
-    assert_eq!(large.layout.boxes.len(), 4800);
-    for (scene, middle) in [(&small, "n195"), (&large, "n2600")] {
-        let drawn = draw_mesh(scene, middle, true, &mut buf, area);
-        assert!(drawn.boxes > 10 && drawn.boxes <= 60, "{drawn:?}");
-        assert!(drawn.line_cells <= 120 * 40, "{drawn:?}");
-    }
-}
-
-#[test]
-fn the_map_hides_no_selection() {
-    let scene = mesh(12, 60);
-    for raw in ["n0", "n59", "n330", "n660", "n719"] {
-        let with = testing::text(120, 30, |buf, area| {
-            draw_mesh(&scene, raw, true, buf, area);
-        });
-        assert!(with.contains(raw), "{raw} is hidden in\n{with}");
-        assert!(with.contains('┌'), "no map in\n{with}");
-    }
-    testing::every_size(|buf, area| {
-        draw_mesh(&scene, "n330", true, buf, area);
-    });
+    assert!(!lineage.holds(at("extract"), at(long), Reach::within(None)));
 }
 
 #[test]
@@ -454,31 +442,4 @@ fn lines_that_leave_the_pane_say_where_to() {
     assert!(text.contains("◄ clean") || text.contains("◄ map"), "{text}");
     assert!(text.contains("►"), "{text}");
     insta::assert_snapshot!("graph_exits_40x14", text);
-}
-
-#[test]
-fn edges_of_hubs_are_faded_unless_they_are_the_selection_s() {
-    use crate::graph::{Graph, GraphNode};
-    let node = |n: usize| GraphNode {
-        id: format!("n{n}"),
-        width: 10,
-        height: 3,
-        group: None,
-    };
-    let graph = Graph {
-        nodes: (0..22).map(node).collect(),
-        // 0 is a hub; 20 → 21 is not
-        edges: (1..20).map(|n| (0, n)).chain([(20, 21)]).collect(),
-        ..Graph::default()
-    };
-    let scene = Scene::new(layout(&graph, &Form::Boxes.options(None)));
-    assert!(scene.is_hub(0) && !scene.is_hub(1) && !scene.is_hub(20));
-    let of = |raw: &str| {
-        testing::text(60, 100, |buf, area| {
-            draw_mesh(&scene, raw, false, buf, area);
-        })
-    };
-    assert!(of("n20").contains('╎') && of("n20").contains('━'));
-    let at_hub = of("n0");
-    assert!(at_hub.contains('┃') && !at_hub.contains('╎'), "{at_hub}");
 }

@@ -1,0 +1,133 @@
+//! One wire of a gutter: where its lines come in and go out, and what its vertical part meets.
+
+/// A row at which lines enter or leave.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Pin {
+    pub row: i32,
+    pub links: u32,
+    /// Links of this spoke and of all above it.
+    upto: u32,
+}
+
+/// A star: one row at one side, the hub, and one or more rows at the other, the spokes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wire {
+    hub: Pin,
+    /// Ascending.
+    spokes: Vec<Pin>,
+    /// The hub is on the left.
+    out: bool,
+    pub low: i32,
+    pub high: i32,
+    /// The other half of the same star: they may touch at the hub.
+    pub sibling: Option<usize>,
+    /// Wires of one number leave one port to one side; what is true of the port holds for all of them.
+    pub family: usize,
+}
+
+impl Wire {
+    /// `spokes` are (row, links).
+    pub(super) fn new(out: bool, hub: i32, spokes: impl Iterator<Item = (i32, u32)>) -> Self {
+        let mut spokes: Vec<Pin> = spokes
+            .map(|(row, links)| Pin {
+                row,
+                links,
+                upto: 0,
+            })
+            .collect();
+        spokes.sort_unstable_by_key(|p| p.row);
+        let mut sum = 0;
+        for pin in &mut spokes {
+            sum += pin.links;
+            pin.upto = sum;
+        }
+        let ends = (spokes.first(), spokes.last());
+        Self {
+            low: ends.0.map_or(hub, |p| p.row.min(hub)),
+            high: ends.1.map_or(hub, |p| p.row.max(hub)),
+            hub: Pin {
+                row: hub,
+                links: sum,
+                upto: sum,
+            },
+            spokes,
+            out,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn left(&self) -> &[Pin] {
+        if self.out {
+            std::slice::from_ref(&self.hub)
+        } else {
+            &self.spokes
+        }
+    }
+
+    pub(super) fn right(&self) -> &[Pin] {
+        if self.out {
+            &self.spokes
+        } else {
+            std::slice::from_ref(&self.hub)
+        }
+    }
+
+    /// The row of the port that it leaves, the first of several.
+    pub(super) fn port(&self) -> i32 {
+        self.left().first().map_or(0, |p| p.row)
+    }
+
+    pub(super) fn links(&self) -> u64 {
+        u64::from(self.hub.links)
+    }
+
+    /// It has no vertical part.
+    pub(super) fn straight(&self) -> bool {
+        self.low == self.high
+    }
+
+    /// From one port to several rows: its vertical part may go on beyond a row that it leaves at.
+    pub(super) fn fans_out(&self) -> bool {
+        self.out && self.spokes.len() > 1
+    }
+
+    /// Whether the vertical part goes on beyond this row, at which the wire leaves.
+    pub(super) fn goes_beyond(&self, row: i32) -> bool {
+        row != self.low && row != self.high
+    }
+
+    /// Rule of thumb: of what goes down the lower first, of what goes up the upper first.
+    pub(super) fn turn(&self) -> (bool, i32) {
+        match (self.left().first(), self.right().first()) {
+            (Some(l), Some(r)) if l.row > r.row => (true, l.row),
+            (Some(l), _) => (false, -l.row),
+            _ => (false, 0),
+        }
+    }
+
+    /// Links on the vertical part at a row strictly inside it.
+    fn load(&self, row: i32) -> u64 {
+        let upto = |i: usize| if i == 0 { 0 } else { self.spokes[i - 1].upto };
+        u64::from(if row > self.hub.row {
+            self.hub.links - upto(self.spokes.partition_point(|s| s.row <= row))
+        } else {
+            upto(self.spokes.partition_point(|s| s.row < row))
+        })
+    }
+
+    /// Crossings of the vertical part with horizontal pieces at these rows.
+    fn crossed(&self, pins: &[Pin]) -> u64 {
+        pins.iter()
+            .filter(|p| p.row > self.low && p.row < self.high)
+            .map(|p| u64::from(p.links) * self.load(p.row))
+            .sum()
+    }
+}
+
+/// Crossings of two wires if the first, and if the second stands left of the other one.
+pub(super) fn either_way(a: &Wire, b: &Wire) -> (u64, u64) {
+    (
+        b.crossed(a.right()) + a.crossed(b.left()),
+        a.crossed(b.right()) + b.crossed(a.left()),
+    )
+}
