@@ -311,8 +311,7 @@ pub(super) fn source(text: &str, message: usize) -> Option<&str> {
     let named = head
         .split([' ', '\t', '|'])
         .filter_map(name)
-        .filter(|word| Level::from_word(word).is_none() && !matches!(*word, "UTC" | "GMT"))
-        .next_back();
+        .rfind(|word| Level::from_word(word).is_none() && !matches!(*word, "UTC" | "GMT"));
     if named.is_some() || head.is_empty() {
         return named;
     }
