@@ -167,8 +167,8 @@ impl Lifecycle for NoShell {
 
     fn leave(&mut self) {}
 
-    fn input(&mut self) -> BoxStream<'static, io::Result<Input>> {
-        stream::pending().boxed()
+    fn input(&mut self) -> futures_util::stream::BoxStream<'static, std::io::Result<Input>> {
+        Box::pin(futures_util::stream::pending())
     }
 }
 

@@ -614,7 +614,7 @@ fn a_burst_that_is_followed_sends_little() {
             }
         }
         println!("{size:?}: {frames} frames, {} bytes a second", bytes / 2);
-        assert!(frames >= 2 && frames <= 20, "{frames}");
+        assert!((2..=20).contains(&frames), "{frames}");
         assert!(bytes / 2 <= 20_000 + 4_000, "{bytes} in two seconds");
         // nothing was lost without a word
         let log = s.watch.logs.get(&log_key("load", 2)).unwrap();
