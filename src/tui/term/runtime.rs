@@ -25,6 +25,8 @@ use super::writer::WriteStats;
 
 /// Events taken in one go before input is looked at again.
 const EVENT_BATCH: usize = 64;
+/// A signal to all that share the terminal may be heard this much later than that another program died of it.
+const LATE_SIGNAL: Duration = Duration::from_millis(500);
 /// An application that asks to be woken in the past is woken this often.
 const MIN_WAKE_GAP: Duration = Duration::from_millis(10);
 
@@ -185,6 +187,7 @@ pub async fn run<A: Application, W: Outlet, L: Lifecycle>(
         copies: FuturesUnordered::new(),
         program: None,
         away: None,
+        returned: None,
         suspended: false,
         last_wake: None,
     };
@@ -213,6 +216,7 @@ struct Driver<'a, A, W: Outlet, L> {
     /// A program that wants the terminal, and one that has it.
     program: Option<Program>,
     away: Option<BoxFuture<'static, Result<(), String>>>,
+    returned: Option<Instant>,
     suspended: bool,
     last_wake: Option<Instant>,
 }
@@ -281,6 +285,7 @@ impl<A: Application, W: Outlet, L: Lifecycle> Driver<'_, A, W, L> {
                 Step::Copied(outcome) => self.notice(Notice::Copied(outcome))?,
                 Step::Returned(ended) => {
                     self.away = None;
+                    self.returned = Some(Instant::now());
                     self.lifecycle.resume()?;
                     sources.input = self.lifecycle.input();
                     self.screen.repaint();
@@ -355,8 +360,8 @@ impl<A: Application, W: Outlet, L: Lifecycle> Driver<'_, A, W, L> {
 
     fn signal(&mut self, signal: Signal) -> Result<(), End> {
         match signal {
-            // meant for the program that has the terminal: it shares it with us
-            Signal::Interrupt if self.away.is_some() => Ok(()),
+            // meant for the program that has the terminal, or has just died of it: it shared it with us
+            Signal::Interrupt if self.away.is_some() || self.just_returned() => Ok(()),
             Signal::Terminate | Signal::Interrupt | Signal::Hangup => {
                 Err(End::Code(signal.exit_code()))
             }
@@ -436,6 +441,10 @@ impl<A: Application, W: Outlet, L: Lifecycle> Driver<'_, A, W, L> {
             Request::Run(_) => {}
         }
         Ok(())
+    }
+
+    fn just_returned(&self) -> bool {
+        self.returned.is_some_and(|at| at.elapsed() < LATE_SIGNAL)
     }
 
     fn go_away(&mut self, program: Program) {
