@@ -217,3 +217,29 @@ proptest! {
         prop_assert_eq!(all(&mut find, log, budget), naive(log, &wanted));
     }
 }
+
+#[test]
+fn dbg_case() {
+    let mut store = LogStore::new(40_000);
+    for (line, times) in [
+        ("2026-11-20T03:12:02Z INFO b - fine rows=7", 53),
+        ("2026-11-20T03:11:02Z ERROR a - timeout rows=5", 27),
+        ("2026-11-20T03:10:02Z DEBUG b - Timeout", 15),
+        ("  File \"x\"", 21),
+        ("KeyError: 'timeout'", 37),
+    ] {
+        store.append(&1, format!("{line}\n").repeat(times).as_bytes());
+    }
+    let wanted = Arc::new(filter("t*t").between(Some("2026-11-20T03:11:00Z".parse().unwrap()), None));
+    let mut find = Find::new(store.get(&1).unwrap(), Arc::clone(&wanted), 0, Direction::Forward);
+    find.step(store.get(&1).unwrap(), 1);
+    for line in ["KeyError: 'timeout'", "2026-11-20T03:11:02Z ERROR a - timeout rows=5"] {
+        store.append(&1, format!("{line}\n").as_bytes());
+        let log = store.get(&1).unwrap();
+        println!("len {} rec152 {:?} rec153 {:?} rec154 {:?} t152 {:?} t153 {:?} t94 {:?}", log.len(), log.record_numbers(152), log.record_numbers(153), log.record_numbers(154), log.micros_of(152), log.micros_of(153), log.micros_of(94));
+        find.step(log, 1);
+        println!("{:?}", (140..156).filter(|n| find.matches().contains(*n)).collect::<Vec<_>>());
+    }
+    let log = store.get(&1).unwrap();
+    assert_eq!(all(&mut find, log, 1), naive(log, &wanted));
+}

@@ -44,6 +44,13 @@ enum Meaning {
 
 /// What a name means, and its place among the names that mean the same: the first one counts.
 fn known(name: &str) -> Option<(Meaning, usize)> {
+    // most names are none of these
+    if !matches!(
+        name.as_bytes().first(),
+        Some(b'@' | b'a' | b'c' | b'e' | b'l' | b'm' | b's' | b't')
+    ) {
+        return None;
+    }
     let level = |place| Some((Meaning::Level, place));
     let time = |place| Some((Meaning::Time, place));
     match name {
@@ -59,8 +66,6 @@ fn known(name: &str) -> Option<(Meaning, usize)> {
         "@timestamp" => time(3),
         "asctime" => time(4),
         "created" => time(5),
-        // most names are none of these
-        _ if !matches!(name.as_bytes().first(), Some(b'e' | b'm' | b't' | b's')) => None,
         _ if MESSAGE.contains(&name) => Some((Meaning::Message, 0)),
         _ => TRACE.contains(&name).then_some((Meaning::Trace, 0)),
     }

@@ -373,6 +373,10 @@ fn alarm(body: &str) -> Option<Alarm> {
             group: own.contains("Exception Group "),
         });
     }
+    if own.starts_with('{') {
+        // an object says by itself what it is
+        return None;
+    }
     if own.starts_with("Exception in thread ") {
         return Some(Alarm::Thread);
     }
