@@ -154,7 +154,12 @@ impl Find {
         };
         let segment = &log.segments[spot.segment];
         let whole = segment.first.max(todo.start)..segment.end().min(todo.end);
-        let timed = self.filter.holds_between(segment);
+        // the time of a record that began in the segment before is not among the times of this one
+        let begins = segment.blocks.first().is_some_and(|b| b.starts & 1 == 1);
+        let timed = self
+            .filter
+            .holds_between(segment)
+            .filter(|_| begins || !self.filter.is_timed());
         if timed == Some(false) || !sure.or(maybe).any(segment.levels) {
             return (whole, 0);
         }
