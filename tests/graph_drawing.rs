@@ -50,6 +50,18 @@ fn crossings_go_over() {
 }
 
 #[test]
+fn two_that_both_lead_to_the_same_two() {
+    insta::assert_snapshot!(boxes("a\tc\na\td\nb\tc\nb\td\n"));
+}
+
+#[test]
+fn two_fans_that_meet_in_the_middle() {
+    insta::assert_snapshot!(boxes(
+        "in\tx\nin\ty\nin\tz\nx\tout\ny\tout\nz\tout\nx\tside\nz\tside\n"
+    ));
+}
+
+#[test]
 fn cycle_and_self_loop() {
     insta::assert_snapshot!(boxes("a\tb\nb\tc\nc\ta\nb\tb\nc\td\n"));
 }
