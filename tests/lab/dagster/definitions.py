@@ -134,7 +134,7 @@ def right(x):
     return x
 
 
-@dg.job
+@dg.job(executor_def=dg.multiprocess_executor)
 def spread():
     right(left())
 
