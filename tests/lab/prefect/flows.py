@@ -52,7 +52,7 @@ def look_up(x):
 @flow(log_prints=True)
 def enrich(x):
     print("enriching")
-    return look_up(look_up(x))
+    return look_up(look_up(x) + 1)
 
 
 @flow(log_prints=True, persist_result=True)
@@ -68,7 +68,7 @@ def orders(rows: int = 4, fail: bool = True):
 
 
 @task(log_prints=True)
-def work(seconds):
+def work(seconds, part):
     artifact = create_progress_artifact(progress=0.0, key="work", description="how far it is")
     for second in range(seconds):
         time.sleep(1)
@@ -79,8 +79,8 @@ def work(seconds):
 @flow(persist_result=True)
 def slow(seconds: int = 60, parts: int = 1):
     """Works in parts, and tells how far it is."""
-    for _ in range(parts):
-        work(seconds)
+    for part in range(parts):
+        work(seconds, part)
 
 
 @flow
