@@ -6,6 +6,7 @@ mod act;
 pub mod airflow;
 mod build;
 mod client;
+pub mod dagster;
 mod filter;
 mod follow;
 pub mod http;
@@ -13,6 +14,7 @@ mod link;
 pub mod local;
 pub mod poll;
 pub mod prefect;
+mod report;
 pub mod ws;
 
 pub use build::{build, local_info};

@@ -205,7 +205,12 @@ fn accent(table: &mut Table<'_>) -> Option<Colour> {
 
 fn kind(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {
     type Read = fn(Table<'_>, &Path) -> Option<BackendKind>;
-    const KINDS: &[(&str, Read)] = &[("airflow", airflow), ("prefect", prefect), ("local", local)];
+    const KINDS: &[(&str, Read)] = &[
+        ("airflow", airflow),
+        ("prefect", prefect),
+        ("dagster", dagster),
+        ("local", local),
+    ];
     let value = table.need("kind")?;
     if let Some(read) = value.choice(KINDS) {
         return read(table, dir);
@@ -264,6 +269,16 @@ fn prefect(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {
     Some(BackendKind::Prefect(Box::new(Prefect {
         server: server?,
         deployments,
+    })))
+}
+
+fn dagster(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {
+    let server = server(&mut table, dir);
+    let jobs = table.take_table("jobs").map(filter).unwrap_or_default();
+    table.finish();
+    Some(BackendKind::Dagster(Box::new(Dagster {
+        server: server?,
+        jobs,
     })))
 }
 

@@ -164,6 +164,7 @@ pub struct Backend {
 pub enum BackendKind {
     Airflow(Box<Airflow>),
     Prefect(Box<Prefect>),
+    Dagster(Box<Dagster>),
     Local(Local),
 }
 
@@ -173,6 +174,7 @@ impl BackendKind {
         match self {
             Self::Airflow(_) => "airflow",
             Self::Prefect(_) => "prefect",
+            Self::Dagster(_) => "dagster",
             Self::Local(_) => "local",
         }
     }
@@ -182,6 +184,7 @@ impl BackendKind {
         match self {
             Self::Airflow(airflow) => Some(&airflow.server),
             Self::Prefect(prefect) => Some(&prefect.server),
+            Self::Dagster(dagster) => Some(&dagster.server),
             Self::Local(_) => None,
         }
     }
@@ -200,6 +203,14 @@ pub struct Prefect {
     pub server: Server,
     /// Patterns are held against `flow/deployment`.
     pub deployments: Filter,
+}
+
+#[derive(Clone, Debug)]
+pub struct Dagster {
+    /// Of the webserver; of a deployment for Dagster+.
+    pub server: Server,
+    /// Patterns are held against the names of jobs.
+    pub jobs: Filter,
 }
 
 /// How a server is reached and how it lets us in: the same keys for every kind that watches one.
