@@ -10,7 +10,7 @@ use crate::backends::EngineGone;
 use crate::backends::http::HttpError;
 use crate::backends::poll::{Schedule, Urgency};
 use crate::backends::report::Report;
-use crate::model::{Event, LogChunk, LogKey, LogUpdate, NodeState, Progress, SafeText};
+use crate::model::{Event, LogChunk, LogKey, LogUpdate, NodeState, SafeText};
 
 use super::api::Api;
 use super::shared::Shared;

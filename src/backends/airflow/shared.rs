@@ -13,7 +13,7 @@ use crate::backends::client::Client;
 use crate::backends::http::HttpError;
 use crate::backends::report::Report;
 use crate::config::Filter;
-use crate::model::{Node, NodeId, NodeState, ParamSpec, Pipeline, Progress, Run, RunKey, SafeText};
+use crate::model::{Node, NodeId, NodeState, ParamSpec, Pipeline, Run, RunKey, SafeText};
 
 use super::api::Api;
 use super::structure::Structure;
