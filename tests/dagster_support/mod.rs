@@ -7,6 +7,7 @@
     missing_docs
 )]
 
+pub mod fake;
 #[path = "../rig/mod.rs"]
 pub mod rig;
 
@@ -32,10 +33,13 @@ pub fn watch(url: &str) -> Rig {
 }
 
 pub fn watch_at(url: &str, read_timeout: Duration, refresh: Duration) -> Rig {
-    let dagster = settings(url);
+    watch_with(&settings(url), read_timeout, refresh)
+}
+
+pub fn watch_with(dagster: &config::Dagster, read_timeout: Duration, refresh: Duration) -> Rig {
     let kind = BackendKind::Dagster(Box::new(dagster.clone()));
     let (info, section) = rig::section(kind, read_timeout, refresh);
-    Rig::start_with(Dagster::new(info, &section, &dagster))
+    Rig::start_with(Dagster::new(info, &section, dagster))
 }
 
 /// A job of the lab's code location.

@@ -1,5 +1,6 @@
 //! Reading back what an action did, and looking again at what it changed.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::backends::act::Check;
@@ -11,7 +12,7 @@ use super::api::{self, Lists};
 use super::plan::REQUEST;
 use super::shared::Shared;
 use super::side::{self, backfills, location};
-use super::wire::{RunStatus, Runs, State};
+use super::wire::{Backfill, RunStatus, Runs, State};
 use super::{gql, system, tell};
 
 /// What the server says when a deed has been done.
@@ -24,6 +25,11 @@ pub enum Expect {
     /// There is a backfill with this tag.
     Backfilled {
         tag: String,
+    },
+    /// There is a backfill that does this one again, and is newer than that.
+    BackfilledAgain {
+        parent: String,
+        after: DateTime<Utc>,
     },
     Ended {
         runs: Vec<String>,
@@ -89,18 +95,14 @@ pub async fn check(shared: &Shared, expect: &Expect) -> Result<Check, Trouble> {
             }
             Ok(Check::Done(said))
         }
-        Expect::Backfilled { tag } => {
-            let list = backfills::read(shared, Urgency::Now).await?;
-            let found = list
-                .iter()
-                .find(|b| b.tags.iter().any(|t| t.key == REQUEST && t.value == *tag));
-            let said = found.map(|b| format!("backfill {} is {}", b.id, b.status));
-            shared.memory().backfills = list;
-            side::tell(shared).await?;
-            Ok(match said {
-                Some(said) => Check::Done(said),
-                None => Check::NotYet("there is no new backfill".to_owned()),
-            })
+        Expect::Backfilled { tag } => backfilled(shared, |b| tagged(b, REQUEST, tag)).await,
+        // Dagster copies the tags of the old one and takes none of ours
+        Expect::BackfilledAgain { parent, after } => {
+            let again = |b: &Backfill| {
+                tagged(b, "dagster/parent_backfill_id", parent)
+                    && b.timestamp.is_some_and(|at| at >= *after)
+            };
+            backfilled(shared, again).await
         }
         Expect::Ended { runs } => ended(shared, runs).await,
         Expect::Switched { location, node, on } => {
@@ -194,6 +196,24 @@ pub async fn check(shared: &Shared, expect: &Expect) -> Result<Check, Trouble> {
             Ok(Check::done(is == *ended, said))
         }
     }
+}
+
+fn tagged(backfill: &Backfill, key: &str, value: &str) -> bool {
+    let mut tags = backfill.tags.iter();
+    tags.any(|tag| tag.key == key && tag.value == value)
+}
+
+/// Whether there is such a backfill.
+async fn backfilled(shared: &Shared, is: impl Fn(&Backfill) -> bool) -> Result<Check, Trouble> {
+    let list = backfills::read(shared, Urgency::Now).await?;
+    let found = list.iter().find(|b| is(b));
+    let said = found.map(|b| format!("backfill {} is {}", b.id, b.status));
+    shared.memory().backfills = list;
+    side::tell(shared).await?;
+    Ok(match said {
+        Some(said) => Check::Done(said),
+        None => Check::NotYet("there is no new backfill".to_owned()),
+    })
 }
 
 /// Whether runs are over.

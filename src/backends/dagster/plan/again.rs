@@ -195,9 +195,10 @@ impl Maker<'_> {
             return nothing("nothing has failed in this backfill");
         }
         let strategy = if failed { "FROM_FAILURE" } else { "ALL_STEPS" };
-        let by = json!({"parentRunId": id, "strategy": strategy, "extraTags": self.tags()});
-        let expect = Expect::Backfilled {
-            tag: self.tag.to_owned(),
+        let by = json!({"parentRunId": id, "strategy": strategy});
+        let expect = Expect::BackfilledAgain {
+            parent: id.to_owned(),
+            after: self.shared.server_now() - chrono::Duration::seconds(2),
         };
         let deed = self.deed(id, &api::reexecute_backfill(), json!({"by": by}), expect);
         let what = if failed { "what failed of" } else { "all of" };
