@@ -13,10 +13,12 @@ mod link;
 pub mod local;
 pub mod poll;
 pub mod prefect;
+mod table;
 pub mod ws;
 
 pub use build::{build, local_info};
 pub use link::{Emitter, EngineGone, Link, Request};
+pub use table::{capabilities_markdown, kinds};
 
 use std::convert::Infallible;
 use std::future::Future;
