@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use dagster_support::{Rig, job, newest, node, pipeline, state, watch, watch_at};
 use dagtop::model::{
-    Action, ActionError, ActionOptions, ActionStatus, BackendId, Health, NodeState, Plan, RunKey,
-    RunState, Support, Target, TargetKind,
+    Action, ActionError, ActionOptions, ActionStatus, BackendId, Health, NodeState, Plan, QueueId,
+    QueueKey, RunKey, RunState, Support, Target, TargetKind,
 };
 use serde_json::{Value, json};
 
@@ -110,6 +110,13 @@ async fn open(rig: &mut Rig, key: &RunKey) {
 
 fn key(name: &str, run: &str) -> RunKey {
     job(name).run(run)
+}
+
+fn queue(name: &str) -> QueueKey {
+    QueueKey {
+        backend: BackendId::new(dagster_support::NAME),
+        queue: QueueId::new(name),
+    }
 }
 
 fn hits(plan: &Plan) -> Vec<&str> {
@@ -495,16 +502,10 @@ async fn dagster_a_step_that_waits_for_a_slot_says_who_holds_it() {
         })
     })
     .await;
-    let pools = pipeline("pools").run("now");
-    open(&mut rig, &pools).await;
-    assert_eq!(
-        state(rig.run(&pools).unwrap(), "warehouse"),
-        Some(NodeState::Running)
-    );
     let plan = rig
         .plan(
             Action::Cancel,
-            Target::Node(node(&pools, "warehouse")),
+            Target::Queue(queue("pool warehouse")),
             ActionOptions::default(),
         )
         .await;
@@ -953,35 +954,26 @@ async fn dagster_pool_limits_are_set() {
             .clone()
     };
     let mut rig = listed().await;
-    let target = Target::Pipeline(pipeline("pools"));
-    rig.until("the pools", LONG, |rig| {
-        rig.world.pipeline(&pipeline("pools")).is_some()
-    })
-    .await;
+    let target = Target::Queue(queue("pool warehouse"));
+    let to = |limit: u64| ActionOptions {
+        limit: Some(limit),
+        ..ActionOptions::default()
+    };
+    rig.for_(Duration::from_secs(2)).await;
     for slots in [2, 1] {
-        let (plan, status) = rig
-            .act(
-                Action::Trigger,
-                target.clone(),
-                params(&[("warehouse", json!(slots))]),
-            )
-            .await;
+        let (plan, status) = rig.act(Action::Limit, target.clone(), to(slots)).await;
         assert_eq!(hits(&plan), ["pool warehouse"]);
         confirmed(&status);
         assert_eq!(limit().await, slots);
     }
-    let same = rig
-        .plan(Action::Trigger, target, params(&[("warehouse", json!(1))]))
-        .await;
-    assert!(
-        matches!(
-            same,
-            Err(ActionStatus::Refused {
-                why: ActionError::Nothing(_)
-            })
-        ),
-        "{same:?}"
+    let same = rig.plan(Action::Limit, target, to(1)).await;
+    let nothing = matches!(
+        same,
+        Err(ActionStatus::Refused {
+            why: ActionError::Nothing(_)
+        })
     );
+    assert!(nothing, "{same:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ mod build;
 mod client;
 pub mod dagster;
 mod filter;
+mod fleet;
 mod follow;
 pub mod http;
 mod link;
@@ -15,10 +16,12 @@ pub mod local;
 pub mod poll;
 pub mod prefect;
 mod report;
+mod table;
 pub mod ws;
 
 pub use build::{build, local_info};
 pub use link::{Emitter, EngineGone, Link, Request};
+pub use table::{capabilities_markdown, kinds};
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -46,7 +46,7 @@ async fn show(session: &mut Session, global: &Global, args: &Logs) -> anyhow::Re
                 None => return Err(AddressError::NoRun(key.pipeline.safe()).into()),
             }
         }
-        Target::Backend(_) => {
+        Target::Backend(_) | Target::Queue(_) => {
             let what = "a log belongs to a node: write BACKEND/PIPELINE/RUN/NODE; without NODE the worst one is taken, without RUN the newest";
             return Err(Usage(what.to_owned()).into());
         }

@@ -281,6 +281,7 @@ impl Position {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
+    use crate::model::Progress;
 
     #[test]
     fn progress_and_metrics_are_found_in_lines_also_when_cut() {

@@ -3,8 +3,8 @@
 //!
 //! The actor: `connect` gets in; `fleet` reads all jobs and then what changes; `run` follows what is in view with the
 //! events that `feed` reads, and `logs` tells their lines; `family` makes one story of a run and its re-executions;
-//! `side` is what Dagster has beside jobs: code locations with their schedules and sensors, assets, backfills, pools;
-//! `system` looks at daemons and the queue; `plan` plans actions and `actions` reads them back.
+//! `side` is what Dagster has beside jobs: code locations with their schedules and sensors, assets, backfills;
+//! `system` looks at daemons, the queue and pools; `plan` plans actions and `actions` reads them back.
 //! All requests go through one pacer, so the load on the server does not grow with what is watched.
 
 mod actions;
@@ -33,17 +33,15 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
-use tokio::time::Instant;
-
-use crate::backends::act::{Act, Check, Deed, Refusal};
-use crate::backends::client::{Client, Trouble, reach};
-use crate::backends::follow::{Follow, enter, pause, serve};
-use crate::backends::http::{HttpError, HttpSettings};
-use crate::backends::poll::{Pacer, Schedule, Urgency};
-use crate::backends::{Backend, BackendError, EngineGone, Link, Running};
+use crate::backends::act::{Act, Check, Prepared};
+use crate::backends::client::{Client, Trouble};
+use crate::backends::fleet::{Fleet, Rhythm, watch, watch_system};
+use crate::backends::follow::{Follow, enter, serve};
+use crate::backends::http::HttpSettings;
+use crate::backends::poll::{Pacer, Urgency};
+use crate::backends::{Backend, BackendError, Link, Running};
 use crate::model::{
-    ActionRequest, BackendInfo, Capabilities, Event, LogKey, NodeKey, PipelineKey, Plan, RunKey,
+    ActionRequest, BackendInfo, Capabilities, Event, LogKey, NodeKey, PipelineKey, RunKey,
     SafeText, Target,
 };
 
@@ -56,8 +54,11 @@ const LOOK: Duration = Duration::from_millis(2600);
 const RESYNC: Duration = Duration::from_secs(60);
 /// Between two looks at daemons, queue and pools.
 const SYSTEM: Duration = Duration::from_secs(30);
-/// Looks that find no Dagster where one was, before it is asked again what it is.
-const LOST: u32 = 5;
+
+/// What is known before the server has said what it permits.
+pub fn capabilities() -> Capabilities {
+    capabilities::capabilities(&[])
+}
 
 /// One Dagster.
 #[derive(Debug)]
@@ -102,8 +103,8 @@ impl Dagster {
             let able = capabilities::capabilities(&shared.permissions());
             shared.emit(Event::Capabilities(able)).await?;
             tokio::select! {
-                lost = watch_fleet(&shared) => lost?,
-                never = watch_system(&shared) => match never? {},
+                lost = watch(&*shared) => lost?,
+                never = watch_system(SYSTEM, || system::look(&shared, Urgency::WhenDue)) => match never? {},
                 never = serve(&shared, &mut link) => match never? {},
             }
         }
@@ -116,7 +117,7 @@ impl Backend for Dagster {
     }
 
     fn capabilities(&self) -> Capabilities {
-        capabilities::capabilities(&[])
+        capabilities()
     }
 
     fn run(self: Box<Self>, link: Link) -> Running {
@@ -124,78 +125,25 @@ impl Backend for Dagster {
     }
 }
 
-/// Looks at the fleet for ever; ends when the server seems to be another one than it was.
-async fn watch_fleet(shared: &Shared) -> Result<(), EngineGone> {
-    let base = shared.refresh.max(LOOK);
-    let mut schedule = Schedule::new(base, u64::from(std::process::id()));
-    let mut resync_at = Instant::now();
-    let mut resynced = Instant::now();
-    let mut first = true;
-    let mut lost = 0;
-    loop {
-        schedule.set_base(if shared.hidden() { base * 5 } else { base });
-        let began = Instant::now();
-        let asked =
-            std::mem::take(&mut shared.memory().resync) && (first || resynced.elapsed() > base * 3);
-        let whole = asked || began >= resync_at;
-        let before = shared.http.stats().requests;
-        let result = match (whole, first) {
-            (true, true) => fleet::resync(shared, Urgency::Now).await,
-            (true, false) => fleet::resync(shared, Urgency::WhenDue).await,
-            (false, _) => fleet::changes(shared).await,
-        };
-        match result {
-            Ok(()) => {
-                if whole {
-                    let used = shared.http.stats().requests - before;
-                    let pause = Duration::from_secs(10) * u32::try_from(used).unwrap_or(u32::MAX);
-                    resync_at = Instant::now() + RESYNC.max(pause);
-                    resynced = Instant::now();
-                    first = false;
-                }
-                lost = 0;
-                schedule.succeeded(began.elapsed());
-                shared.up().await?;
-            }
-            Err(Trouble::Gone(gone)) => return Err(gone),
-            Err(Trouble::Http(error)) => {
-                if whole {
-                    resync_at = began;
-                }
-                schedule.failed(error.retry_after());
-                lost = match error {
-                    HttpError::NotFound { .. }
-                    | HttpError::Html { .. }
-                    | HttpError::BadAnswer { .. } => lost + 1,
-                    _ => 0,
-                };
-                let wait = schedule.wait();
-                let retry_at = Utc::now() + chrono::Duration::from_std(wait).unwrap_or_default();
-                shared.down(reach(&error, retry_at)).await?;
-                if lost >= LOST {
-                    return Ok(());
-                }
-                pause(shared, wait).await;
-                continue;
-            }
+impl Fleet for Shared {
+    fn rhythm(&self) -> Rhythm {
+        Rhythm {
+            look: self.refresh.max(LOOK),
+            resync: RESYNC,
+            each: Duration::from_secs(10),
         }
-        let wait = schedule.wait();
-        pause(shared, wait).await;
     }
-}
 
-async fn watch_system(shared: &Shared) -> Result<Infallible, EngineGone> {
-    // the fleet comes first
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let mut schedule = Schedule::new(SYSTEM, 3);
-    loop {
-        let began = Instant::now();
-        match system::look(shared, Urgency::WhenDue).await {
-            Ok(()) => schedule.succeeded(began.elapsed()),
-            Err(Trouble::Gone(gone)) => return Err(gone),
-            Err(Trouble::Http(error)) => schedule.failed(error.retry_after()),
-        }
-        tokio::time::sleep(schedule.wait()).await;
+    fn asked(&self) -> bool {
+        std::mem::take(&mut self.memory().resync)
+    }
+
+    async fn resync(&self, urgency: Urgency) -> Result<(), Trouble> {
+        fleet::resync(self, urgency).await
+    }
+
+    async fn changes(&self) -> Result<(), Trouble> {
+        fleet::changes(self).await
     }
 }
 
@@ -206,7 +154,7 @@ impl Act for Shared {
         self
     }
 
-    async fn prepare(&self, request: ActionRequest) -> Result<(Plan, Vec<Deed<Expect>>), Refusal> {
+    async fn prepare(&self, request: ActionRequest) -> Prepared<Expect> {
         plan::prepare(self, request).await
     }
 

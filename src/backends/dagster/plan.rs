@@ -57,9 +57,6 @@ pub async fn prepare(
         (Action::Trigger, Target::Pipeline(_), Some(Side::Assets(place))) => {
             maker.materialise(&place, &request.options.params).await?
         }
-        (Action::Trigger, Target::Pipeline(_), Some(Side::Pools)) => {
-            maker.limits(&request.options.params)?
-        }
         (Action::Retry, Target::Run(key), None) => maker.from_failure(key).await?,
         (Action::Restart, Target::Run(key), None) => maker.all_steps(key).await?,
         (Action::Retry, Target::Node(key), None) => {
@@ -85,9 +82,8 @@ pub async fn prepare(
         (Action::Cancel, Target::Run(key), Some(Side::Backfills)) => {
             maker.cancel_backfill(key).await?
         }
-        (Action::Cancel, Target::Node(key), Some(Side::Pools)) => {
-            maker.free(key.node.raw()).await?
-        }
+        (Action::Limit, Target::Queue(key), _) => maker.limit(key, request.options.limit)?,
+        (Action::Cancel, Target::Queue(key), _) => maker.free(key).await?,
         (Action::Stop, Target::Pipeline(key), None) => maker.stop(Some(key)).await?,
         (Action::Stop, Target::Backend(_), _) => maker.stop(None).await?,
         (action, target, Some(side)) => return unsupported(other(action, target, &side)),
@@ -110,9 +106,6 @@ fn other(action: Action, target: &Target, side: &Side) -> String {
         }
         Side::Assets(_) => "assets can be materialised (trigger; retry on one asset)",
         Side::Backfills => "a backfill can be cancelled, resumed, retried and started again",
-        Side::Pools => {
-            "the limits of pools can be set (trigger) and slots that runs left behind freed (cancel on a pool)"
-        }
     };
     let kind = match target {
         Target::Run(key) if key.run.raw() == NOW => "what is no run",

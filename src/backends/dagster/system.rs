@@ -100,7 +100,7 @@ fn queues(memory: &Memory, pools: &[Pool], most: Option<i64>) -> Vec<Queue> {
         held_by: None,
     }];
     list.extend(pools.iter().map(|pool| Queue {
-        name: SafeText::new(format!("pool {}", pool.concurrency_key)),
+        name: SafeText::new(pool_name(pool)),
         slots: pool.limit.or(Some(pool.slot_count)),
         running: pool.active_slot_count,
         waiting: waiting(pool).count() as u64,
@@ -114,6 +114,24 @@ pub fn waiting(pool: &Pool) -> impl Iterator<Item = &Slot> {
     pool.pending_steps
         .iter()
         .filter(|slot| slot.assigned_timestamp.is_none())
+}
+
+/// The name under which a pool is listed.
+pub fn pool_name(pool: &Pool) -> String {
+    format!("pool {}", pool.concurrency_key)
+}
+
+/// Runs that are over and still hold slots of a pool.
+pub fn leaks<'a>(memory: &'a Memory, pool: &'a Pool) -> impl Iterator<Item = &'a str> {
+    let over = |run: &str| {
+        let members = memory.families.values().flat_map(|f| &f.members);
+        let mut known = members.filter(|k| k.run.run_id == run);
+        known.next().is_some_and(|k| k.run.status.ended())
+    };
+    pool.claimed_slots
+        .iter()
+        .map(|slot| slot.run_id.as_str())
+        .filter(move |run| over(run))
 }
 
 /// "pooled / hold and 2 more"
@@ -222,6 +240,20 @@ fn notices(shared: &Shared, daemons: &[Daemon]) -> Vec<Notice> {
                     at: tick.timestamp,
                 });
             }
+        }
+    }
+    for pool in &memory.pools {
+        let leaked = leaks(&memory, pool).count();
+        if leaked > 0 {
+            let what = format!(
+                "{leaked} of its slots are held by runs that are over: cancel on this queue frees them"
+            );
+            list.push(Notice {
+                subject: SafeText::new(pool_name(pool)),
+                level: NoticeLevel::Warning,
+                text: SafeText::lines(&what),
+                at: None,
+            });
         }
     }
     for daemon in daemons

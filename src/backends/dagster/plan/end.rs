@@ -7,11 +7,11 @@ use serde_json::json;
 use super::{Maker, Refusal, nothing};
 use crate::backends::act::{Draft, hit, many};
 use crate::backends::dagster::actions::Expect;
-use crate::backends::dagster::side::{backfills, pools};
+use crate::backends::dagster::side::backfills;
 use crate::backends::dagster::wire::{Run, RunStatus};
 use crate::backends::dagster::{api, run, system};
 use crate::backends::poll::Urgency;
-use crate::model::{ActionError, PipelineKey, RunKey, SafeText};
+use crate::model::{ActionError, PipelineKey, QueueKey, RunKey, SafeText};
 
 /// A run whose process is being started can't be told to stop yet; so often it is looked at again.
 const STARTING: u32 = 8;
@@ -138,42 +138,33 @@ impl Maker<'_> {
     }
 
     /// Gives back the slots of a pool that runs hold which are over.
-    pub(super) async fn free(&self, name: &str) -> Result<Draft<Expect>, Refusal> {
+    pub(super) async fn free(&self, key: &QueueKey) -> Result<Draft<Expect>, Refusal> {
         self.permit("edit_concurrency_limit")?;
         system::look(self.shared, Urgency::Now).await?;
+        let pool = self.pool(key)?;
         let memory = self.shared.memory();
-        let Some(pool) = memory
-            .pools
-            .iter()
-            .find(|pool| pool.concurrency_key == name)
-        else {
-            return nothing(format!("there is no pool {name}"));
-        };
-        let mut runs: Vec<&str> = pools::leaks(&memory, pool).collect();
+        let mut runs: Vec<&str> = system::leaks(&memory, &pool).collect();
         runs.sort_unstable();
         runs.dedup();
         if runs.is_empty() {
-            return nothing(match system::held_by(&memory, pool) {
+            return nothing(match system::held_by(&memory, &pool) {
                 Some(who) => {
                     format!("its slots are held by runs that go ({who}): cancel those instead")
                 }
                 None => "no slot of it is held".to_owned(),
             });
         }
-        let deeds = runs
-            .iter()
-            .map(|run| {
-                let expect = Expect::Freed {
-                    pool: name.to_owned(),
-                    run: (*run).to_owned(),
-                };
-                self.deed(run, api::FREE_SLOTS, json!({"run": run}), expect)
-            })
-            .collect();
-        let mut draft = self.draft(
-            format!("Frees slots of pool {name} that runs hold which are over."),
-            deeds,
-        );
+        let name = &pool.concurrency_key;
+        let deed = |run: &&str| {
+            let expect = Expect::Freed {
+                pool: name.clone(),
+                run: (*run).to_owned(),
+            };
+            self.deed(run, api::FREE_SLOTS, json!({"run": run}), expect)
+        };
+        let deeds = runs.iter().map(deed).collect();
+        let summary = format!("Frees slots of pool {name} that runs hold which are over.");
+        let mut draft = self.draft(summary, deeds);
         draft.hits = runs
             .iter()
             .map(|run| hit(format!("run {run}"), "over, holds slots", "holds none"))

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Deed, Maker, Refusal, nothing};
+use super::{Deed, Maker, Refusal, nothing, unsupported};
 use crate::backends::act::{Draft, hit, many};
 use crate::backends::dagster::actions::Expect;
 use crate::backends::dagster::side::{Side, location};
+use crate::backends::dagster::system::pool_name;
 use crate::backends::dagster::{api, wire};
-use crate::model::PipelineKey;
+use crate::model::{PipelineKey, QueueKey};
 
 /// A schedule or a sensor.
 struct Switch {
@@ -160,56 +161,46 @@ impl Maker<'_> {
         Ok(draft)
     }
 
-    /// Sets the limits that differ from what they are.
-    pub(super) fn limits(&self, params: &[(String, Value)]) -> Result<Draft<Expect>, Refusal> {
+    pub(super) fn limit(&self, key: &QueueKey, to: Option<u64>) -> Result<Draft<Expect>, Refusal> {
         self.permit("edit_concurrency_limit")?;
-        let memory = self.shared.memory();
-        let mut deeds = Vec::new();
-        let mut hits = Vec::new();
-        let mut warnings = Vec::new();
-        for (name, value) in params {
-            let Some(limit) = value
-                .as_u64()
-                .or_else(|| value.as_str()?.trim().parse().ok())
-            else {
-                return nothing(format!("{value} is no number of slots for pool {name}"));
-            };
-            let pool = memory
-                .pools
-                .iter()
-                .find(|pool| pool.concurrency_key == *name);
-            let now = pool.map(|pool| pool.limit.unwrap_or(pool.slot_count));
-            if now == Some(limit) {
-                continue;
-            }
-            let now = match now {
-                Some(now) => format!("{now} slots"),
-                None => {
-                    warnings.push(format!("there is no pool {name} yet: it is made"));
-                    "not there".to_owned()
-                }
-            };
-            hits.push(hit(format!("pool {name}"), now, format!("{limit} slots")));
-            let expect = Expect::Limit {
-                pool: name.clone(),
-                limit,
-            };
-            deeds.push(self.deed(
-                name,
-                api::SET_LIMIT,
-                json!({"pool": name, "limit": limit}),
-                expect,
-            ));
+        let Some(to) = to else {
+            return nothing("no number was given");
+        };
+        let pool = self.pool(key)?;
+        let now = pool.limit.unwrap_or(pool.slot_count);
+        let name = pool.concurrency_key.clone();
+        if now == to {
+            return nothing(format!("pool {name} has {to} slots already"));
         }
-        if deeds.is_empty() {
-            return nothing("no limit differs from what it is");
+        let variables = json!({"pool": name, "limit": to});
+        let expect = Expect::Limit {
+            pool: name.clone(),
+            limit: to,
+        };
+        let deed = self.deed(&name, api::SET_LIMIT, variables, expect);
+        let mut draft = self.draft(format!("Gives pool {name} {to} slots."), vec![deed]);
+        draft.hits = vec![hit(
+            key.queue.raw(),
+            format!("{now} slots"),
+            format!("{to} slots"),
+        )];
+        if pool.active_slot_count > to {
+            let left = "more than that are held now: they are left alone";
+            draft.warnings.push(left.to_owned());
         }
-        let mut draft = self.draft(
-            format!("Sets the limit of {}.", many(deeds.len(), "pool")),
-            deeds,
-        );
-        (draft.hits, draft.warnings) = (hits, warnings);
         Ok(draft)
+    }
+
+    /// The pool that a queue is.
+    pub(super) fn pool(&self, key: &QueueKey) -> Result<wire::Pool, Refusal> {
+        let memory = self.shared.memory();
+        let mut pools = memory.pools.iter();
+        match pools.find(|pool| pool_name(pool) == key.queue.raw()) {
+            Some(pool) => Ok(pool.clone()),
+            None => unsupported(
+                "only pools have slots; how many runs go at once stands in the instance's own settings",
+            ),
+        }
     }
 }
 

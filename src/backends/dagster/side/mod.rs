@@ -1,11 +1,10 @@
-//! What Dagster has beside jobs, told as pipelines of one run, which is what they are like now: a code location with its
-//! schedules and sensors, the assets of a location with their checks, the pools; and the backfills, one run each.
+//! What Dagster has beside jobs, told as pipelines: a code location with its schedules and sensors and the assets of a
+//! location with their checks, each of one run, which is what they are like now; and the backfills, one run each.
 //! So they stand in the fleet when something is wrong with them, and can be acted on like anything else.
 
 pub mod assets;
 pub mod backfills;
 pub mod location;
-pub mod pools;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -38,7 +37,6 @@ pub enum Side {
     Location(String),
     Assets(String),
     Backfills,
-    Pools,
 }
 
 impl Side {
@@ -46,7 +44,6 @@ impl Side {
     pub fn of(key: &PipelineKey) -> Option<Self> {
         match key.pipeline.raw() {
             "backfills" => Some(Self::Backfills),
-            "pools" => Some(Self::Pools),
             raw => match raw.split_once(':')? {
                 ("location", place) => Some(Self::Location(place.to_owned())),
                 ("assets", place) => Some(Self::Assets(place.to_owned())),
@@ -60,7 +57,6 @@ impl Side {
             Self::Location(place) => format!("location:{place}"),
             Self::Assets(place) => format!("assets:{place}"),
             Self::Backfills => "backfills".to_owned(),
-            Self::Pools => "pools".to_owned(),
         }
     }
 
@@ -69,7 +65,6 @@ impl Side {
             Self::Location(place) => format!("code location {place}"),
             Self::Assets(place) => format!("assets of {place}"),
             Self::Backfills => "backfills".to_owned(),
-            Self::Pools => "pools".to_owned(),
         }
     }
 }
@@ -103,9 +98,6 @@ fn all(memory: &Memory) -> Vec<Side> {
     if !memory.backfills.is_empty() {
         sides.push(Side::Backfills);
     }
-    if !memory.pools.is_empty() {
-        sides.push(Side::Pools);
-    }
     sides.sort();
     sides.dedup();
     sides
@@ -123,7 +115,6 @@ fn pipelines(shared: &Shared, memory: &Memory) -> Vec<Pipeline> {
         pipeline.name = SafeText::new(side.name());
         match &side {
             Side::Location(place) => pipeline.paused = location::paused(memory, place),
-            Side::Pools => pipeline.params = pools::params(memory),
             Side::Assets(place) => pipeline.params = assets::params(memory, place),
             Side::Backfills => {}
         }
@@ -207,7 +198,6 @@ fn picture(memory: &Memory, side: &Side) -> Option<Picture> {
     match side {
         Side::Location(place) => Some(location::picture(memory, place)),
         Side::Assets(place) => Some(assets::picture(memory, place)),
-        Side::Pools => Some(pools::picture(memory)),
         Side::Backfills => None,
     }
 }
@@ -303,7 +293,6 @@ pub fn log(shared: &Shared, key: &LogKey) -> Option<String> {
     Some(match &side {
         Side::Location(place) => location::log(&memory, place, node),
         Side::Assets(place) => assets::log(&memory, place, node),
-        Side::Pools => pools::log(&memory, node),
         Side::Backfills => backfills::log(&memory, key.node.run.run.raw()),
     })
 }
