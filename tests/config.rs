@@ -196,7 +196,7 @@ fn the_example_switched_on_documents_every_key() {
     let text = example_switched_on();
     let loaded = parse("config.toml", &text).unwrap_or_else(|error| panic!("{error}"));
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
-    assert_eq!(loaded.config.backends.len(), 3);
+    assert_eq!(loaded.config.backends.len(), 6);
     let document: toml::Table = text.parse().unwrap();
     let mut written = BTreeSet::new();
     gather("", &toml::Value::Table(document), &mut written);
