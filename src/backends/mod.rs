@@ -4,12 +4,15 @@
 
 pub mod airflow;
 mod build;
+mod disk;
 pub mod http;
 mod link;
 pub mod local;
 pub mod poll;
+mod process;
 
 pub use build::{build, local_info};
+pub use disk::StoreError;
 pub use link::{Emitter, EngineGone, Link, Request};
 
 use std::convert::Infallible;
