@@ -4,14 +4,16 @@
 
 pub mod airflow;
 mod build;
+pub mod dbt;
 mod disk;
 pub mod http;
 mod link;
 pub mod local;
 pub mod poll;
 mod process;
+mod tail;
 
-pub use build::{build, local_info};
+pub use build::{build, own_info};
 pub use disk::StoreError;
 pub use link::{Emitter, EngineGone, Link, Request};
 

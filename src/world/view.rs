@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 
 use crate::model::{
-    ActionRequest, ActionStatus, BackendInfo, BackendStatus, Capabilities, Component, Detail,
-    Health, Node, NodeCounts, NodeId, NodeState, Notice, Pipeline, Queue, Reach, Run, RunKey,
-    SafeText, Topology,
+    ActionRequest, ActionStatus, BackendInfo, BackendStatus, Capabilities, Check, Component,
+    Detail, Health, Node, NodeCounts, NodeId, NodeState, Notice, Pipeline, Queue, Reach, Run,
+    RunKey, SafeText, Topology,
 };
 
 /// One backend and what it says about itself.
@@ -21,6 +21,8 @@ pub struct BackendView {
     pub queues: Vec<Queue>,
     pub components: Vec<Component>,
     pub notices: Vec<Notice>,
+    /// Data quality, worst first.
+    pub checks: Vec<Check>,
     /// When it last told us anything while it was up.
     pub last_good: Option<DateTime<Utc>>,
     /// Since when it has not been up.
@@ -41,6 +43,7 @@ impl BackendView {
             queues: Vec::new(),
             components: Vec::new(),
             notices: Vec::new(),
+            checks: Vec::new(),
             last_good: None,
             down_since: None,
             listed: false,

@@ -4,7 +4,7 @@
 //!
 //! The parts: `file` and `catalog` read pipeline files; `definition` unfolds them; `record` and
 //! `store` remember runs; `runner` says what follows from a run's state; `process` runs one attempt
-//! (by `backends::process`); `tail` follows a log; `actor`, `drive`, `keep`, `tell`,
+//! (by `backends::process`); `actor`, `drive`, `keep`, `tell`,
 //! `actions`, `redo`, `deeds`, `pending` are the one task that owns it all.
 //!
 //! When dagtop ends, what it runs is ended too. When it is killed, its runs are lost: they are
@@ -30,7 +30,6 @@ mod runner;
 mod schedule;
 mod slot;
 mod store;
-mod tail;
 mod tell;
 mod view;
 

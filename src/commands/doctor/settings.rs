@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use crate::config::secret::readable_by_others;
-use crate::config::{Airflow, Backend, BackendKind, Loaded, Local, Login, Paths, Secret};
+use crate::config::{Airflow, Backend, BackendKind, Dbt, Loaded, Local, Login, Paths, Secret};
 
 use super::report::Check;
+use crate::backends::dbt::find_program;
 use crate::commands::chain;
 
 pub(super) fn file(paths: &Paths, loaded: &Loaded) -> Vec<Check> {
@@ -37,6 +38,7 @@ pub(super) async fn backend(backend: &Backend) -> Vec<Check> {
     match &backend.kind {
         BackendKind::Airflow(airflow) => self::airflow(airflow, &mut checks).await,
         BackendKind::Local(local) => self::local(local, &mut checks),
+        BackendKind::Dbt(dbt) => self::dbt(dbt, &mut checks),
     }
     checks
 }
@@ -106,6 +108,25 @@ fn pem(what: &str, path: &Path, checks: &mut Vec<Check>) {
             "{what}: {}: {error}",
             path.display()
         ))),
+    }
+}
+
+fn dbt(dbt: &Dbt, checks: &mut Vec<Check>) {
+    match find_program(&dbt.dbt) {
+        Some(path) => checks.push(Check::ok(format!("dbt is {}", path.display()))),
+        None => checks.push(
+            Check::warning(format!(
+                "{} is not installed here: the project can only be watched",
+                dbt.dbt.display()
+            ))
+            .help("give the path of dbt as `dbt`, for example \"~/venv/bin/dbt\""),
+        ),
+    }
+    if let Some(profiles) = &dbt.profiles
+        && !profiles.join("profiles.yml").is_file()
+    {
+        let text = format!("`profiles`: {} has no profiles.yml", profiles.display());
+        checks.push(Check::problem(text));
     }
 }
 
