@@ -368,15 +368,15 @@ async fn what_a_killed_dagtop_left_behind_can_be_stopped() {
     d.until_state(&run, ORDERS, NodeState::Running).await;
     // written down while it runs; then dagtop is gone, and its dbt is not
     let mark = stage.project.state.join(run.run.raw());
+    let record = fs::read_to_string(mark.join("run.json")).unwrap();
+    d.quit().await;
+    fs::write(mark.join("run.json"), record).unwrap();
     let script = "trap 'exit 0' INT; while :; do sleep 0.05; done";
     let mut orphan = std::process::Command::new("sh")
         .args(["-c", script])
         .env("DAGTOP_DBT_RUN_DIR", fs::canonicalize(&mark).unwrap())
         .spawn()
         .unwrap();
-    let record = fs::read_to_string(mark.join("run.json")).unwrap();
-    d.quit().await;
-    fs::write(mark.join("run.json"), record).unwrap();
     let mut d = stage.project.drive();
     d.newest(1).await;
     d.until("a lost run", |d| {

@@ -68,6 +68,10 @@ async fn a_warning_is_no_failure_and_quality_remembers_since_when() {
     })
     .await;
     assert_eq!(d.world.run(&run).unwrap().run.state, RunState::Succeeded);
+    d.until("a check", |d| {
+        !d.world.backends().next().unwrap().checks.is_empty()
+    })
+    .await;
     let checks = d.checks();
     assert_eq!(checks.len(), 1);
     assert_eq!(checks[0].state, NodeState::Warned);
@@ -135,6 +139,10 @@ async fn freshness_is_a_run_of_sources_and_a_check() {
     d.until("a stale source", |d| {
         d.node(&run, SOURCE)
             .is_some_and(|n| n.state == NodeState::Failed)
+    })
+    .await;
+    d.until("a check", |d| {
+        !d.world.backends().next().unwrap().checks.is_empty()
     })
     .await;
     let check = d.checks().remove(0);

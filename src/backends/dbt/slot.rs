@@ -69,6 +69,8 @@ pub struct Slot {
     pub cancelled: bool,
     /// The nodes of the record are in memory; else only their counts are.
     pub loaded: bool,
+    /// The engine has heard of it.
+    pub told: bool,
     /// How many nodes the shape had when it was told, and when that was.
     pub shaped: (usize, Option<Instant>),
     counts: NodeCounts,
@@ -93,6 +95,7 @@ impl Slot {
             unkillable: false,
             cancelled: false,
             loaded: true,
+            told: false,
             shaped: (0, None),
             saved_at: None,
             unsaved: false,

@@ -228,13 +228,14 @@ impl Actor {
             return Ok(());
         };
         let dirty = std::mem::take(&mut slot.dirty);
+        let known = std::mem::replace(&mut slot.told, true);
         let ended = slot.record.state.ended();
         let Some(run) = self.run_of(key) else {
             return Ok(());
         };
         let list = vec![run];
         // the run must be known before its nodes, and its end is not to be seen before theirs
-        let first = dirty.all || !ended;
+        let first = !known || !ended;
         if first {
             let list = list.clone();
             self.link.emit(Event::Runs { list }).await?;
