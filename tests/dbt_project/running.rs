@@ -110,7 +110,7 @@ async fn a_build_is_planned_from_the_manifest_and_runs() {
         names,
         ["orders", "report", "stg_orders", "unique_orders_id"]
     );
-    assert!(!plan.server_preview);
+    assert!(plan.summary.contains("its manifest"), "{}", plan.summary);
     let what = d.execute(plan).await.unwrap();
     assert!(what.contains(A), "confirmed by dbt's own id: {what}");
     let run = d.newest(1).await;
@@ -135,7 +135,7 @@ async fn a_selection_is_listed_by_dbt_itself() {
     let plan = d.plan(Action::Trigger, target, options).await.unwrap();
     let names: Vec<&str> = plan.hits.iter().map(|h| h.name.as_str()).collect();
     assert_eq!(names, ["orders", "stg_orders"]);
-    assert!(plan.server_preview);
+    assert!(plan.summary.contains("as dbt lists"), "{}", plan.summary);
     assert!(plan.warnings.iter().any(|w| w.contains("full refresh")));
     assert_eq!(
         stage.told().len(),

@@ -67,7 +67,6 @@ impl Actor {
             ),
             hits: self.hits(&ids),
             warnings: Vec::new(),
-            listed: true,
             deed: Deed::Start {
                 args,
                 ids,

@@ -180,6 +180,10 @@ impl Actor {
                     };
                     record.fatal = Some(why.to_owned());
                 }
+                if record.fatal.is_some() {
+                    // what was planned has nothing to do with why
+                    record.nodes.retain(|_, n| n.started_at.is_some());
+                }
                 (RunState::Failed, how(&ended, ""))
             }
         };

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use chrono::{SecondsFormat, Utc};
 
 use crate::backends::tail::Sift;
+use crate::model::NodeState;
 
 use super::lines::{Lines, Reader};
-use super::record::NodeRecord;
-use super::said::{Level, Said, What};
+use super::record::{NodeRecord, state_of};
+use super::said::{Level, NodeEnd, Said, What};
 
 /// More of a compiled file is not shown, in bytes.
 const MAX_CODE: u64 = 64 << 10;
@@ -26,6 +27,8 @@ pub struct NodeLines {
     reader: Reader,
     /// The code was shown.
     shown: bool,
+    /// The reason for a failure was shown.
+    explained: bool,
 }
 
 impl NodeLines {
@@ -36,6 +39,7 @@ impl NodeLines {
             lines: Lines::default(),
             reader: Reader::default(),
             shown: false,
+            explained: false,
         }
     }
 
@@ -63,12 +67,46 @@ impl NodeLines {
         if said.node != self.node || said.text.trim().is_empty() {
             return;
         }
-        render(said, out);
+        let level = self.level(said);
+        render(level, said, out);
+        if let What::NodeEnds(NodeEnd {
+            status,
+            message: Some(why),
+            ..
+        }) = &said.what
+            && matches!(state_of(status), NodeState::Failed | NodeState::Warned)
+            && !std::mem::replace(&mut self.explained, true)
+        {
+            // dbt explains at the end of the run
+            let level = match state_of(status) {
+                NodeState::Warned => Level::Warn,
+                _ => Level::Error,
+            };
+            let why = Said {
+                text: why.clone(),
+                ..said.clone()
+            };
+            render(level, &why, out);
+        }
         if let What::Compiled(path) = &said.what
             && !std::mem::replace(&mut self.shown, true)
         {
             code(&self.project.join(path), out);
         }
+    }
+}
+
+impl NodeLines {
+    /// What says why is an error, once; that there was one, and where, is not.
+    fn level(&mut self, said: &Said) -> Level {
+        let told = match &said.what {
+            What::NodeError(_) if std::mem::replace(&mut self.explained, true) => Level::Info,
+            What::NodeError(_) if said.level == Level::Warn => return Level::Warn,
+            What::NodeError(_) => return Level::Error,
+            What::Line | What::NodeEnds(_) if self.node.is_some() => Level::Info,
+            _ => return said.level,
+        };
+        said.level.min(told)
     }
 }
 
@@ -88,9 +126,12 @@ fn code(path: &Path, out: &mut Vec<u8>) {
     }
 }
 
-fn render(said: &Said, out: &mut Vec<u8>) {
+fn render(level: Level, said: &Said, out: &mut Vec<u8>) {
     let at = said.at.to_rfc3339_opts(SecondsFormat::Millis, true);
-    let (level, text) = (said.level.word(), said.text.trim_matches('\n'));
+    let (level, text) = (
+        level.word(),
+        said.text.trim_matches('\n').trim_start_matches(' '),
+    );
     out.extend_from_slice(format!("{at} {level} {text}\n").as_bytes());
 }
 
@@ -117,8 +158,8 @@ impl Sift for NodeLines {
 pub fn from_results(name: &str, node: &NodeRecord, project: &Path) -> Vec<u8> {
     let mut out = Vec::new();
     let level = match node.state {
-        crate::model::NodeState::Failed => Level::Error,
-        crate::model::NodeState::Warned => Level::Warn,
+        NodeState::Failed => Level::Error,
+        NodeState::Warned => Level::Warn,
         _ => Level::Info,
     };
     let mut text = format!("{name}: {}", node.native);
@@ -126,6 +167,7 @@ pub fn from_results(name: &str, node: &NodeRecord, project: &Path) -> Vec<u8> {
         text.push_str(&format!("\n{message}"));
     }
     render(
+        level,
         &Said {
             invocation: None,
             pid: None,

@@ -22,8 +22,6 @@ pub(super) struct Draft {
     pub hits: Vec<Hit>,
     pub warnings: Vec<String>,
     pub deed: Deed,
-    /// Whether dbt listed the hits.
-    pub listed: bool,
 }
 
 pub(super) type Drafted = Result<Draft, ActionError>;
@@ -73,7 +71,8 @@ impl Actor {
             summary: SafeText::new(draft.summary),
             hits: draft.hits,
             warnings: draft.warnings.into_iter().map(SafeText::new).collect(),
-            server_preview: draft.listed,
+            // dbt's own list, its manifest, or what our own process is at
+            server_preview: true,
             request,
         };
         let prepared = Prepared {
@@ -246,14 +245,17 @@ impl Actor {
         }
         Ok(Draft {
             summary: format!(
-                "Runs `dbt {}`: {} in the warehouse of target {}.",
+                "Runs `dbt {}`{}: {}, as {} lists them.",
                 args.words(),
+                match &args.target {
+                    Some(target) => format!(" on target {target}"),
+                    None => String::new(),
+                },
                 plural(ids.len(), "node"),
-                args.target.as_deref().unwrap_or("by default"),
+                if listed { "dbt" } else { "its manifest" },
             ),
             hits: self.hits(&ids),
             warnings,
-            listed,
             deed: Deed::Start { args, ids, cause },
         })
     }
@@ -324,7 +326,6 @@ impl Actor {
             ),
             hits,
             warnings,
-            listed: true,
             deed: Deed::Cancel(going.iter().map(|(k, _)| (*k).clone()).collect()),
         })
     }
@@ -347,7 +348,6 @@ impl Actor {
                 ),
                 hits: hits.collect(),
                 warnings: Vec::new(),
-                listed: true,
                 deed: Deed::Clear(key.clone()),
             });
         }
@@ -410,7 +410,6 @@ impl Actor {
             summary,
             hits,
             warnings,
-            listed: true,
             deed,
         })
     }
