@@ -240,7 +240,7 @@ id = "aside"
 run = "true"
 "#;
 
-fn attempts(driver: &Driver, run: &RunKey) -> Vec<(String, u32)> {
+fn attempts(driver: &crate::link_driver::LinkDriver, run: &RunKey) -> Vec<(String, u32)> {
     let nodes = ["first", "mid", "last", "aside"];
     nodes
         .iter()

@@ -68,7 +68,7 @@ async fn the_demo_shows_a_failure_a_retry_and_health() {
     }
     prepared.start.push("machine_watch".to_owned());
     let mut driver = Driver::with(prepared);
-    let newest = |d: &Driver, name: &str| {
+    let newest = |d: &crate::link_driver::LinkDriver, name: &str| {
         let run = d.world.runs_of(&d.pipeline(name)).next()?;
         Some((run.run.key.clone(), run.health))
     };
