@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::backends::EngineGone;
 use crate::backends::disk::{Lock, StoreError};
-use crate::backends::process::{self, Opener, ProcessId};
+use crate::backends::process::{self, Opener};
 use crate::model::{Event, RunKey, RunState, SafeText};
 
 use super::actor::Actor;
@@ -282,22 +282,7 @@ impl Slot {
     pub fn look_for_left(&mut self) -> bool {
         let mut left: Vec<i32> = Vec::new();
         if self.record.state == RunState::Lost && self.record.process.is_some() {
-            left = process::strays(&invoke::marks(&self.dir))
-                .into_iter()
-                .map(|pid| pid.as_raw_nonzero().get())
-                .collect();
-            // where environments can't be read, the group's leader is known by its start
-            if let Some(ProcessId {
-                group,
-                started: Some(started),
-            }) = self.record.process
-                && process::started(group) == Some(started)
-                && !left.contains(&group)
-                && process::members(group) != process::Members::None
-            {
-                left.push(group);
-            }
-            left.sort_unstable();
+            left = process::left_behind(&invoke::marks(&self.dir), self.record.process);
         }
         let changed = left != self.left;
         self.left = left;

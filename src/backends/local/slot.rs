@@ -254,25 +254,8 @@ impl Slot {
     pub fn look_for_left(&mut self) -> bool {
         let mut left: Vec<i32> = Vec::new();
         if self.record.state == RunState::Lost {
-            left = process::strays(&marks(self.mark(), None))
-                .into_iter()
-                .map(|pid| pid.as_raw_nonzero().get())
-                .collect();
-            // where environments can't be read, the group's leader is known by its start
-            for node in &self.record.nodes {
-                let process = node.open_attempt().and_then(|a| a.process);
-                if let Some(ProcessId {
-                    group,
-                    started: Some(started),
-                }) = process
-                    && process::started(group) == Some(started)
-                    && !left.contains(&group)
-                    && process::members(group) != process::Members::None
-                {
-                    left.push(group);
-                }
-            }
-            left.sort_unstable();
+            let open = self.record.nodes.iter().filter_map(|n| n.open_attempt());
+            left = process::left_behind(&marks(self.mark(), None), open.filter_map(|a| a.process));
         }
         let changed = left != self.left;
         self.left = left;

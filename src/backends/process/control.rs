@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::time::Instant;
 
 use super::procs::{self, Members};
-use super::{Ending, Marks, Order, Spec, Word};
+use super::{Ending, Marks, Order, ProcessId, Spec, Word};
 
 /// How often what was asked of the processes is looked at.
 const LOOK: Duration = Duration::from_millis(25);
@@ -53,7 +53,7 @@ impl Drop for Group {
 }
 
 /// Living processes that carry all these marks.
-pub fn strays(marks: &Marks) -> Vec<Pid> {
+fn strays(marks: &Marks) -> Vec<Pid> {
     if marks.is_empty() {
         return Vec::new();
     }
@@ -61,6 +61,24 @@ pub fn strays(marks: &Marks) -> Vec<Pid> {
         .into_iter()
         .filter_map(Pid::from_raw)
         .collect()
+}
+
+/// Living processes that carry these marks, and those of these groups whose leader is still the one it
+/// was: where environments can't be read, it is known by its start.
+pub fn left_behind(marks: &Marks, leaders: impl IntoIterator<Item = ProcessId>) -> Vec<i32> {
+    let strays = strays(marks).into_iter();
+    let mut left: Vec<i32> = strays.map(|pid| pid.as_raw_nonzero().get()).collect();
+    for ProcessId { group, started } in leaders {
+        if started.is_some()
+            && procs::started(group) == started
+            && !left.contains(&group)
+            && procs::members(group) != Members::None
+        {
+            left.push(group);
+        }
+    }
+    left.sort_unstable();
+    left
 }
 
 /// What has been asked of the group and how far that is.

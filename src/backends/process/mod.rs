@@ -20,8 +20,8 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-pub use control::{end_all, interrupt, strays};
-pub use procs::{Members, Opener, members, opened_by, started, usage};
+pub use control::{end_all, interrupt, left_behind};
+pub use procs::{Opener, opened_by, started, usage};
 
 use control::Control;
 

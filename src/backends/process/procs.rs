@@ -66,15 +66,11 @@ mod system {
         procfs::ticks_per_second()
     }
 
-    /// Clock ticks between boot and the start of this process: with the pid, its identity.
+    /// Clock ticks between boot and the start of this living process: with the pid, its identity.
     pub fn started(pid: i32) -> Option<u64> {
-        Some(
-            procfs::process::Process::new(pid)
-                .ok()?
-                .stat()
-                .ok()?
-                .starttime,
-        )
+        let stat = procfs::process::Process::new(pid).ok()?.stat().ok()?;
+        // one that has ended may wait for its parent to look
+        (!matches!(stat.state, 'Z' | 'X' | 'x')).then_some(stat.starttime)
     }
 
     /// Bytes read from and written to storage, with those of children it has waited for.
