@@ -9,6 +9,7 @@ mod client;
 mod filter;
 mod follow;
 pub mod http;
+mod lenient;
 mod link;
 pub mod local;
 pub mod poll;
