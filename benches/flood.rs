@@ -164,6 +164,12 @@ impl Lifecycle for NoShell {
     fn resume(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+
+    fn leave(&mut self) {}
+
+    fn input(&mut self) -> BoxStream<'static, io::Result<Input>> {
+        stream::pending().boxed()
+    }
 }
 
 async fn measure(flooded: bool) {

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::{ColorDepth, Switch};
+use crate::logs::Level;
 use crate::model::{Action, NodeState};
 
 const EXIT_CODES: &str = "\
@@ -39,9 +40,17 @@ const ADDRESSES: &str = "\
 Addresses: BACKEND/PIPELINE/RUN/NODE, as `dagtop status` prints them. RUN may be `latest`. \
 A slash inside a name is written %2F, a percent sign %25.";
 
+const LOGS_EXAMPLES: &str = "\
+Examples:
+  dagtop logs prod/orders_daily -q 'level:>=warn -heartbeat'
+  dagtop logs worker-*.log --since 90m --json
+  kubectl logs pod | dagtop logs - -l error
+A record with its traceback is filtered and counted as one. Case matters only in the value of an \
+@field and in a /regex/.";
+
 const LOGS_CODES: &str = "\
-Exit codes: 0 printed, 1 there is no log (yet) or the backend can't be asked, 2 wrong command line, \
-an address that names nothing, or a configuration that can't be used.";
+Exit codes: 0 printed, 1 there is no log (yet), it can't be read or the backend can't be asked, \
+2 wrong command line or query, an address that names nothing, or a configuration that can't be used.";
 
 const ACT_CODES: &str = "\
 Exit codes:
@@ -191,24 +200,68 @@ pub struct Status {
     pub wait: u64,
 }
 
-/// Print the log of a node
+/// Print the log of a node, or any files, merged by time
 #[derive(Clone, Debug, Args)]
-#[command(after_help = format!("{ADDRESSES}\n\n{LOGS_CODES}"))]
+#[command(after_help = format!("{LOGS_EXAMPLES}\n\n{ADDRESSES}\n\n{LOGS_CODES}"))]
 pub struct Logs {
-    /// BACKEND/PIPELINE/RUN/NODE; without RUN the newest, without NODE the worst is taken
-    pub address: String,
+    /// BACKEND/PIPELINE/RUN/NODE (without RUN the newest, without NODE the worst is taken), or files, `-` for stdin
+    #[arg(required = true, value_name = "ADDRESS|FILE")]
+    pub targets: Vec<String>,
+
+    /// Only records the query holds for: words, "phrases", level:error, @rows:>5, -this, (a OR b), /regex/
+    #[arg(short, long, value_name = "QUERY")]
+    pub query: Option<String>,
+
+    /// Only records of this level or a louder one
+    #[arg(short, long, value_name = "LEVEL", value_enum)]
+    pub level: Option<LogLevel>,
+
+    /// Only records from this time on: 2026-11-20T03:11:02Z, "2026-11-20 03:11", or how long ago: 90m
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+
+    /// Only records before this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+
+    /// Show every byte that was written, and interpret none
+    #[arg(long, conflicts_with = "json")]
+    pub raw: bool,
 
     /// Which attempt, from 1 [default: the last]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub attempt: Option<u32>,
 
-    /// Wait for the log where there is none yet, and print until it ends
+    /// Wait for the log where there is none yet, and print until it ends; print what is written to a file
     #[arg(short, long)]
     pub follow: bool,
 
     /// Give up on a backend that has not answered after this many seconds
     #[arg(long, default_value_t = 20, value_name = "SECONDS")]
     pub wait: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+    Fatal,
+}
+
+impl LogLevel {
+    pub fn level(self) -> Level {
+        match self {
+            Self::Trace => Level::Trace,
+            Self::Debug => Level::Debug,
+            Self::Info => Level::Info,
+            Self::Warn => Level::Warn,
+            Self::Error => Level::Error,
+            Self::Fatal => Level::Fatal,
+        }
+    }
 }
 
 /// Do something to a pipeline, run or node: previewed, confirmed, read back, audited

@@ -16,5 +16,6 @@ pub mod graph;
 pub mod history;
 pub mod logs;
 pub mod model;
+pub mod query;
 pub mod tui;
 pub mod world;

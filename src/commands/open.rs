@@ -59,7 +59,11 @@ pub(super) fn start(
     grace: Duration,
 ) -> Session {
     let audit = Audit::open(&paths.state_dir);
-    let (engine, events) = Engine::start(backends, &Settings::from(config), audit);
+    let settings = Settings {
+        log_dir: Some(paths.state_dir.join("logs")),
+        ..Settings::from(config)
+    };
+    let (engine, events) = Engine::start(backends, &settings, audit);
     Session {
         engine,
         events,

@@ -105,10 +105,15 @@ fn logs(mut table: Table<'_>) -> Logs {
             .reader()
             .problem(at.span, "`logs.memory` must be at least 1MB", None);
     }
-    table.finish();
-    Logs {
+    let logs = Logs {
         memory: memory.map_or(default.memory, |at| at.value),
-    }
+        disk: table.take_bytes("disk").map_or(default.disk, |at| at.value),
+        keep: table
+            .take_duration("keep")
+            .map_or(default.keep, |at| at.value),
+    };
+    table.finish();
+    logs
 }
 
 fn backends(tables: Vec<Table<'_>>, dir: &Path) -> Vec<Backend> {

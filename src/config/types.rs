@@ -132,11 +132,19 @@ impl Default for Alerts {
 pub struct Logs {
     /// Bytes of log text kept in memory, at least 1 MB.
     pub memory: u64,
+    /// Bytes of log text kept on disk when memory is full; 0 for none.
+    pub disk: u64,
+    /// How long they are kept there at most.
+    pub keep: Duration,
 }
 
 impl Default for Logs {
     fn default() -> Self {
-        Self { memory: 16_000_000 }
+        Self {
+            memory: 64_000_000,
+            disk: 1_000_000_000,
+            keep: Duration::from_secs(7 * 86_400),
+        }
     }
 }
 

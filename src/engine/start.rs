@@ -1,6 +1,7 @@
 //! Starting and supervising backends.
 
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -14,10 +15,10 @@ use crate::alerts::{Alerts, Rules};
 use crate::backends::{Backend, Emitter, Link, Request};
 use crate::config::Config;
 use crate::history::{Audit, AuditError};
-use crate::logs::LogStore;
+use crate::logs::{DEFAULT_LIMIT, LogStore, Spill};
 use crate::model::{
     ActionError, ActionId, ActionRequest, ActionStatus, AlertKind, BackendId, BackendStatus, Event,
-    Focus, Reach, SafeText, Stamped,
+    Focus, LogKey, Reach, SafeText, Stamped,
 };
 use crate::world::{Changes, World};
 
@@ -35,6 +36,11 @@ pub struct Settings {
     pub late_after: chrono::Duration,
     /// Bytes of log text kept in memory over all logs.
     pub log_memory: usize,
+    /// Bytes kept on disk when memory is full, and for how long.
+    pub log_disk: u64,
+    pub log_keep: Duration,
+    /// Where; without it what has no room in memory is dropped.
+    pub log_dir: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -42,7 +48,10 @@ impl Default for Settings {
         Self {
             rules: Rules::default(),
             late_after: chrono::Duration::minutes(2),
-            log_memory: 16 << 20,
+            log_memory: DEFAULT_LIMIT,
+            log_disk: 1 << 30,
+            log_keep: Duration::from_secs(7 * 86_400),
+            log_dir: None,
         }
     }
 }
@@ -76,6 +85,9 @@ impl From<&Config> for Settings {
             },
             late_after: chrono::Duration::from_std(on.late_after).unwrap_or(chrono::Duration::MAX),
             log_memory: usize::try_from(config.logs.memory).unwrap_or(usize::MAX),
+            log_disk: config.logs.disk,
+            log_keep: config.logs.keep,
+            log_dir: None,
         }
     }
 }
@@ -113,7 +125,7 @@ impl Engine {
         let world = World::new(backends.iter().map(|b| b.info().clone()));
         let mut watch = Watch::new(
             world,
-            LogStore::new(settings.log_memory),
+            logs(settings),
             Alerts::new(settings.rules.clone()),
             settings.late_after,
         );
@@ -318,6 +330,16 @@ impl Engine {
                 abort.abort();
             }
         }
+    }
+}
+
+fn logs(settings: &Settings) -> LogStore<LogKey> {
+    let logs = LogStore::new(settings.log_memory);
+    match &settings.log_dir {
+        Some(dir) if settings.log_disk > 0 => {
+            logs.with_spill(Spill::new(dir, settings.log_disk).kept_for(settings.log_keep))
+        }
+        _ => logs,
     }
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 
 use crate::alerts::{Alerts, Scene};
-use crate::logs::LogStore;
+use crate::logs::{LogStore, Tags};
 use crate::model::{Event, Health, LogChunk, LogKey, LogUpdate, SafeText, Stamped};
 use crate::world::{Changes, Fleet, FleetRow, World};
 
@@ -43,13 +43,17 @@ impl Watch {
             if chunk.key.backend() != &stamped.backend {
                 return Changes::default();
             }
-            self.log(chunk);
+            self.log(chunk, stamped.at);
         }
         self.world.apply(stamped)
     }
 
-    fn log(&mut self, chunk: &LogChunk) {
+    fn log(&mut self, chunk: &LogChunk, at: DateTime<Utc>) {
         let key = &chunk.key;
+        if self.logs.get(key).is_none() {
+            self.logs.set_tags(key, tags(&self.world, key));
+            self.logs.set_written(key, at);
+        }
         match &chunk.update {
             LogUpdate::Append(bytes) => self.logs.append(key, bytes),
             LogUpdate::Replace(bytes) => {
@@ -79,6 +83,7 @@ impl Watch {
         let mut changed = self.fleet.refresh(&self.world, now, self.late_after);
         self.logs
             .retain(|key| self.world.run(&key.node.run).is_some());
+        self.logs.expire(now.into());
         let (world, logs) = (&self.world, &self.logs);
         changed |= self.alerts.evaluate(&Scene {
             world,
@@ -123,6 +128,26 @@ impl Watch {
     pub fn error_line(&self, key: &LogKey) -> Option<SafeText> {
         Some(self.logs.get(key)?.error_summary()?.text)
     }
+}
+
+/// What holds for every record of a log.
+fn tags(world: &World, key: &LogKey) -> Tags {
+    let pipeline = &key.node.run.pipeline;
+    let backend = world.backend(&pipeline.backend);
+    let mut tags: Tags = Vec::new();
+    if let Some(backend) = backend {
+        tags.push(("service", SafeText::new(backend.info.kind)));
+        tags.push(("backend", backend.info.name.clone()));
+    }
+    if let Some(view) = world.pipeline(pipeline) {
+        tags.push(("pipeline", view.pipeline.name.clone()));
+    }
+    let node = world.node(&key.node).map(|node| node.name.clone());
+    tags.push(("pipeline_id", pipeline.pipeline.safe()));
+    tags.push(("run", key.node.run.run.safe()));
+    tags.push(("node", node.unwrap_or_else(|| key.node.node.safe())));
+    tags.push(("attempt", SafeText::new(key.attempt.to_string())));
+    tags
 }
 
 fn first_error(world: &World, row: &FleetRow) -> Option<LogKey> {

@@ -1,13 +1,17 @@
 //! Owns recognising how a record begins: time, level, and where the message starts.
 
-use chrono::{DateTime, Utc};
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::line::Level;
+use super::mark::is_exception;
+use super::time::Micros;
 use super::{json, time};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Header {
-    pub(super) at: Option<DateTime<Utc>>,
+    pub(super) at: Option<Micros>,
     pub(super) level: Option<Level>,
     /// Byte offset of the message.
     pub(super) message: usize,
@@ -19,18 +23,21 @@ pub(super) struct Header {
 const LEVEL_TOKENS: usize = 6;
 const LEVEL_BYTES: usize = 200;
 
-/// `None` when the line begins like no logger's.
-pub(super) fn header(text: &str) -> Option<Header> {
-    if text.starts_with('{') {
-        return json::header(text);
-    }
-    let bracket = usize::from(text.starts_with('['));
+/// `None` when the line begins like no logger's. `near` is about when it was written, for times without a year.
+pub(super) fn header(text: &str, near: Option<Micros>) -> Option<Header> {
+    let first = *text.as_bytes().first()?;
+    let bracket = usize::from(first == b'[');
     let time = match text.as_bytes().get(bracket) {
+        Some(b'{') if bracket == 0 => return json::header(text),
         Some(b'0'..=b'9') => time::leading(text.get(bracket..)?),
         _ => None,
     };
     let Some((at, end)) = time else {
-        return bare(text);
+        let daemon = match first {
+            b'<' | b'A'..=b'Z' => syslog(text, near).or_else(|| glog(text, near)),
+            _ => None,
+        };
+        return daemon.or_else(|| bare(text));
     };
     let mut end = bracket + end;
     if text.get(end..)?.starts_with(']') {
@@ -45,12 +52,21 @@ pub(super) fn header(text: &str) -> Option<Header> {
     }
     let rest = text.get(end..)?;
     Some(match level_token(rest) {
-        Some((level, at_level)) => Header {
-            at,
-            level: Some(level),
-            message: end + after_level(rest, at_level),
-            ..Header::default()
-        },
+        Some((level, at_level)) => {
+            // env_logger's bracket closes behind the logger
+            let open = bracket == 1 && !text.get(..end).is_some_and(|t| t.ends_with(']'));
+            let logger = rest
+                .get(at_level..)
+                .filter(|_| open)
+                .and_then(|tail| tail.find("] "));
+            let skip = logger.map_or_else(|| after_level(rest, at_level), |at| at_level + at + 2);
+            Header {
+                at,
+                level: Some(level),
+                message: end + skip,
+                ..Header::default()
+            }
+        }
         None => {
             let start = end + separator(rest).unwrap_or(rest.len() - rest.trim_start().len());
             let inner = text.get(start..).and_then(level_prefix);
@@ -61,6 +77,69 @@ pub(super) fn header(text: &str) -> Option<Header> {
                 ..Header::default()
             }
         }
+    })
+}
+
+/// Syslog: RFC 3164's `Nov 20 03:11:02 host program[812]: …` and RFC 5424's `<34>1 2026-11-20T03:11:02Z host program …`,
+/// the first with or without a priority. The severity is the priority modulo 8.
+fn syslog(text: &str, near: Option<Micros>) -> Option<Header> {
+    let (priority, rest) = match text.strip_prefix('<') {
+        Some(after) => {
+            let (number, rest) = after.split_once('>')?;
+            (Some(number.parse::<u8>().ok()?), rest)
+        }
+        None => (None, text),
+    };
+    let (at, body) = match rest.strip_prefix("1 ").filter(|_| priority.is_some()) {
+        Some(new) => {
+            let (at, end) = time::leading(new)?;
+            // host, program, process, message id; then structured data or a dash
+            let after = new.get(end..)?.splitn(6, ' ').nth(5)?;
+            let data = after
+                .strip_prefix("- ")
+                .or_else(|| Some(after.split_once("] ")?.1).filter(|_| after.starts_with('[')));
+            (at, data.unwrap_or(after))
+        }
+        None => {
+            let (at, end) = time::without_year(rest, near)?;
+            let after = rest.get(end..)?.strip_prefix(' ')?;
+            (at, after.split_once(' ')?.1)
+        }
+    };
+    let program = body.find(": ").filter(|at| !body[..*at].contains(' '));
+    let start = text.len() - program.map_or(body, |at| &body[at + 2..]).len();
+    let inner = text.get(start..).and_then(level_prefix);
+    let severity = priority.map(|priority| match priority % 8 {
+        0..=2 => Level::Fatal,
+        3 => Level::Error,
+        4 => Level::Warn,
+        5 | 6 => Level::Info,
+        _ => Level::Debug,
+    });
+    Some(Header {
+        at,
+        level: severity.or(inner.map(|(level, _)| level)),
+        message: start + inner.map_or(0, |(_, offset)| offset),
+        ..Header::default()
+    })
+}
+
+/// glog and klog: `E1120 03:11:02.123456   1 loader.go:12] …`.
+fn glog(text: &str, near: Option<Micros>) -> Option<Header> {
+    let level = match text.as_bytes().first()? {
+        b'I' => Level::Info,
+        b'W' => Level::Warn,
+        b'E' => Level::Error,
+        b'F' => Level::Fatal,
+        _ => return None,
+    };
+    let (at, end) = time::glog(text.get(1..)?, near)?;
+    let message = text.get(end + 1..)?.find("] ")? + end + 3;
+    Some(Header {
+        at,
+        level: Some(level),
+        message,
+        ..Header::default()
     })
 }
 
@@ -88,7 +167,13 @@ fn level_token(rest: &str) -> Option<(Level, usize)> {
                 .get(at..)?
                 .trim_start_matches([' ', '\t', '|', ':'])
                 .len();
-        let token = rest.get(at..)?.split([' ', '\t', '|', '\u{a0}']).next()?;
+        let token = rest.get(at..)?;
+        let end = memchr::memchr2(b' ', b'|', token.as_bytes());
+        let token = token.get(..end.unwrap_or(token.len()))?;
+        let token = match token.is_ascii() {
+            true => token,
+            false => token.split('\u{a0}').next()?,
+        };
         if token.is_empty() || at > LEVEL_BYTES {
             return None;
         }
@@ -123,6 +208,14 @@ fn after_level(rest: &str, at: usize) -> usize {
         return at + skip;
     }
     let body = tail.trim_start();
+    // Spring's `812 --- [main] logger : message`
+    if let Some((_, message)) = body
+        .split_once(" --- [")
+        .filter(|(process, _)| process.bytes().all(|b| b.is_ascii_digit()))
+        .and_then(|(_, rest)| rest.split_once(" : "))
+    {
+        return rest.len() - message.len();
+    }
     // `logger - message`
     let logger = body
         .split_once(" - ")
@@ -179,6 +272,8 @@ pub(super) fn level_prefix(text: &str) -> Option<(Level, usize)> {
 /// `level=error … msg="…"`.
 fn logfmt(text: &str) -> Option<(Level, usize)> {
     let head = text.get(..LEVEL_BYTES.min(text.len())).unwrap_or(text);
+    // asked of every line: most have no such sign
+    memchr::memchr(b'=', head.as_bytes())?;
     let at = ["level=", "lvl=", "severity="].iter().find_map(|key| {
         let at = head.find(key)?;
         (at == 0 || head.as_bytes().get(at - 1) == Some(&b' ')).then_some(at + key.len())
@@ -190,7 +285,7 @@ fn logfmt(text: &str) -> Option<(Level, usize)> {
     Some((level, message))
 }
 
-fn logfmt_time(text: &str) -> Option<DateTime<Utc>> {
+fn logfmt_time(text: &str) -> Option<Micros> {
     let value = ["time=", "ts="]
         .iter()
         .find_map(|key| text.strip_prefix(key))?;
@@ -200,12 +295,47 @@ fn logfmt_time(text: &str) -> Option<DateTime<Utc>> {
 /// `psql:load.sql:3: ERROR:  …`.
 fn after_place(text: &str) -> Option<(Level, usize)> {
     let head = text.get(..LEVEL_BYTES.min(text.len())).unwrap_or(text);
-    let at = [": ERROR: ", ": FATAL: "]
+    static PLACES: LazyLock<[Finder<'static>; 2]> =
+        LazyLock::new(|| [": ERROR: ", ": FATAL: "].map(Finder::new));
+    let at = PLACES
         .iter()
-        .find_map(|key| head.find(key))?
+        .find_map(|place| place.find(head.as_bytes()))?
         + 2;
     let (level, offset) = level_prefix(text.get(at..)?)?;
     Some((level, at + offset))
+}
+
+/// Who says it: the logger, class, file or program that the header names before the message, or the message's own
+/// first word as log4j and env_logger write it.
+pub(super) fn source(text: &str, message: usize) -> Option<&str> {
+    let (head, message) = text.split_at_checked(message)?;
+    let named = head
+        .split([' ', '\t', '|'])
+        .filter_map(name)
+        .filter(|word| Level::from_word(word).is_none() && !matches!(*word, "UTC" | "GMT"))
+        .next_back();
+    if named.is_some() || head.is_empty() {
+        return named;
+    }
+    // `ERROR:root:…` of Python, `ERROR Executor: …` of log4j
+    let python = head.ends_with(':') && !head.contains(' ');
+    let end = message.find(if python { ":" } else { ": " })?;
+    let word = name(&message[..end]).filter(|word| word.len() == end)?;
+    (!word.contains(' ') && !is_exception(word)).then_some(word)
+}
+
+/// A word that can be a name, without brackets, line number and process number.
+fn name(word: &str) -> Option<&str> {
+    let word = word.trim_matches([
+        '[', ']', '{', '}', '(', ')', '<', '>', ':', ',', '-', '"', '.',
+    ]);
+    let word = word.split(['[', '(']).next()?;
+    let word = match word.rsplit_once(':') {
+        Some((file, line)) if line.bytes().all(|b| b.is_ascii_digit()) => file,
+        _ => word,
+    };
+    let begins = word.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | '/' | '$'));
+    (begins && word.len() <= 120).then_some(word)
 }
 
 #[cfg(test)]
@@ -214,7 +344,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Option<(Option<Level>, bool, &str)> {
-        header(text).map(|h| (h.level, h.at.is_some(), &text[h.message..]))
+        let near = time::parse("2026-11-21T00:00:00");
+        header(text, near).map(|h| (h.level, h.at.is_some(), &text[h.message..]))
     }
 
     #[test]
@@ -313,6 +444,42 @@ mod tests {
                 "relation \"x\" does not exist",
             ),
             (
+                "Nov 20 03:11:02 db-1 loader[812]: error: it broke",
+                Error,
+                true,
+                "it broke",
+            ),
+            (
+                "<27>Nov 20 03:11:02 db-1 loader[812]: it broke",
+                Error,
+                true,
+                "it broke",
+            ),
+            (
+                "<28>1 2026-11-20T03:11:02.003Z db-1 loader 812 ID47 - it limps",
+                Warn,
+                true,
+                "it limps",
+            ),
+            (
+                "E1120 03:11:02.123456       1 loader.go:12] it broke",
+                Error,
+                true,
+                "it broke",
+            ),
+            (
+                "[2026-11-20T03:11:02Z ERROR loader::parts] it broke",
+                Error,
+                true,
+                "it broke",
+            ),
+            (
+                "2026-11-20T03:11:02.123Z ERROR 812 --- [main] c.a.Loader : it broke",
+                Error,
+                true,
+                "it broke",
+            ),
+            (
                 "time=2026-11-20T03:11:02Z level=error msg=\"it broke\"",
                 Error,
                 true,
@@ -320,6 +487,61 @@ mod tests {
             ),
         ] {
             assert_eq!(read(text), Some((Some(level), dated, message)), "{text}");
+        }
+    }
+
+    #[test]
+    fn who_says_it_is_found_without_configuration() {
+        for (text, wanted) in [
+            (
+                "2026-11-20T03:11:02.123456Z ERROR task.runner - it broke",
+                Some("task.runner"),
+            ),
+            (
+                "[2026-11-20T03:11:02.123+0000] {demo.py:12} ERROR - it broke",
+                Some("demo.py"),
+            ),
+            (
+                "2026-11-20 03:11:02,123 - etl.load - WARNING - slow",
+                Some("etl.load"),
+            ),
+            (
+                "26/11/20 03:11:02 ERROR Executor: Exception in task",
+                Some("Executor"),
+            ),
+            (
+                "2026-11-20 03:11:02.123 [main] FATAL c.a.Loader - gone",
+                Some("c.a.Loader"),
+            ),
+            ("2026-11-20 03:11:02.123 UTC [812] ERROR:  gone", None),
+            (
+                "2026-11-20T03:11:02.123Z ERROR 812 --- [main] c.a.Loader : x",
+                Some("c.a.Loader"),
+            ),
+            (
+                "[2026-11-20T03:11:02Z ERROR loader::parts] it broke",
+                Some("loader::parts"),
+            ),
+            (
+                "2026-11-20T03:11:02.1Z  INFO loader::parts: read rows=5",
+                Some("loader::parts"),
+            ),
+            (
+                "Nov 20 03:11:02 db-1 loader[812]: error: it broke",
+                Some("loader"),
+            ),
+            (
+                "E1120 03:11:02.123456       1 loader.go:12] it broke",
+                Some("loader.go"),
+            ),
+            ("ERROR:root:it broke", Some("root")),
+            ("ERROR: it broke", None),
+            ("2026-11-20 03:11:02 ValueError: x", None),
+            ("03:11:02  Running with dbt=1.9", None),
+        ] {
+            let near = time::parse("2026-11-21T00:00:00");
+            let start = header(text, near).unwrap().message;
+            assert_eq!(source(text, start), wanted, "{text}");
         }
     }
 

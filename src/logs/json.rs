@@ -1,11 +1,10 @@
 //! Owns log lines that are JSON objects: level, message, time and traceback under the names loggers use.
 
-use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::header::Header;
 use super::line::Level;
-use super::time;
+use super::time::{self, Micros};
 
 const LEVEL: [&str; 6] = [
     "level",
@@ -24,8 +23,9 @@ const TIME: [&str; 6] = [
     "asctime",
     "created",
 ];
-const TRACE: [&str; 6] = [
+const TRACE: [&str; 7] = [
     "exc_info",
+    "error_detail",
     "exception",
     "traceback",
     "stack_trace",
@@ -33,17 +33,182 @@ const TRACE: [&str; 6] = [
     "stack",
 ];
 
+/// Objects in which dbt (`info`) and the Elastic schema (`log`) keep them.
+const NESTS: [&str; 2] = ["info", "log"];
+
+/// Reads the members that matter, without building anything: this runs over every line of a log.
 pub(super) fn header(text: &str) -> Option<Header> {
-    let fields = object(text)?;
-    let level = find(&fields, &LEVEL).and_then(level);
-    let at = find(&fields, &TIME).and_then(at);
-    let said = find(&fields, &MESSAGE).is_some();
-    (level.is_some() || (at.is_some() && said)).then(|| Header {
+    let mut found = Found::default();
+    found.read(text, 0)?;
+    let level = found.level.map(|(_, level)| level);
+    let at = found.at.map(|(_, at)| at);
+    (level.is_some() || (at.is_some() && found.said)).then_some(Header {
         at,
         level,
         message: 0,
-        exception: find(&fields, &TRACE).and_then(last_line).is_some(),
+        exception: found.trace,
     })
+}
+
+/// Values under known names, each with the place of its name in the list: the first name wins.
+#[derive(Default)]
+struct Found {
+    level: Option<(usize, Level)>,
+    at: Option<(usize, Micros)>,
+    said: bool,
+    trace: bool,
+}
+
+/// What stands inside comes after everything at the top.
+const INSIDE: usize = 100;
+
+impl Found {
+    fn read(&mut self, text: &str, offset: usize) -> Option<()> {
+        members(text, |key, value| {
+            if value == "null" {
+                return;
+            }
+            if value.starts_with('{') {
+                if offset == 0 && NESTS.contains(&key) {
+                    // broken inside, broken as a whole: `members` has seen all of it
+                    let _ = self.read(value, INSIDE);
+                }
+                return;
+            }
+            let place = |names: &[&str]| names.iter().position(|name| *name == key);
+            if let Some(place) = place(&LEVEL) {
+                let place = place + offset;
+                if self.level.is_none_or(|(known, _)| place < known)
+                    && let Some(level) = level(value)
+                {
+                    self.level = Some((place, level));
+                }
+            } else if let Some(place) = place(&TIME) {
+                let place = place + offset;
+                if self.at.is_none_or(|(known, _)| place < known)
+                    && let Some(at) = at(value)
+                {
+                    self.at = Some((place, at));
+                }
+            } else if MESSAGE.contains(&key) {
+                self.said = true;
+            } else if TRACE.contains(&key) {
+                self.trace |= value.len() > 2;
+            }
+        })
+    }
+}
+
+/// Calls `each` with every name and raw value of an object that fills the text. `None` when it is none.
+fn members<'a>(text: &'a str, mut each: impl FnMut(&'a str, &'a str)) -> Option<()> {
+    let bytes = text.as_bytes();
+    let skip = |mut at: usize| {
+        while matches!(bytes.get(at), Some(b' ' | b'\t')) {
+            at += 1;
+        }
+        at
+    };
+    if bytes.first() != Some(&b'{') {
+        return None;
+    }
+    let mut at = skip(1);
+    if bytes.get(at) == Some(&b'}') {
+        return (skip(at + 1) == bytes.len()).then_some(());
+    }
+    loop {
+        let end = string_end(bytes, at)?;
+        let key = text.get(at + 1..end - 1)?;
+        at = skip(end);
+        if bytes.get(at) != Some(&b':') {
+            return None;
+        }
+        at = skip(at + 1);
+        let end = value_end(bytes, at)?;
+        each(key, text.get(at..end)?);
+        at = skip(end);
+        match bytes.get(at)? {
+            b',' => at = skip(at + 1),
+            b'}' => return (skip(at + 1) == bytes.len()).then_some(()),
+            _ => return None,
+        }
+    }
+}
+
+/// Behind the closing quote of the string that begins at `at`.
+fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
+    if bytes.get(at) != Some(&b'"') {
+        return None;
+    }
+    let mut at = at + 1;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes.get(at) == Some(&b'"') {
+            return Some(at + 1);
+        }
+        at += 2;
+    }
+}
+
+fn value_end(bytes: &[u8], at: usize) -> Option<usize> {
+    match bytes.get(at)? {
+        b'"' => string_end(bytes, at),
+        b'{' | b'[' => {
+            let (mut depth, mut at) = (0usize, at);
+            loop {
+                match bytes.get(at)? {
+                    b'"' => {
+                        at = string_end(bytes, at)?;
+                        continue;
+                    }
+                    b'{' | b'[' => depth += 1,
+                    b'}' | b']' => depth = depth.checked_sub(1)?,
+                    _ => {}
+                }
+                at += 1;
+                if depth == 0 {
+                    return Some(at);
+                }
+            }
+        }
+        b'0'..=b'9' | b'-' | b't' | b'f' | b'n' => {
+            let rest = bytes.get(at..)?;
+            let length = rest
+                .iter()
+                .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+                .count();
+            Some(at + length)
+        }
+        _ => None,
+    }
+}
+
+/// A word, or a number as bunyan and pino write it (10 trace … 60 fatal).
+fn level(value: &str) -> Option<Level> {
+    if let Some(word) = unquoted(value) {
+        return Level::from_word(word);
+    }
+    Some(match value.parse::<u64>().ok()? {
+        0..20 => Level::Trace,
+        20..30 => Level::Debug,
+        30..40 => Level::Info,
+        40..50 => Level::Warn,
+        50..60 => Level::Error,
+        _ => Level::Fatal,
+    })
+}
+
+/// Text, or seconds or milliseconds since 1970.
+fn at(value: &str) -> Option<Micros> {
+    if let Some(text) = unquoted(value) {
+        return time::parse(text);
+    }
+    let number = value.parse::<f64>().ok().filter(|n| n.is_finite())?;
+    let seconds = if number > 1e11 { number / 1e3 } else { number };
+    Some((seconds * 1e6) as Micros)
+}
+
+fn unquoted(value: &str) -> Option<&str> {
+    value.strip_prefix('"')?.strip_suffix('"')
 }
 
 /// What a person wants to read of an error: the last line of its traceback, or its message.
@@ -54,7 +219,7 @@ pub(super) fn cause(text: &str) -> Option<String> {
         .or_else(|| find(&fields, &MESSAGE).and_then(last_line))
 }
 
-fn object(text: &str) -> Option<Map<String, Value>> {
+pub(super) fn object(text: &str) -> Option<Map<String, Value>> {
     if !text.trim_end().ends_with('}') {
         return None;
     }
@@ -64,7 +229,7 @@ fn object(text: &str) -> Option<Map<String, Value>> {
     }
 }
 
-/// At the top, or inside the object in which dbt (`info`) and the Elastic schema (`log`) keep them.
+/// At the top, or inside one of the known objects.
 fn find<'a>(fields: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Value> {
     let inside = |fields: &'a Map<String, Value>| {
         names
@@ -73,42 +238,23 @@ fn find<'a>(fields: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Value>
             .filter(|value| !value.is_null() && !value.is_object())
     };
     inside(fields).or_else(|| {
-        ["info", "log"]
+        NESTS
             .iter()
             .find_map(|name| fields.get(*name)?.as_object().and_then(inside))
     })
 }
 
-/// A word, or a number as bunyan and pino write it (10 trace … 60 fatal).
-fn level(value: &Value) -> Option<Level> {
-    match value {
-        Value::String(word) => Level::from_word(word),
-        Value::Number(number) => Some(match number.as_u64()? {
-            0..20 => Level::Trace,
-            20..30 => Level::Debug,
-            30..40 => Level::Info,
-            40..50 => Level::Warn,
-            50..60 => Level::Error,
-            _ => Level::Fatal,
-        }),
-        _ => None,
-    }
-}
-
-/// Text, or seconds or milliseconds since 1970.
-fn at(value: &Value) -> Option<DateTime<Utc>> {
-    match value {
-        Value::String(text) => time::parse(text),
-        Value::Number(number) => {
-            let number = number.as_f64()?;
-            let seconds = if number > 1e11 { number / 1e3 } else { number };
-            DateTime::from_timestamp_micros((seconds * 1e6) as i64)
-        }
-        _ => None,
-    }
-}
-
 fn last_line(value: &Value) -> Option<String> {
+    // Airflow 3 and structlog: a list, the exception that was raised first
+    if let Some(first) = value.as_array().and_then(|list| list.first()) {
+        let part = |name| first.get(name).and_then(Value::as_str);
+        let (kind, said) = (part("exc_type")?, part("exc_value").unwrap_or_default());
+        return Some(if said.is_empty() {
+            kind.to_owned()
+        } else {
+            format!("{kind}: {said}")
+        });
+    }
     let text = value.as_str()?;
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     // A Java trace says its cause first, a Python one last.
@@ -166,6 +312,9 @@ mod tests {
     #[test]
     fn a_traceback_inside_gives_the_cause() {
         let python = r#"{"level":"error","message":"failed","exc_info":"Traceback (most recent call last):\n  File \"x\"\nValueError: bad\n"}"#;
+        let airflow = r#"{"level":"error","event":"Task failed","error_detail":[{"exc_type":"KeyError","exc_value":"'x'","frames":[]}]}"#;
+        assert!(header(airflow).unwrap().exception);
+        assert_eq!(cause(airflow).unwrap(), "KeyError: 'x'");
         assert!(header(python).unwrap().exception);
         assert_eq!(cause(python).unwrap(), "ValueError: bad");
         let java = r#"{"level":"ERROR","message":"failed","stack_trace":"java.lang.X: bad\n\tat a.b(C.java:1)\n"}"#;
@@ -180,6 +329,10 @@ mod tests {
             "{\"level\":{}}",
             "{\"level\":\"error\"",
             "{broken}",
+            "{\"level\":\"error\"} and more",
+            "{\"level\":\"error\",}",
+            "{\"level\" \"error\"}",
+            "{\"a\":[{\"level\":\"error\"}]}",
         ] {
             assert_eq!(header(text), None, "{text}");
         }

@@ -44,6 +44,18 @@ impl Level {
             .map(|(_, level)| *level)
     }
 
+    /// The word it is searched by.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+            Self::Fatal => "fatal",
+        }
+    }
+
     /// One letter for a narrow column.
     pub fn letter(self) -> char {
         match self {

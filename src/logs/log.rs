@@ -1,24 +1,24 @@
-//! Owns one log in memory: its rows, its errors, what was dropped.
+//! Owns one log: its rows, its records, its errors, what is missing of it.
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::block::{Block, LINES};
 use super::carry::Carry;
-use super::json;
+use super::decode::{self, Memory, Reading};
+use super::errors::Errors;
+use super::file::FileSource;
+use super::gap::{Dropped, Gap};
 use super::line::{LineKind, LogLine};
-use super::mark::{Mark, MarkChange, Rank, is_wrapper};
 use super::recognise::Recogniser;
+use super::record::Tags;
 use super::search::Search;
-use crate::model::{SafeText, StyledText};
-
-/// What memory had no room for, from the beginning of a log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Dropped {
-    pub lines: u64,
-    pub bytes: u64,
-}
+use super::segment::Segment;
+use super::time::{self, Micros};
+use crate::model::SafeText;
 
 /// The error a person wants to read first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,29 +35,51 @@ pub struct ErrorSummary {
     pub caused_by: Option<usize>,
 }
 
-/// A log as rows: what was dropped (one row, if anything was), the lines, the line still being written.
+/// A log as rows: what is missing at its beginning (one row, if anything is), the lines, the line still being
+/// written. A line has a number that stays; its row moves when earlier lines are let go.
+///
+/// Rows are made from bytes when they are asked for: asking for a screen costs a screen.
 #[derive(Debug, Default)]
 pub struct Log {
-    complete: bool,
-    head: Option<LogLine>,
-    lines: VecDeque<LogLine>,
-    tail: Option<LogLine>,
-    /// Number of the first line kept, counted from the beginning of the log.
-    first: u64,
-    marks: VecDeque<Mark>,
-    /// The best error among what was dropped.
-    early: Option<(Rank, ErrorSummary)>,
-    carry: Carry,
-    recogniser: Recogniser,
-    dropped: Dropped,
-    cost: usize,
-    revision: u64,
+    pub(super) complete: bool,
+    pub(super) segments: VecDeque<Segment>,
+    /// Number of the line that comes next.
+    pub(super) end: u64,
+    pub(super) tail: Option<LogLine>,
+    pub(super) carry: Carry,
+    pub(super) source: Option<FileSource>,
+    pub(super) recogniser: Recogniser,
+    /// The latest time read, whatever came after it: with it logs can be put in order.
+    pub(super) time: Option<Micros>,
+    /// About when it was written, for times without a year.
+    pub(super) near: Option<Micros>,
+    pub(super) errors: Errors,
+    /// Error records that are still here, the one read now apart.
+    pub(super) error_count: usize,
+    pub(super) gap: Gap,
+    pub(super) tags: Arc<Tags>,
+    pub(super) memory: Memory,
+    pub(super) cost: usize,
+    pub(super) cost_of_segments: usize,
+    pub(super) cost_of_last: usize,
+    pub(super) revision: u64,
+    /// Changes when the log begins again and numbers mean other lines.
+    pub(super) epoch: u64,
+    pub(super) scratch: String,
+}
+
+/// Where a line is: segment, block and bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Spot {
+    pub(super) segment: usize,
+    pub(super) block: usize,
+    pub(super) bit: u32,
 }
 
 impl Log {
     /// Rows.
     pub fn len(&self) -> usize {
-        self.offset() + self.lines.len() + usize::from(self.tail.is_some())
+        self.offset() + self.line_count() + usize::from(self.tail.is_some())
     }
 
     /// Rows that can't change any more: all but a last line that has not ended yet.
@@ -65,7 +87,7 @@ impl Log {
         if self.complete {
             self.len()
         } else {
-            self.offset() + self.lines.len()
+            self.offset() + self.line_count()
         }
     }
 
@@ -73,17 +95,35 @@ impl Log {
         self.len() == 0
     }
 
-    pub fn line(&self, row: usize) -> Option<&LogLine> {
-        match row.checked_sub(self.offset()) {
-            None => self.head.as_ref(),
-            Some(at) if at == self.lines.len() => self.tail.as_ref(),
-            Some(at) => self.lines.get(at),
+    pub fn line(&self, row: usize) -> Option<LogLine> {
+        let Some(at) = row.checked_sub(self.offset()) else {
+            return self.gap.row();
+        };
+        if at == self.line_count() {
+            return self.tail.clone();
         }
+        let spot = self.spot(self.first() + at as u64)?;
+        let segment = &self.segments[spot.segment];
+        let lines = self.memory.block(segment, spot.block, self.reading());
+        lines.get(spot.bit as usize).cloned()
     }
 
     /// Rows of a range, as far as they exist.
-    pub fn lines(&self, rows: Range<usize>) -> impl DoubleEndedIterator<Item = &LogLine> {
+    pub fn lines(&self, rows: Range<usize>) -> impl DoubleEndedIterator<Item = LogLine> {
         (rows.start..rows.end.min(self.len())).filter_map(|row| self.line(row))
+    }
+
+    /// A row as it was written, every byte shown and nothing interpreted.
+    pub fn raw(&self, row: usize) -> Option<SafeText> {
+        let number = self.first() + row.checked_sub(self.offset())? as u64;
+        let spot = self.spot(number)?;
+        let segment = &self.segments[spot.segment];
+        let line = u32::try_from(number - segment.first).ok()?;
+        let (bytes, cut) = decode::raw(segment, spot.block, line).ok()?;
+        Some(SafeText::visible(
+            &bytes,
+            usize::try_from(cut).unwrap_or(usize::MAX),
+        ))
     }
 
     /// Nothing more will come.
@@ -96,48 +136,70 @@ impl Log {
         self.revision
     }
 
+    /// Changes when the log begins again: the numbers of its lines mean other lines then.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     pub fn dropped(&self) -> Dropped {
-        self.dropped
+        self.gap.dropped()
     }
 
     /// Its beginning is not here: fetch it again to see all of it.
     pub fn is_cut(&self) -> bool {
-        self.dropped.lines > 0
+        self.gap.dropped().lines > 0
     }
 
     /// A number for a row that stays the same when earlier lines are dropped.
     pub fn number_of(&self, row: usize) -> u64 {
-        self.first + row.saturating_sub(self.offset()) as u64
+        self.first() + row.saturating_sub(self.offset()) as u64
     }
 
     /// The row of a number; the first row when it was dropped.
     pub fn row_of(&self, number: u64) -> usize {
-        match number.checked_sub(self.first) {
+        match number.checked_sub(self.first()) {
             Some(at) => self.offset() + usize::try_from(at).unwrap_or(usize::MAX),
             None => 0,
         }
     }
 
+    /// Numbers of the lines that are here, the open one left out.
+    pub fn numbers(&self) -> Range<u64> {
+        self.first()..self.end
+    }
+
+    /// What is known of every record of this log.
+    pub fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
     /// All rows of the record a row belongs to.
     pub fn record(&self, row: usize) -> Range<usize> {
-        let goes_on = |row: usize| {
-            self.line(row)
-                .is_some_and(|line| line.kind == LineKind::Continuation)
+        let at = row.checked_sub(self.offset());
+        let last = self.offset() + self.line_count();
+        let open = self.tail.as_ref();
+        let goes_on = open.is_some_and(|tail| tail.kind == LineKind::Continuation);
+        let number = match at {
+            None => return row..row + 1,
+            Some(_) if row >= last && !(goes_on && self.line_count() > 0) => return row..row + 1,
+            Some(_) if row >= last => self.end - 1,
+            Some(at) => self.first() + at as u64,
         };
-        let mut start = row;
-        while start > 0 && goes_on(start) {
-            start -= 1;
-        }
-        let mut end = row + 1;
-        while goes_on(end) {
-            end += 1;
-        }
-        start..end
+        let numbers = self.record_numbers(number);
+        let end = self.row_of(numbers.end);
+        self.row_of(numbers.start)..end + usize::from(end == last && goes_on)
+    }
+
+    /// Numbers of the lines of the record a line belongs to.
+    pub fn record_numbers(&self, number: u64) -> Range<u64> {
+        let start = self.bit_before(number + 1, |block| block.starts);
+        let end = self.bit_from(number + 1, |block| block.starts);
+        start.unwrap_or(self.first())..end.unwrap_or(self.end)
     }
 
     /// Error records.
     pub fn error_count(&self) -> usize {
-        self.marks.len()
+        self.error_count + usize::from(self.open_cause().is_some())
     }
 
     /// Row of the line a person wants to read: the cause of the first exception; else the first line logged as
@@ -149,34 +211,53 @@ impl Log {
 
     /// The next cause line below a row.
     pub fn next_error(&self, from: usize) -> Option<usize> {
-        let at = self
-            .marks
-            .partition_point(|mark| self.row_of(mark.cause) <= from);
-        self.marks.get(at).map(|mark| self.row_of(mark.cause))
+        let below = if from < self.offset() {
+            self.first()
+        } else {
+            self.number_of(from) + 1
+        };
+        let next = self.bit_from(below, |block| block.causes);
+        let open = self.open_cause().filter(|cause| *cause >= below);
+        next.or(open).map(|number| self.row_of(number))
     }
 
     /// The next cause line above a row.
     pub fn prev_error(&self, from: usize) -> Option<usize> {
-        let at = self
-            .marks
-            .partition_point(|mark| self.row_of(mark.cause) < from);
-        self.marks
-            .get(at.checked_sub(1)?)
-            .map(|mark| self.row_of(mark.cause))
+        let above = self.number_of(from.max(self.offset()));
+        let open = self.open_cause().filter(|cause| *cause < above);
+        let prev = self.bit_before(above, |block| block.causes);
+        open.or(prev).map(|number| self.row_of(number))
+    }
+
+    /// Numbers of the cause lines in a range of lines, in order.
+    pub fn causes(&self, numbers: Range<u64>) -> impl Iterator<Item = u64> + '_ {
+        let mut from = numbers.start;
+        let closed = std::iter::from_fn(move || {
+            let next = self.bit_from(from, |block| block.causes)?;
+            from = next + 1;
+            Some(next)
+        });
+        let open = self.open_cause().into_iter();
+        closed
+            .chain(open.filter(move |cause| *cause >= numbers.start))
+            .take_while(move |cause| *cause < numbers.end)
     }
 
     /// See [`Log::first_error`].
     pub fn error_summary(&self) -> Option<ErrorSummary> {
-        let best = self.best_mark();
-        match &self.early {
-            Some((rank, early)) if best.is_none_or(|mark| mark.rank <= *rank) => {
-                Some(early.clone())
-            }
-            _ => best.map(|mark| self.summarise(mark)),
-        }
+        let told = self.errors.best()?;
+        let here = |number: &u64| *number >= self.first();
+        Some(ErrorSummary {
+            line: self.row_of(told.mark.cause),
+            text: told.cause,
+            more_lines: told.mark.more_lines(),
+            at: told.at.and_then(time::shown),
+            caused_by: told.mark.caused_by.filter(here).map(|n| self.row_of(n)),
+        })
     }
 
-    /// Row of the first hit at or below `from` (`forward`), or of the last one above it.
+    /// Row of the first hit at or below `from` (`forward`), or of the last one above it. Reads row by row: for what
+    /// may be long use [`super::Find`].
     pub fn search(&self, search: &Search, from: usize, forward: bool) -> Option<usize> {
         let hit = |row: &usize| {
             self.line(*row)
@@ -189,203 +270,90 @@ impl Log {
         }
     }
 
-    /// Rows with a hit.
-    pub fn count_hits(&self, search: &Search) -> usize {
-        self.lines(0..self.len())
-            .filter(|line| search.is_match(&line.text.text))
-            .count()
-    }
-
-    pub(super) fn append(&mut self, bytes: &[u8]) {
-        let mut carry = std::mem::take(&mut self.carry);
-        carry.feed(bytes, |line| self.push(line));
-        self.tail = carry.preview().map(|text| self.tentative(text));
-        self.carry = carry;
-        self.complete = false;
-    }
-
-    pub(super) fn finish(&mut self) {
-        self.tail = None;
-        if let Some(line) = self.carry.finish() {
-            self.push(line);
-        }
-        self.complete = true;
-    }
-
-    /// A row that is not from the log.
-    pub(super) fn note(&mut self, text: SafeText) {
-        self.tail = None;
-        if let Some(line) = self.carry.finish() {
-            self.push(line);
-        }
-        self.recogniser.interrupt();
-        self.keep(LogLine::notice(text));
-    }
-
-    pub(super) fn reset(&mut self) {
-        *self = Self {
-            revision: self.revision,
-            ..Self::default()
-        };
-    }
-
-    pub(super) fn set_revision(&mut self, revision: u64) {
-        self.revision = revision;
-    }
-
     /// Bytes of memory, roughly.
     pub(super) fn cost(&self) -> usize {
         self.cost
     }
 
-    /// Drops lines from the beginning until `target` bytes are left at most.
-    pub(super) fn shrink_to(&mut self, target: usize) {
-        let before = self.early_best();
-        while self.cost > target
-            && let Some(line) = self.lines.pop_front()
-        {
-            self.cost -= line.cost();
-            self.first += 1;
-            self.dropped.lines += 1;
-            self.dropped.bytes += line.text.text.len() as u64 + 1;
-        }
-        while self
-            .marks
-            .front()
-            .is_some_and(|mark| mark.cause < self.first)
-        {
-            self.marks.pop_front();
-        }
-        if let Some((rank, number, summary)) = before
-            && number < self.first
-            && self.early.as_ref().is_none_or(|(known, _)| *known < rank)
-        {
-            self.early = Some((
-                rank,
-                ErrorSummary {
-                    line: 0,
-                    caused_by: None,
-                    ..summary
-                },
-            ));
-        }
-        if self.lines.len() * 4 < self.lines.capacity() {
-            self.lines.shrink_to(self.lines.len() * 2);
-        }
-        if self.is_cut() {
-            self.head = Some(LogLine::notice(SafeText::new(format!(
-                "… {} earlier lines ({}) dropped to save memory",
-                grouped(self.dropped.lines),
-                size(self.dropped.bytes),
-            ))));
-        }
+    /// Number of the first line that is here.
+    pub(super) fn first(&self) -> u64 {
+        self.segments.front().map_or(self.end, |s| s.first)
     }
 
-    fn offset(&self) -> usize {
-        usize::from(self.head.is_some())
+    pub(super) fn reading(&self) -> Reading {
+        Reading { near: self.near }
     }
 
-    fn push(&mut self, text: StyledText) {
-        let number = self.first + self.lines.len() as u64;
-        let verdict = self.recogniser.read(&text.text);
-        match (verdict.mark, self.marks.back_mut()) {
-            (MarkChange::None, _) => {}
-            (MarkChange::New(rank), _) => {
-                let rank = if is_wrapper(&text.text) {
-                    Rank::Wrapper
-                } else {
-                    rank
-                };
-                self.marks.push_back(Mark::new(number, rank));
-            }
-            (change, Some(mark)) => {
-                mark.change(number, change);
-                if matches!(change, MarkChange::Cause(_)) && is_wrapper(&text.text) {
-                    mark.rank = Rank::Wrapper;
+    pub(super) fn spot(&self, number: u64) -> Option<Spot> {
+        if number >= self.end {
+            return None;
+        }
+        let after = self.segments.partition_point(|s| s.first <= number);
+        let segment = after.checked_sub(1)?;
+        let line = u32::try_from(number - self.segments[segment].first).ok()?;
+        Some(Spot {
+            segment,
+            block: (line / LINES) as usize,
+            bit: line % LINES,
+        })
+    }
+
+    pub(super) fn offset(&self) -> usize {
+        usize::from(self.is_cut())
+    }
+
+    fn line_count(&self) -> usize {
+        (self.end - self.first()) as usize
+    }
+
+    /// The cause of the error that is read now.
+    fn open_cause(&self) -> Option<u64> {
+        let mark = self.errors.open()?;
+        (mark.cause >= self.first()).then_some(mark.cause)
+    }
+
+    /// The first line at or after `from` whose bit is set.
+    pub(super) fn bit_from(&self, from: u64, bits: impl Fn(&Block) -> u64) -> Option<u64> {
+        let spot = self.spot(from.max(self.first()))?;
+        let mut mask = u64::MAX << spot.bit;
+        for (at, segment) in self.segments.iter().enumerate().skip(spot.segment) {
+            let skip = if at == spot.segment { spot.block } else { 0 };
+            for (index, block) in segment.blocks.iter().enumerate().skip(skip) {
+                let set = bits(block) & mask;
+                mask = u64::MAX;
+                if set != 0 {
+                    let line = index as u64 * u64::from(LINES) + u64::from(set.trailing_zeros());
+                    return Some(segment.first + line);
                 }
             }
-            (_, None) => {}
         }
-        self.keep(line(text, verdict));
+        None
     }
 
-    fn tentative(&self, text: StyledText) -> LogLine {
-        let verdict = self.recogniser.clone().read(&text.text);
-        line(text, verdict)
-    }
-
-    fn keep(&mut self, line: LogLine) {
-        self.cost += line.cost();
-        self.lines.push_back(line);
-    }
-
-    fn best_mark(&self) -> Option<&Mark> {
-        let rank = self.marks.iter().map(|mark| mark.rank).max()?;
-        self.marks.iter().find(|mark| mark.rank == rank)
-    }
-
-    fn early_best(&self) -> Option<(Rank, u64, ErrorSummary)> {
-        self.best_mark()
-            .map(|mark| (mark.rank, mark.cause, self.summarise(mark)))
-    }
-
-    fn summarise(&self, mark: &Mark) -> ErrorSummary {
-        let row = self.row_of(mark.cause);
-        let cause = self.line(row);
-        ErrorSummary {
-            line: row,
-            text: cause.map(cause_text).unwrap_or_default(),
-            more_lines: mark.more_lines(),
-            at: cause
-                .and_then(|line| line.at)
-                .or_else(|| self.line(self.row_of(mark.start))?.at),
-            caused_by: mark.caused_by.map(|number| self.row_of(number)),
+    /// The last line before `before` whose bit is set.
+    pub(super) fn bit_before(&self, before: u64, bits: impl Fn(&Block) -> u64) -> Option<u64> {
+        let last = before.min(self.end).checked_sub(1)?;
+        if last < self.first() {
+            return None;
         }
-    }
-}
-
-fn line(text: StyledText, verdict: super::recognise::Verdict) -> LogLine {
-    LogLine {
-        text,
-        level: verdict.level,
-        at: verdict.at,
-        kind: verdict.kind,
-        message: u32::try_from(verdict.message).unwrap_or_default(),
-    }
-}
-
-fn cause_text(line: &LogLine) -> SafeText {
-    let message = line.message().trim();
-    if message.starts_with('{')
-        && let Some(cause) = json::cause(message)
-    {
-        return SafeText::new(cause);
-    }
-    // `Exception in thread "main" java.lang.X: …`, and py4j's `: java.lang.X: …`
-    let thread = message
-        .strip_prefix("Exception in thread \"")
-        .and_then(|rest| rest.split_once("\" "));
-    let own = thread.map_or(message, |(_, rest)| rest);
-    SafeText::new(own.trim_start_matches([':', '|', ' ']))
-}
-
-/// `1204` as `1,204`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
+        let spot = self.spot(last)?;
+        let mut mask = u64::MAX >> (LINES - 1 - spot.bit);
+        for at in (0..=spot.segment).rev() {
+            let segment = &self.segments[at];
+            let end = if at == spot.segment {
+                spot.block + 1
+            } else {
+                segment.blocks.len()
+            };
+            for index in (0..end).rev() {
+                let set = bits(&segment.blocks[index]) & mask;
+                mask = u64::MAX;
+                if set != 0 {
+                    let line = index as u64 * u64::from(LINES) + u64::from(set.ilog2());
+                    return Some(segment.first + line);
+                }
+            }
         }
-        out.push(digit);
-    }
-    out
-}
-
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000 => format!("{bytes} B"),
-        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+        None
     }
 }

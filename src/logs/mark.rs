@@ -1,5 +1,9 @@
 //! Owns what makes a line an error, and which of several errors a person wants to read.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 /// How much an error says, least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
@@ -116,6 +120,10 @@ pub(super) fn is_exception(text: &str) -> bool {
 
 /// `CustomWarning: …`, or Python's `etl.py:3: DeprecationWarning: …`.
 pub(super) fn is_warning(text: &str) -> bool {
+    static WARNING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("Warning"));
+    if WARNING.find(text.as_bytes()).is_none() {
+        return false;
+    }
     let mut parts = text.splitn(3, ": ");
     let names = |part: Option<&str>| {
         part.is_some_and(|name| {
@@ -165,20 +173,28 @@ pub(super) fn is_complaint(text: &str) -> bool {
         "wget: ",
         "Host key verification failed",
     ];
-    let text = text.trim_end();
-    if BEGINS.iter().any(|begin| text.starts_with(begin)) {
+    // asked of every line without a level: most are told by their first letter and their first word
+    let first = text.as_bytes().first().copied().unwrap_or_default();
+    if matches!(first, b'm' | b'c' | b'w' | b'H')
+        && BEGINS.iter().any(|begin| text.starts_with(begin))
+    {
         return true;
     }
-    let bare = text.trim_end_matches(" (core dumped)");
-    if KILLED.contains(&bare) {
-        return true;
+    if matches!(first, b'K' | b'S' | b'B' | b'I' | b'O') {
+        let bare = text.trim_end().trim_end_matches(" (core dumped)");
+        if KILLED.contains(&bare) {
+            return true;
+        }
     }
-    let Some((program, rest)) = text.split_once(": ") else {
+    let word = memchr::memchr(b' ', text.as_bytes()).unwrap_or_default();
+    let Some(program) = text.get(..word).and_then(|word| word.strip_suffix(':')) else {
         return false;
     };
     if program.is_empty() || program.contains(char::is_whitespace) {
         return false;
     }
+    let text = text.trim_end();
+    let rest = text.get(word + 1..).unwrap_or_default();
     // bash: `./x.sh: line 5: 1234 Killed    cmd`
     let died = rest.starts_with("line ")
         && KILLED

@@ -1,24 +1,51 @@
-//! Owns logs: bytes in, safe lines in records out, with time, level, folding marks and the first error.
-//! Bounded in memory; what had to be dropped is counted and shown as a row.
-//! Must not know backends, the world or the terminal: a key and bytes are all it needs.
+//! Owns logs: bytes in, safe lines in records out, with time, level, fields, folding marks and errors; searching them.
+//! Bounded in memory: older text goes to disk or is dropped, and what was dropped is counted and shown as a row.
+//! Must not know backends, the world or the terminal: a key and bytes, or a file, are all it needs.
 
+mod block;
 mod carry;
+mod decode;
+mod errors;
+mod export;
+mod fields;
+mod file;
+mod filter;
+mod find;
+mod gap;
+mod grow;
 mod header;
 mod json;
+mod lens;
 mod line;
 mod log;
 mod mark;
+mod matches;
+mod merge;
+mod order;
 mod recognise;
+mod record;
+mod said;
 mod search;
+mod segment;
+mod spill;
 mod store;
-mod tail;
 mod time;
 
+pub use export::Export;
+pub use fields::Field;
+pub use file::Advance;
+pub use filter::Filter;
+pub use find::{Direction, Find, Progress};
+pub use gap::Dropped;
+pub use lens::{Folds, Lens, Point, Source, Walk};
 pub use line::{Level, LineKind, LogLine};
-pub use log::{Dropped, ErrorSummary, Log};
+pub use log::{ErrorSummary, Log};
+pub use matches::Matches;
+pub use merge::{Merge, Part};
+pub use record::{FACETS, Record, Tags};
 pub use search::{Search, SearchError};
+pub use spill::Spill;
 pub use store::{DEFAULT_LIMIT, LogStore};
-pub use tail::{FileTail, Restart, TailRead};
 
 #[cfg(test)]
 mod corpus;

@@ -1,20 +1,25 @@
 //! Owns grouping lines into records: headers, tracebacks of Python and the JVM, continuation lines, sections.
 //! Reads one line at a time and remembers only what the next one needs.
 
-use chrono::{DateTime, Utc};
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::header::{Header, header, level_prefix};
 use super::line::{Level, LineKind};
 use super::mark::{MarkChange, Rank, exception_name, is_complaint, is_exception, is_warning};
 
-const TRACEBACK: &str = "Traceback (most recent call last)";
+use super::time::Micros;
+
+static TRACEBACK: LazyLock<Finder<'static>> =
+    LazyLock::new(|| Finder::new("Traceback (most recent call last)"));
 
 /// What a line was found to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Verdict {
     pub(super) kind: LineKind,
     pub(super) level: Option<Level>,
-    pub(super) at: Option<DateTime<Utc>>,
+    pub(super) at: Option<Micros>,
     pub(super) message: usize,
     pub(super) mark: MarkChange,
 }
@@ -31,6 +36,10 @@ enum Block {
     Java,
     /// Behind dbt's `Database Error in model …`, where the reason follows.
     Dbt,
+    /// Behind Rust's `thread 'main' panicked at …:`, where the message follows.
+    RustPanic { said: bool },
+    /// Behind Go's `panic: …`, where goroutines follow.
+    GoPanic,
 }
 
 /// The record that the next line may belong to.
@@ -42,7 +51,12 @@ struct Open {
     marked: bool,
     /// Its first line was the last line read.
     fresh: bool,
+    /// Its lines so far.
+    lines: u16,
 }
+
+/// Lines of a record at most: what goes on for longer is not one thing that was said, and must not be read as one.
+pub(super) const MAX_RECORD: u16 = 4096;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Recogniser {
@@ -55,14 +69,20 @@ enum Alarm {
     Traceback { group: bool },
     Thread,
     Exception,
+    RustPanic,
+    GoPanic,
     Dbt,
     Shout(Level),
     Complaint,
 }
 
 impl Recogniser {
-    pub(super) fn read(&mut self, text: &str) -> Verdict {
-        let mut head = header(text);
+    /// `near` is about when the line was written.
+    pub(super) fn read(&mut self, text: &str, near: Option<Micros>) -> Verdict {
+        if self.open.lines >= MAX_RECORD {
+            self.interrupt();
+        }
+        let mut head = header(text, near);
         if matches!(
             self.block,
             Block::Python {
@@ -73,6 +93,10 @@ impl Recogniser {
             && exception_name(text).is_some()
         {
             // A class named `Error` looks like a level.
+            head = None;
+        }
+        if text.starts_with("panic: ") {
+            // Go's own word, not a level.
             head = None;
         }
         let body = head.and_then(|h| text.get(h.message..)).unwrap_or(text);
@@ -87,6 +111,7 @@ impl Recogniser {
         verdict.at = head.and_then(|h| h.at);
         verdict.message = verdict.message.max(head.map_or(0, |h| h.message));
         self.open.fresh = verdict.kind == LineKind::Start;
+        self.open.lines += 1;
         verdict
     }
 
@@ -128,7 +153,7 @@ impl Recogniser {
                     };
                     return Some(MarkChange::Extend);
                 }
-                if chained && own.contains(TRACEBACK) {
+                if chained && is_traceback(own) {
                     self.block = Block::Python {
                         prefixed,
                         group: own.contains("Group "),
@@ -167,6 +192,26 @@ impl Recogniser {
                 }
                 (head.is_none() && body.starts_with(' ')).then_some(MarkChange::Extend)
             }
+            Block::RustPanic { said: false } => {
+                self.block = Block::RustPanic { said: true };
+                let own = own_text(text, head, body, false)?;
+                (!own.is_empty()).then_some(MarkChange::Cause(Rank::Trace))
+            }
+            Block::RustPanic { said: true } => {
+                let own = own_text(text, head, body, false)?;
+                let more = own.starts_with("note: ") || own.starts_with("stack backtrace:");
+                (more || own.starts_with(' ')).then_some(MarkChange::Frame)
+            }
+            Block::GoPanic => {
+                let own = own_text(text, head, body, false)?;
+                let more = own.is_empty()
+                    || own.starts_with([' ', '['])
+                    || own.starts_with("goroutine ")
+                    || own.starts_with("created by ")
+                    || own.ends_with(')')
+                    || own.starts_with("exit status ");
+                more.then_some(MarkChange::Frame)
+            }
             Block::Dbt => {
                 self.block = Block::None;
                 let own = body.trim_start();
@@ -192,7 +237,10 @@ impl Recogniser {
         let quiet = head.level.is_none_or(|level| level == Level::Info);
         let loud = head.level.is_some_and(Level::is_error);
         let rank = match (&alarm, loud) {
-            (Some(Alarm::Traceback { .. } | Alarm::Thread), _) => Some(Rank::Trace),
+            (
+                Some(Alarm::Traceback { .. } | Alarm::Thread | Alarm::RustPanic | Alarm::GoPanic),
+                _,
+            ) => Some(Rank::Trace),
             (_, true) if head.exception => Some(Rank::Trace),
             (Some(Alarm::Complaint), false) => Some(Rank::Complaint),
             (Some(_), _) | (None, true) => Some(Rank::Logged),
@@ -210,6 +258,8 @@ impl Recogniser {
             },
             Some(Alarm::Thread | Alarm::Exception) => Block::Java,
             Some(Alarm::Dbt) => Block::Dbt,
+            Some(Alarm::RustPanic) => Block::RustPanic { said: false },
+            Some(Alarm::GoPanic) => Block::GoPanic,
             // `WARN Lost task 0.0 …: java.lang.X: message`, with its frames.
             _ => Block::None,
         };
@@ -239,6 +289,7 @@ impl Recogniser {
             Some(alarm) => {
                 let (level, rank) = match alarm {
                     Alarm::Thread => (Level::Error, Rank::Trace),
+                    Alarm::RustPanic | Alarm::GoPanic => (Level::Fatal, Rank::Trace),
                     Alarm::Complaint => (Level::Error, Rank::Complaint),
                     Alarm::Shout(level) => (level, Rank::Logged),
                     _ => (Level::Error, Rank::Logged),
@@ -246,6 +297,8 @@ impl Recogniser {
                 self.block = match alarm {
                     Alarm::Thread | Alarm::Exception => Block::Java,
                     Alarm::Dbt => Block::Dbt,
+                    Alarm::RustPanic => Block::RustPanic { said: false },
+                    Alarm::GoPanic => Block::GoPanic,
                     _ => Block::None,
                 };
                 self.start(Some(level), true, Some(rank))
@@ -268,6 +321,7 @@ impl Recogniser {
             known,
             marked: rank.is_some(),
             fresh: true,
+            lines: 0,
         };
         Verdict {
             kind: LineKind::Start,
@@ -314,7 +368,7 @@ fn is_chain(text: &str) -> bool {
 
 fn alarm(body: &str) -> Option<Alarm> {
     let own = body.trim_start();
-    if own.contains(TRACEBACK) {
+    if is_traceback(own) {
         return Some(Alarm::Traceback {
             group: own.contains("Exception Group "),
         });
@@ -324,6 +378,12 @@ fn alarm(body: &str) -> Option<Alarm> {
     }
     if own.len() < body.len() {
         return is_dbt(own).then_some(Alarm::Dbt);
+    }
+    if own.starts_with("thread '") && own.ends_with(':') && own.contains(" panicked at ") {
+        return Some(Alarm::RustPanic);
+    }
+    if own.starts_with("panic: ") {
+        return Some(Alarm::GoPanic);
     }
     if is_exception(own) {
         return Some(Alarm::Exception);
@@ -339,7 +399,14 @@ fn alarm(body: &str) -> Option<Alarm> {
     is_complaint(own).then_some(Alarm::Complaint)
 }
 
+fn is_traceback(text: &str) -> bool {
+    TRACEBACK.find(text.as_bytes()).is_some()
+}
+
 fn is_dbt(text: &str) -> bool {
+    if !matches!(text.as_bytes().first(), Some(b'D' | b'C' | b'R' | b'P')) {
+        return false;
+    }
     const KINDS: [&str; 5] = [
         "Database",
         "Compilation",
@@ -356,6 +423,9 @@ fn is_dbt(text: &str) -> bool {
 
 fn section(text: &str, body: &str) -> Option<Verdict> {
     let own = body.trim_start();
+    if !own.starts_with([':', '#']) {
+        return None;
+    }
     let (kind, name) = if let Some(name) = own
         .strip_prefix("::group::")
         .or_else(|| own.strip_prefix("##[group]"))

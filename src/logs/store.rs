@@ -2,18 +2,28 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
+use std::io;
+use std::path::Path;
+use std::time::SystemTime;
 
+use super::file::Advance;
+use super::gap::Reason;
 use super::log::Log;
+use super::record::Tags;
+use super::segment::Place;
+use super::spill::Spill;
 use crate::model::SafeText;
 
 /// Memory over all logs, in bytes.
-pub const DEFAULT_LIMIT: usize = 16 << 20;
+pub const DEFAULT_LIMIT: usize = 64 << 20;
 
 /// Bytes read between two looks at the memory.
 const STEP: usize = 256 << 10;
+/// Bytes of a segment at most; less in a small store, so that letting one go is little.
+const SEGMENT: usize = 1 << 20;
 
-/// Logs by key, within a bound. When it is reached, logs nobody looks at lose their lines first, the longest
-/// untouched one before the others; the log in view loses its oldest lines when nothing else is left.
+/// Logs by key, within a bound. When it is reached, the oldest text goes to disk, where there is a place for it,
+/// and else is dropped: that of logs nobody looks at first, the longest untouched one before the others.
 #[derive(Debug)]
 pub struct LogStore<K> {
     logs: HashMap<K, Log>,
@@ -21,6 +31,7 @@ pub struct LogStore<K> {
     limit: usize,
     cost: usize,
     clock: u64,
+    spill: Option<Spill>,
 }
 
 impl<K> Default for LogStore<K> {
@@ -38,23 +49,41 @@ impl<K> LogStore<K> {
             limit,
             cost: 0,
             clock: 0,
+            spill: None,
         }
+    }
+
+    /// With a place on disk for what has no room in memory.
+    #[must_use]
+    pub fn with_spill(mut self, spill: Spill) -> Self {
+        self.spill = Some(spill);
+        self
     }
 
     /// Memory used, in bytes, roughly.
     pub fn cost(&self) -> usize {
         self.cost
     }
+
+    /// Bytes on disk.
+    pub fn spilled(&self) -> u64 {
+        self.spill.as_ref().map_or(0, Spill::used)
+    }
+
+    fn segment(&self) -> usize {
+        (self.limit / 64).clamp(1 << 10, SEGMENT)
+    }
 }
 
 impl<K: Clone + Eq + Hash + Ord> LogStore<K> {
     /// More bytes of a log, in chunks of any size, cut anywhere.
     pub fn append(&mut self, key: &K, bytes: &[u8]) {
+        let segment = self.segment();
         if bytes.is_empty() {
             self.change(key, |_| {});
         }
         for step in bytes.chunks(STEP) {
-            self.change(key, |log| log.append(step));
+            self.change(key, |log| log.append(step, segment));
             self.make_room(key);
         }
     }
@@ -66,20 +95,68 @@ impl<K: Clone + Eq + Hash + Ord> LogStore<K> {
 
     /// Nothing more will come.
     pub fn finish(&mut self, key: &K) {
-        self.change(key, Log::finish);
+        let segment = self.segment();
+        self.change(key, |log| log.finish(segment));
+        self.make_room(key);
     }
 
     /// Something is missing here: `12 MB cut by the server`.
     pub fn note_lost(&mut self, key: &K, what: SafeText) {
-        self.change(key, |log| log.note(SafeText::new(format!("… {what}"))));
+        let segment = self.segment();
+        let text = SafeText::new(format!("… {what}"));
+        self.change(key, |log| log.note(&text, segment));
         self.make_room(key);
+    }
+
+    /// A log that is a file: it is read where it is and not copied. [`LogStore::advance`] reads it and what is
+    /// written to it later; a log that was there under this key is gone.
+    pub fn open_file(&mut self, key: &K, path: impl AsRef<Path>) -> io::Result<()> {
+        let file = Log::open_file(path.as_ref())?;
+        self.change(key, |log| {
+            let (tags, epoch) = (log.tags().clone(), log.epoch + 1);
+            *log = file;
+            log.epoch = epoch;
+            log.set_tags(tags);
+        });
+        Ok(())
+    }
+
+    /// Reads about `budget` bytes of a file on: half a MB takes about a millisecond. Call it until it has caught up,
+    /// and again to follow what is written; a log that is no file has always caught up.
+    pub fn advance(&mut self, key: &K, budget: u64) -> io::Result<Advance> {
+        let Some(log) = self.logs.get_mut(key) else {
+            return Ok(Advance {
+                caught_up: true,
+                ..Advance::default()
+            });
+        };
+        let (cost, end, tail) = (log.cost(), log.numbers(), log.tail.clone());
+        let advance = log.advance(budget);
+        // an idle file changes nothing
+        if log.numbers() != end || log.tail != tail {
+            self.clock += 1;
+            log.set_revision(self.clock);
+        }
+        self.cost = self.cost + log.cost() - cost;
+        self.make_room(key);
+        advance
+    }
+
+    /// What holds for every record of a log, for searching.
+    pub fn set_tags(&mut self, key: &K, tags: Tags) {
+        self.change(key, |log| log.set_tags(tags));
+    }
+
+    /// About when a log was written, for times that name no year.
+    pub fn set_written(&mut self, key: &K, about: chrono::DateTime<chrono::Utc>) {
+        self.change(key, |log| log.near = Some(about.timestamp_micros()));
     }
 
     pub fn get(&self, key: &K) -> Option<&Log> {
         self.logs.get(key)
     }
 
-    /// Logs in view: dropped last.
+    /// Logs in view: let go last.
     pub fn set_focus(&mut self, keys: impl IntoIterator<Item = K>) {
         self.focus = keys.into_iter().collect();
     }
@@ -88,6 +165,33 @@ impl<K: Clone + Eq + Hash + Ord> LogStore<K> {
     pub fn retain(&mut self, keep: impl Fn(&K) -> bool) {
         self.logs.retain(|key, _| keep(key));
         self.cost = self.logs.values().map(Log::cost).sum();
+    }
+
+    /// Removes text from disk that has been there for too long.
+    pub fn expire(&mut self, now: SystemTime) {
+        let Some(age) = self
+            .spill
+            .as_ref()
+            .filter(|s| s.used() > 0)
+            .map(Spill::keep)
+        else {
+            return;
+        };
+        let keys: Vec<K> = self.logs.keys().cloned().collect();
+        for key in keys {
+            let old = |log: &Log| {
+                let Place::Spilled(spilled) = &log.segments.front()?.place else {
+                    return None;
+                };
+                let since = now.duration_since(spilled.since).ok()?;
+                (since > age).then_some(())
+            };
+            while self.logs.get(&key).and_then(old).is_some() {
+                self.change(&key, |log| {
+                    log.drop_oldest(Reason::Age);
+                });
+            }
+        }
     }
 
     pub fn keys(&self) -> impl Iterator<Item = &K> {
@@ -109,234 +213,78 @@ impl<K: Clone + Eq + Hash + Ord> LogStore<K> {
 
     fn make_room(&mut self, current: &K) {
         // One log nobody looks at must not push out all others.
-        if !self.focus.contains(current)
-            && self
-                .logs
-                .get(current)
-                .is_some_and(|log| log.cost() > self.limit / 2)
-        {
-            self.shrink(current, self.limit / 2 / 8 * 7);
-        }
+        let half = self.limit / 2;
+        while !self.focus.contains(current)
+            && self.logs.get(current).is_some_and(|log| log.cost() > half)
+            && self.relieve(&current.clone())
+        {}
         while self.cost > self.limit {
-            let victim = self
+            let idle = self
                 .logs
                 .iter()
                 .filter(|(key, log)| {
-                    *key != current && !self.focus.contains(*key) && log.cost() > 0
+                    *key != current && !self.focus.contains(*key) && log.can_shrink()
                 })
-                .min_by_key(|(_, log)| log.revision())
-                .map(|(key, _)| key.clone());
-            match victim {
-                Some(key) => self.shrink(&key, 0),
-                None => return self.shrink_biggest(),
+                .min_by_key(|(_, log)| log.revision());
+            let all = || self.logs.iter().filter(|(_, log)| log.can_shrink());
+            let victim = idle.or_else(|| all().max_by_key(|(_, log)| log.cost()));
+            let Some(key) = victim.map(|(key, _)| key.clone()) else {
+                return;
+            };
+            if !self.relieve(&key) {
+                return;
             }
         }
     }
 
-    fn shrink_biggest(&mut self) {
-        let biggest = self.logs.iter().max_by_key(|(_, log)| log.cost());
-        let Some((key, cost)) = biggest.map(|(key, log)| (key.clone(), log.cost())) else {
-            return;
+    /// Takes the oldest text of a log out of memory; whether there was any.
+    fn relieve(&mut self, key: &K) -> bool {
+        let text = self.logs.get(key).and_then(Log::oldest_in_memory);
+        let reason = match (text, &mut self.spill) {
+            (Some(len), Some(spill)) => {
+                if spill.is_full(len) {
+                    return match self.oldest_on_disk() {
+                        Some(key) => self.drop_oldest(&key, Reason::Full),
+                        None => self.drop_oldest(key, Reason::Full),
+                    };
+                }
+                let Some(log) = self.logs.get_mut(key) else {
+                    return false;
+                };
+                let before = log.cost();
+                let done = log.spill(spill);
+                self.cost = self.cost + log.cost() - before;
+                match done {
+                    Ok(true) => return true,
+                    Ok(false) => Reason::Memory,
+                    Err(error) => Reason::Disk(error.to_string()),
+                }
+            }
+            _ => Reason::Memory,
         };
-        // A little more than needed, so that not every line has to ask again.
-        let spare = self.cost - self.limit + self.limit / 16;
-        self.shrink(&key, cost.saturating_sub(spare));
+        self.drop_oldest(key, reason)
     }
 
-    fn shrink(&mut self, key: &K, target: usize) {
-        self.change(key, |log| log.shrink_to(target));
+    fn drop_oldest(&mut self, key: &K, reason: Reason) -> bool {
+        let mut dropped = false;
+        self.change(key, |log| dropped = log.drop_oldest(reason));
+        dropped
+    }
+
+    /// The log that begins on disk and was not touched for longest; those in view last.
+    fn oldest_on_disk(&self) -> Option<K> {
+        let begins = |log: &Log| {
+            let front = log.segments.front();
+            front.is_some_and(|s| matches!(s.place, Place::Spilled(_)))
+        };
+        self.logs
+            .iter()
+            .filter(|(_, log)| begins(log))
+            .min_by_key(|(key, log)| (self.focus.contains(*key), log.revision()))
+            .map(|(key, _)| key.clone())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::logs::{LineKind, Search};
-    use proptest::prelude::*;
-
-    fn texts(log: &Log) -> Vec<String> {
-        log.lines(0..log.len())
-            .map(|line| line.text.text.to_string())
-            .collect()
-    }
-
-    #[test]
-    fn the_line_in_the_making_is_a_row() {
-        let mut store = LogStore::default();
-        store.append(&1, b"one\n10%\r20%");
-        let log = store.get(&1).unwrap();
-        assert_eq!(texts(log), ["one", "20%"]);
-        let before = log.revision();
-        store.append(&1, b"\r30%");
-        assert_eq!(texts(store.get(&1).unwrap()), ["one", "30%"]);
-        assert!(store.get(&1).unwrap().revision() > before);
-        store.append(&1, b"\n");
-        store.finish(&1);
-        let log = store.get(&1).unwrap();
-        assert_eq!(texts(log), ["one", "30%"]);
-        assert!(log.complete());
-    }
-
-    #[test]
-    fn a_reset_log_begins_again_and_an_empty_one_exists() {
-        let mut store = LogStore::default();
-        store.append(&1, b"old\nhalf");
-        store.reset(&1);
-        store.append(&1, b"new\n");
-        assert_eq!(texts(store.get(&1).unwrap()), ["new"]);
-        store.append(&2, b"");
-        assert!(store.get(&2).unwrap().is_empty());
-        assert!(store.get(&3).is_none());
-        store.retain(|key| *key == 1);
-        assert_eq!(store.keys().collect::<Vec<_>>(), [&1]);
-    }
-
-    #[test]
-    fn what_is_lost_is_a_row() {
-        let mut store = LogStore::default();
-        store.append(&1, b"Traceback (most recent call last):\n  File");
-        store.note_lost(&1, "12 MB cut by the server".into());
-        store.append(&1, b"ValueError: x\n");
-        let log = store.get(&1).unwrap();
-        assert_eq!(
-            texts(log),
-            [
-                "Traceback (most recent call last):",
-                "  File",
-                "… 12 MB cut by the server",
-                "ValueError: x"
-            ]
-        );
-        assert_eq!(log.line(2).unwrap().kind, LineKind::Notice);
-        assert_eq!(log.line(3).unwrap().kind, LineKind::Start);
-    }
-
-    #[test]
-    fn logs_nobody_looks_at_are_dropped_first_oldest_first() {
-        let mut store = LogStore::new(100_000);
-        store.set_focus([1]);
-        let text = "0123456789\n".repeat(100);
-        for key in 1..=20 {
-            store.append(&key, text.as_bytes());
-            assert!(store.cost() <= 100_000);
-        }
-        assert_eq!(store.get(&1).unwrap().dropped().lines, 0);
-        assert_eq!(store.get(&20).unwrap().dropped().lines, 0);
-        let two = store.get(&2).unwrap();
-        assert!(two.is_cut());
-        assert_eq!(
-            texts(two),
-            ["… 100 earlier lines (1.1 kB) dropped to save memory"]
-        );
-    }
-
-    #[test]
-    fn one_log_keeps_its_newest_lines_and_its_first_error() {
-        let mut store = LogStore::new(100_000);
-        store.set_focus([1]);
-        store.append(&1, b"start\nERROR: the cause\n");
-        for i in 0..10_000 {
-            store.append(&1, format!("line {i}\n").as_bytes());
-        }
-        assert!(store.cost() <= 100_000);
-        let log = store.get(&1).unwrap();
-        let rows = texts(log);
-        assert_eq!(rows.last().unwrap(), "line 9999");
-        assert_eq!(log.dropped().lines as usize + rows.len() - 1, 10_002);
-        assert!(rows[0].contains("earlier lines"), "{}", rows[0]);
-        let error = log.error_summary().unwrap();
-        assert_eq!((error.text.as_str(), error.line), ("the cause", 0));
-        assert_eq!(log.number_of(1), log.dropped().lines);
-        assert_eq!(log.row_of(log.number_of(5)), 5);
-        assert_eq!(log.row_of(0), 0);
-    }
-
-    #[test]
-    fn search_goes_both_ways() {
-        let mut store = LogStore::default();
-        store.append(&1, b"a Needle\nb\nneedle c\nopen needle");
-        let log = store.get(&1).unwrap();
-        let search = Search::plain("needle").unwrap();
-        assert_eq!(log.search(&search, 0, true), Some(0));
-        assert_eq!(log.search(&search, 1, true), Some(2));
-        assert_eq!(log.search(&search, 4, true), None);
-        assert_eq!(log.search(&search, 2, false), Some(0));
-        assert_eq!(log.search(&search, 99, false), Some(3));
-        assert_eq!(log.search(&search, 0, false), None);
-        assert_eq!(log.count_hits(&search), 3);
-    }
-
-    /// Pieces of logs that hang together over lines, so that the properties meet records.
-    fn log_bytes() -> impl Strategy<Value = Vec<u8>> {
-        let piece = prop_oneof![
-            proptest::collection::vec(any::<u8>(), 0..8),
-            proptest::sample::select(vec![
-                "\n",
-                "\r",
-                "\r\n",
-                "\t",
-                "Traceback (most recent call last):\n",
-                "  File \"x\"\n",
-                "KeyError: 'x'\n",
-                "2026-11-20T03:11:02Z ERROR a - b\n",
-                "[2026-11-20T03:11:02.1+0000] {f.py:1} INFO - x\n",
-                "java.lang.X: y\n",
-                "\tat a.b(C.java:1)\n",
-                "Caused by: a.BException: c\n",
-                "{\"level\":\"error\",\"msg\":\"x\"}\n",
-                "::group::x\n",
-                "\x1b[31m",
-                "ERROR: ",
-                "é数",
-                "\x1b]0;",
-                "\u{9b}",
-            ])
-            .prop_map(|text| text.as_bytes().to_vec()),
-        ];
-        proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
-    }
-
-    proptest! {
-        #[test]
-        fn chunks_make_no_difference(bytes in log_bytes(), cuts in proptest::collection::vec(0usize..200, 0..20)) {
-            let mut store = LogStore::default();
-            store.append(&0, &bytes);
-            store.finish(&0);
-            let mut rest = bytes.as_slice();
-            for cut in cuts {
-                let (part, after) = rest.split_at(cut.min(rest.len()));
-                store.append(&1, part);
-                rest = after;
-            }
-            store.append(&1, rest);
-            store.finish(&1);
-            let (whole, parts) = (store.get(&0).unwrap(), store.get(&1).unwrap());
-            let rows = |log: &Log| log.lines(0..log.len()).cloned().collect::<Vec<_>>();
-            prop_assert_eq!(rows(whole), rows(parts));
-            prop_assert_eq!(whole.error_summary(), parts.error_summary());
-            prop_assert_eq!(whole.error_count(), parts.error_count());
-            if let Some(row) = whole.first_error() {
-                prop_assert!(whole.line(row).is_some());
-            }
-        }
-
-        #[test]
-        fn memory_stays_in_bounds(pieces in proptest::collection::vec((0u8..6, log_bytes()), 0..60)) {
-            let mut store = LogStore::new(20_000);
-            store.set_focus([0]);
-            for (key, bytes) in pieces {
-                store.append(&key, &bytes);
-                prop_assert!(store.cost() <= 20_000);
-                let sum: usize = store.keys().filter_map(|key| store.get(key)).map(Log::cost).sum();
-                prop_assert_eq!(store.cost(), sum);
-                let log = store.get(&key).unwrap();
-                let mut seen = None;
-                while let Some(row) = log.next_error(seen.unwrap_or(0)) {
-                    prop_assert!(seen.is_none_or(|seen| row > seen) && log.line(row).is_some());
-                    seen = Some(row);
-                }
-            }
-        }
-    }
-}
+#[path = "store_tests.rs"]
+mod tests;

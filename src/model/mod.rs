@@ -30,4 +30,4 @@ pub use progress::{Progress, Usage};
 pub use run::{Attempt, Detail, Group, Node, NodeCounts, Run, RunState, Topology};
 pub use state::NodeState;
 pub use system::{Component, Notice, NoticeLevel, Queue};
-pub use text::{SafeText, StyleSpan, StyledText, TextColor};
+pub use text::{LineText, SafeText, StyleSpan, StyledText, TextColor};

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod command;
 pub mod dialogs;
+mod export;
 pub mod monitor;
 pub mod screens;
 pub mod snapshot;

@@ -13,17 +13,20 @@ use tokio::task::JoinHandle;
 
 use crate::engine::Engine;
 use crate::history::{self, Looks, LooksError};
-use crate::model::{LogKey, PipelineKey, SafeText, Stamped};
+use crate::model::{PipelineKey, SafeText, Stamped};
 use crate::world::Changes;
 
-use super::app::{App, Effect, LayoutDone, LayoutWanted, Level, Msg, Settings};
+use super::app::{App, Effect, LayoutDone, LayoutWanted, Level, Msg, Settings, Viewer, Wanted};
+use super::export::{Open, TempFile, Writing};
 use super::screens;
 use super::term::runtime::Notice;
-use super::term::{Application, Flow, Input, Request};
+use super::term::{Application, Flow, Input, Program, Request};
 use super::theme::Theme;
 
 /// Results of effects that may wait for the loop.
 const RESULTS: usize = 16;
+/// Time for searching and writing logs between two looks at keys and events.
+const SLICE: Duration = Duration::from_millis(8);
 
 /// What the loop hears besides keys.
 #[derive(Debug)]
@@ -33,6 +36,9 @@ pub enum Happening {
     Said(Level, SafeText),
     /// Looks were written down, or could not be.
     Kept(Result<(), LooksError>),
+    /// A log was written to a file for another program to show.
+    Written(Program),
+    NotWritten(SafeText),
 }
 
 /// The engine with a screen.
@@ -53,6 +59,11 @@ pub struct Monitor {
     keeping: Option<JoinHandle<()>>,
     /// That they can't be is told once.
     keeping_failed: bool,
+    /// Logs on their way to files.
+    writings: Vec<Writing>,
+    /// What another program shows, until it has ended.
+    shown: Option<TempFile>,
+    files: u64,
 }
 
 impl Monitor {
@@ -95,6 +106,9 @@ impl Monitor {
             unkept: Vec::new(),
             keeping: None,
             keeping_failed: false,
+            writings: Vec::new(),
+            shown: None,
+            files: 0,
         };
         (monitor, happenings)
     }
@@ -184,13 +198,18 @@ impl Monitor {
                 self.layouts.push(wanted);
                 self.lay_out();
             }
-            Effect::SaveLog { key, path } => self.save(&key, path),
             Effect::KeepLook(pipeline, look) => {
                 self.unkept.push((pipeline, look.into()));
                 if self.keeping.is_none() {
                     self.keep_looks();
                 }
             }
+            Effect::CopyLines(lines) => {
+                let lines: Vec<&str> = lines.iter().map(|line| line.as_str()).collect();
+                self.requests.push(Request::Copy(lines.join("\n")));
+            }
+            Effect::SaveLog { what, path } => self.save(what, path),
+            Effect::OpenLog { what, with } => self.open(what, with),
             Effect::Redraw => return Flow::Repaint,
             Effect::Suspend => return Flow::Suspend,
             Effect::Quit(code) => return Flow::Quit(code),
@@ -227,31 +246,67 @@ impl Monitor {
         }));
     }
 
-    fn save(&self, key: &LogKey, path: PathBuf) {
-        let Some(log) = self.engine.watch.logs.get(key) else {
-            return;
-        };
-        let text: String = log
-            .lines(0..log.len())
-            .flat_map(|line| [line.text.text.as_str(), "\n"])
-            .collect();
+    fn save(&mut self, what: Wanted, path: PathBuf) {
         let results = self.results.clone();
-        tokio::task::spawn_blocking(move || {
-            let said = match write_private(&path, &text) {
-                Ok(()) => (Level::Good, format!("saved to {}", path.display())),
-                Err(error) => (
-                    Level::Bad,
-                    format!("can't save to {}: {error}", path.display()),
-                ),
+        let name = path.display().to_string();
+        let done = move |ended: std::io::Result<()>| {
+            let said = match ended {
+                Ok(()) => (Level::Good, format!("saved to {name}")),
+                Err(error) => (Level::Bad, format!("can't save to {name}: {error}")),
             };
             let _ = results.blocking_send(Happening::Said(said.0, SafeText::new(said.1)));
-        });
+        };
+        let watch = &self.engine.watch;
+        self.writings
+            .push(Writing::start(watch, what, path, Open::Replace, done));
     }
-}
 
-fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write as _;
-    crate::config::paths::create_private_file(path)?.write_all(text.as_bytes())
+    /// Writes logs to a file that only this user can read, and shows it in another program.
+    fn open(&mut self, what: Wanted, with: Viewer) {
+        if self.shown.is_some() {
+            return;
+        }
+        self.files += 1;
+        let file = TempFile::new(self.files);
+        let path = file.path().to_owned();
+        self.shown = Some(file);
+        let wish = |name: &str| std::env::var(name).ok();
+        let program = match with {
+            Viewer::Pager => Program::of(&[wish("PAGER")], "less", &path),
+            Viewer::Editor => Program::of(&[wish("VISUAL"), wish("EDITOR")], "vi", &path),
+        };
+        let results = self.results.clone();
+        let done = move |ended: std::io::Result<()>| {
+            let happening = match ended {
+                Ok(()) => Happening::Written(program),
+                Err(error) => {
+                    let text = format!("can't write a file for {}: {error}", program.name());
+                    Happening::NotWritten(SafeText::new(text))
+                }
+            };
+            let _ = results.blocking_send(happening);
+        };
+        let watch = &self.engine.watch;
+        self.writings
+            .push(Writing::start(watch, what, path, Open::New, done));
+    }
+
+    /// Searches and writes for a few milliseconds; keys come first again after that.
+    fn work(&mut self) {
+        let begun = Instant::now();
+        while begun.elapsed() < SLICE {
+            let searching = self.app.searching();
+            if searching {
+                self.app.update(&self.engine.watch, Msg::Slice);
+            }
+            let watch = &self.engine.watch;
+            let writing = self.writings.iter().any(Writing::has_room);
+            self.writings.retain_mut(|writing| writing.step(watch));
+            if !searching && !writing {
+                return;
+            }
+        }
+    }
 }
 
 impl Application for Monitor {
@@ -291,6 +346,14 @@ impl Application for Monitor {
                     _ => Flow::Idle,
                 }
             }
+            Happening::Written(program) => {
+                self.requests.push(Request::Run(program));
+                Flow::Idle
+            }
+            Happening::NotWritten(text) => {
+                self.shown = None;
+                self.update(Msg::Say(Level::Bad, text))
+            }
         }
     }
 
@@ -302,11 +365,18 @@ impl Application for Monitor {
 
     fn next_wake(&self) -> Option<Instant> {
         let at = self.app.next_wake(&self.engine.watch);
+        if self.app.searching() || self.writings.iter().any(Writing::has_room) {
+            return Some(Instant::now());
+        }
+        if !self.writings.is_empty() {
+            return Some(Instant::now() + SLICE);
+        }
         let ahead = (at - Utc::now()).to_std().unwrap_or(Duration::ZERO);
         Some(Instant::now() + ahead)
     }
 
     fn wake(&mut self, _now: Instant) -> Flow {
+        self.work();
         self.catch_up()
     }
 
@@ -323,6 +393,16 @@ impl Application for Monitor {
                 "nobody could continue this program, so it was not stopped".to_owned(),
             ),
             Notice::Resumed => return self.catch_up(),
+            Notice::Returned(ended) => {
+                self.shown = None;
+                let flow = self.catch_up();
+                return match ended {
+                    Ok(()) => flow,
+                    Err(why) => {
+                        stronger(flow, self.update(Msg::Say(Level::Bad, SafeText::new(why))))
+                    }
+                };
+            }
         };
         self.update(Msg::Say(level, SafeText::new(text)))
     }

@@ -306,8 +306,8 @@ fn runs_are_walked_in_time() {
 fn a_log_is_searched_and_walked() {
     let mut session = at("enter,enter,/,=rows,enter", WIDE);
     let cursor = |s: &Session| {
-        let log = s.watch.logs.get(&s.app.log_key(&s.watch).unwrap()).unwrap();
-        s.app.log_view().unwrap().cursor(log).unwrap()
+        let view = s.app.log_view().unwrap();
+        view.with(&s.watch, |lens| view.cursor(lens).unwrap().row)
     };
     assert_eq!(cursor(&session), 2);
     session.keys("e");

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use unicode_width::UnicodeWidthStr;
 
-pub use styled::{StyleSpan, StyledText, TextColor};
+pub use styled::{LineText, StyleSpan, StyledText, TextColor};
 
 /// Longest text kept, in bytes, the note about what was cut included.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;
@@ -37,6 +37,12 @@ impl SafeText {
             Some(text) => Self(text.into()),
             None => Self(scrub::scrub(bytes, scrub::Mode::Name, 0).text.into()),
         }
+    }
+
+    /// One line in which every byte is shown and nothing interpreted: what is there, for whoever doubts what is seen.
+    /// `cut` more bytes followed and were not kept.
+    pub fn visible(bytes: &[u8], cut: usize) -> Self {
+        Self(scrub::visible(bytes, cut).into())
     }
 
     /// Text of several lines, a line each. Tabs are expanded to columns of eight.
@@ -219,6 +225,16 @@ mod tests {
     }
 
     #[test]
+    fn every_byte_can_be_seen() {
+        let raw = b"\x1b[31mred\tone\r\x9b2J\xff\xe2\x80\xae a\xcc\x81";
+        let text = SafeText::visible(raw, 0);
+        assert_eq!(text, "␛[31mred␉one␍⟨9B⟩2J⟨FF⟩⟨U+202E⟩ a\u{301}");
+        let long = SafeText::visible(&[7; 100_000], 5);
+        assert!(long.ends_with(" bytes"), "{}", &long[long.len() - 20..]);
+        assert_safe(&long);
+    }
+
+    #[test]
     fn zalgo_is_capped_and_never_leans_on_what_stands_before() {
         let text = SafeText::new(format!("a{}b", "\u{301}".repeat(50)));
         assert_eq!(
@@ -275,6 +291,8 @@ mod tests {
                 "\r",
                 "\t",
                 "31;1m",
+                "\x1b[32m",
+                "\x1b[0;38:5:2m",
                 "\x07",
                 "text",
                 "数",
@@ -302,6 +320,14 @@ mod tests {
                 last = span.end;
             }
             assert_safe(&StyledText::parse_unfinished(&bytes).text);
+            assert_safe(&SafeText::visible(&bytes, 0));
+            let mut scratch = String::new();
+            let quick = LineText::of(&bytes, &mut scratch);
+            prop_assert_eq!(quick.text, line.text.as_str());
+            if quick.exact {
+                let squeezed = |text: &str| text.replace(['\t', ' '], "");
+                prop_assert_eq!(squeezed(quick.text), squeezed(&String::from_utf8_lossy(&bytes)));
+            }
         }
     }
 }

@@ -286,7 +286,7 @@ impl App {
                 node: run.selected.clone(),
                 ..Subject::of(&Target::Run(run.run.clone()))
             }),
-            Some(Screen::Log(log)) => Some(Subject::of(&Target::Node(log.key.node.clone()))),
+            Some(Screen::Log(_)) => Some(Subject::of(&Target::Node(self.log_key(watch)?.node))),
             Some(Screen::Node(node, _)) => Some(Subject::of(&Target::Node(node.clone()))),
             Some(Screen::Pipeline(key, _)) => Some(of_pipeline(key)),
             Some(Screen::Alerts) => of_alert(),

@@ -5,6 +5,7 @@ use crate::model::{Action, SafeText, Target};
 use crate::tui::command::{Command, Context, Key};
 use crate::tui::dialogs::Dialog;
 
+use super::completer::Completer;
 use super::{App, Effect, Level, ListState, Pane, Screen, Scroll, View, draft};
 
 impl App {
@@ -22,6 +23,10 @@ impl App {
             self.ask(watch, action, key, effects);
             return;
         }
+        if super::log::is_of_log(command, self.context()) {
+            self.in_log(watch, command, effects);
+            return;
+        }
         match command {
             Command::Up | Command::Down | Command::Left | Command::Right => {
                 self.step(watch, command)
@@ -35,9 +40,6 @@ impl App {
             Command::PrevPane => self.next_pane(false),
             Command::NextProblem => self.next_problem(watch, true),
             Command::PrevProblem => self.next_problem(watch, false),
-            Command::NextMatch | Command::PrevMatch | Command::NextError | Command::PrevError => {
-                self.in_log(watch, command);
-            }
             Command::NewerRun | Command::OlderRun => {
                 if let Some(run) = self.other_run(watch, command == Command::OlderRun) {
                     self.go_run(run);
@@ -53,7 +55,7 @@ impl App {
             Command::Expand => self.fold(watch, None),
             Command::ExpandAll => self.fold(watch, Some(true)),
             Command::CollapseAll => self.fold(watch, Some(false)),
-            Command::Filter => self.start_filter(),
+            Command::Filter => self.start_filter(watch),
             Command::Search => self.start_search(),
             Command::Palette => self.dialog = Some(Dialog::palette(self, watch)),
             Command::Help => {
@@ -87,18 +89,6 @@ impl App {
                     self.go_log(watch, key);
                 }
             }
-            Command::Follow => {
-                let log = self.log_key(watch).and_then(|key| watch.logs.get(&key));
-                if let Some(view) = self.log_view_mut() {
-                    view.follow(log);
-                }
-            }
-            Command::Wrap => {
-                if let Some(view) = self.log_view_mut() {
-                    view.wrap = !view.wrap;
-                    view.left = 0;
-                }
-            }
             Command::NodeDetails => {
                 if let Some(key) = self.log_key(watch) {
                     self.stack.push(Screen::Node(key.node, Scroll::default()));
@@ -120,11 +110,11 @@ impl App {
                 self.show(Some(Screen::System(list)));
             }
             Command::ShowActions => self.show(Some(Screen::Actions(ListState::default()))),
+            Command::Copy if self.log_has_keys() && self.copy_selection(watch, effects) => {}
             Command::Copy => {
                 let text = self.what_to_copy(watch);
                 self.copy(text, effects);
             }
-            Command::SaveLog => self.save_log(watch, effects),
             Command::Mark => {
                 if let Some(key) = self.fleet.selected().cloned() {
                     self.fleet.mark(&key);
@@ -165,16 +155,50 @@ impl App {
             | Command::SetState
             | Command::Note
             | Command::Stop => {}
+            // carried out by the log
+            Command::FilterIn
+            | Command::FilterOut
+            | Command::Filters
+            | Command::LevelUp
+            | Command::LevelDown
+            | Command::Since
+            | Command::Until
+            | Command::AllTime
+            | Command::Fold
+            | Command::FoldAll
+            | Command::Follow
+            | Command::Wrap
+            | Command::Raw
+            | Command::Times
+            | Command::OpenRecord
+            | Command::Bookmark
+            | Command::NextBookmark
+            | Command::PrevBookmark
+            | Command::Select
+            | Command::MergeLogs
+            | Command::ShowNode
+            | Command::CopyRecord
+            | Command::SaveLog
+            | Command::SaveAll
+            | Command::Pager
+            | Command::Editor
+            | Command::NextMatch
+            | Command::PrevMatch
+            | Command::NextError
+            | Command::PrevError => {}
         }
     }
 
     fn open(&mut self, watch: &Watch, effects: &mut Vec<Effect>) {
         let context = self.context();
         if context == Context::Log {
-            if !matches!(self.stack.last(), Some(Screen::Log(_)))
-                && let Some(key) = self.log_key(watch)
-            {
-                self.go_log(watch, key);
+            match self.stack.last() {
+                Some(Screen::Log(_)) => self.in_log(watch, Command::OpenRecord, effects),
+                _ => {
+                    if let Some(key) = self.log_key(watch) {
+                        self.go_log(watch, key);
+                    }
+                }
             }
             return;
         }
@@ -236,7 +260,7 @@ impl App {
                     .map(|b| b.info.name.as_str().to_owned());
                 if let Some(name) = name {
                     self.show(None);
-                    self.fleet.filter = tui_input::Input::new(name);
+                    self.fleet.filter = tui_input::Input::new(backend_query(&name));
                     self.fleet.touched = false;
                     self.fleet.sync(watch);
                 }
@@ -246,10 +270,10 @@ impl App {
     }
 
     fn back(&mut self, key: Option<Key>, effects: &mut Vec<Effect>) {
-        let search = self.log_has_keys().then(|| self.log_view_mut()).flatten();
-        if let Some(view) = search.filter(|v| v.search.is_some()) {
-            view.search = None;
-            view.typed.reset();
+        if self.log_has_keys()
+            && let Some(view) = self.log_view_mut()
+            && (view.unselect() || view.search.take().is_some())
+        {
             return;
         }
         match self.stack.last_mut() {
@@ -281,22 +305,6 @@ impl App {
         }
     }
 
-    fn in_log(&mut self, watch: &Watch, command: Command) {
-        let log = self.log_key(watch).and_then(|key| watch.logs.get(&key));
-        let (Some(log), Some(view)) = (log, self.log_view_mut()) else {
-            return;
-        };
-        let (found, what) = match command {
-            Command::NextMatch => (view.next_match(log, true), "match"),
-            Command::PrevMatch => (view.next_match(log, false), "match"),
-            Command::NextError => (view.next_error(log, true), "error below"),
-            _ => (view.next_error(log, false), "error above"),
-        };
-        if !found {
-            self.say(Level::Info, format!("no {what}"));
-        }
-    }
-
     /// Folds the selected group, or the group around the selected node; all of them when told how.
     fn fold(&mut self, watch: &Watch, all: Option<bool>) {
         let Some(Screen::Run(run)) = self.stack.last_mut() else {
@@ -324,18 +332,15 @@ impl App {
         }
     }
 
-    fn start_filter(&mut self) {
+    fn start_filter(&mut self, watch: &Watch) {
         self.fleet.pane = Pane::Main;
         self.fleet.typing = true;
+        self.fleet.completer = Completer::new(super::fleet_filter::facets(watch));
+        self.fleet.completer.offer(&self.fleet.filter);
     }
 
     fn start_search(&mut self) {
-        if self.log_has_keys() {
-            if let Some(view) = self.log_view_mut() {
-                view.typed.reset();
-                view.typing = true;
-            }
-        } else if let Some(Screen::Run(run)) = self.stack.last_mut() {
+        if let Some(Screen::Run(run)) = self.stack.last_mut() {
             run.find.reset();
             run.finding = true;
         }
@@ -359,9 +364,8 @@ impl App {
 
     fn what_to_copy(&self, watch: &Watch) -> Option<SafeText> {
         if self.log_has_keys() {
-            let log = watch.logs.get(&self.log_key(watch)?)?;
-            let line = log.line(self.log_view()?.cursor(log)?)?;
-            return Some(line.text.text.clone());
+            let view = self.log_view()?;
+            return view.with(watch, |lens| view.line_to_copy(lens));
         }
         match self.context() {
             Context::Alerts => {
@@ -395,36 +399,6 @@ impl App {
                 })
             }
         }
-    }
-
-    fn save_log(&mut self, watch: &Watch, effects: &mut Vec<Effect>) {
-        let (Some(key), Some(dir)) = (self.log_key(watch), self.settings.save_dir.clone()) else {
-            return;
-        };
-        let clean = |text: &str| -> String {
-            let part: String = text.chars().take(60).collect();
-            part.chars()
-                .map(|c| {
-                    if c.is_ascii_alphanumeric() || c == '-' || c == '_' {
-                        c
-                    } else {
-                        '_'
-                    }
-                })
-                .collect()
-        };
-        let run = &key.node.run;
-        let name = format!(
-            "{}_{}_{}_{}.log",
-            clean(run.pipeline.pipeline.raw()),
-            clean(run.run.raw()),
-            clean(key.node.node.raw()),
-            key.attempt
-        );
-        effects.push(Effect::SaveLog {
-            key,
-            path: dir.join(name),
-        });
     }
 
     /// Opens the question for an action.
@@ -466,5 +440,19 @@ impl App {
             return;
         }
         self.dialog = Dialog::for_action(self, watch, drafts, refused, key, effects);
+    }
+}
+
+/// The fleet of one backend.
+fn backend_query(name: &str) -> String {
+    let plain = name
+        .chars()
+        .all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-'));
+    match plain {
+        true => format!("backend:{name}"),
+        false => format!(
+            "backend:\"{}\"",
+            name.replace('\\', "\\\\").replace('"', "\\\"")
+        ),
     }
 }

@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher, Utf32Str};
 use tui_input::Input as TextInput;
 
 use crate::engine::Watch;
 use crate::model::PipelineKey;
+use crate::query::{Query, QueryError};
 use crate::world::FleetRow;
 
+use super::completer::Completer;
+use super::fleet_filter::{FLEET_FACETS, Filter};
 use super::lists::ListState;
-use super::logview::LogView;
+use super::log::LogView;
 use super::run::Pane;
 
 #[derive(Debug, Default)]
@@ -22,6 +23,10 @@ pub struct FleetState {
     pub touched: bool,
     pub marks: BTreeSet<PipelineKey>,
     pub filter: TextInput,
+    /// What the filter says, or said before there was a mistake in it; and the mistake.
+    asked: Option<(String, Query)>,
+    pub mistake: Option<QueryError>,
+    pub completer: Completer,
     /// The filter has the keyboard.
     pub typing: bool,
     pub pane: Pane,
@@ -36,17 +41,16 @@ pub struct FleetState {
 impl FleetState {
     /// Orders and filters the rows anew.
     pub fn sync(&mut self, watch: &Watch) {
-        let wanted = self.filter.value().trim().to_owned();
-        let order = if wanted.is_empty() {
-            watch.fleet().iter().map(|row| row.key.clone()).collect()
-        } else {
-            let mut filter = Filter::new(&wanted);
-            watch
-                .fleet()
-                .iter()
-                .filter(|row| filter.matches(watch, row))
-                .map(|row| row.key.clone())
-                .collect()
+        self.ask();
+        let rows = watch.fleet().iter();
+        let order = match &self.asked {
+            None => rows.map(|row| row.key.clone()).collect(),
+            Some((_, query)) => {
+                let filter = Filter::new(query);
+                rows.filter(|row| filter.matches(watch, row))
+                    .map(|row| row.key.clone())
+                    .collect()
+            }
         };
         self.list.sync(order);
         if !self.touched {
@@ -54,6 +58,31 @@ impl FleetState {
         }
         // what is gone can't be acted upon
         self.marks.retain(|key| watch.world.pipeline(key).is_some());
+    }
+
+    /// Reads the filter; what it said before stays while it can't be read.
+    fn ask(&mut self) {
+        let wanted = self.filter.value().trim();
+        if self
+            .asked
+            .as_ref()
+            .is_some_and(|(known, _)| known == wanted)
+        {
+            self.mistake = None;
+            return;
+        }
+        match Query::parse(wanted, &FLEET_FACETS) {
+            Ok(query) => {
+                self.mistake = None;
+                self.asked = (!query.is_all()).then(|| (wanted.to_owned(), query));
+            }
+            Err(mistake) => self.mistake = Some(mistake),
+        }
+    }
+
+    /// The filter that holds, which is not what is typed while that can't be read.
+    pub fn shown_filter(&self) -> &str {
+        self.asked.as_ref().map_or("", |(text, _)| text)
     }
 
     pub fn selected(&self) -> Option<&PipelineKey> {
@@ -87,11 +116,13 @@ impl FleetState {
     }
 
     pub fn filtered(&self) -> bool {
-        !self.filter.value().trim().is_empty()
+        self.asked.is_some() || !self.filter.value().trim().is_empty()
     }
 
     pub fn clear_filter(&mut self) {
         self.filter.reset();
+        self.asked = None;
+        self.mistake = None;
         self.typing = false;
     }
 
@@ -108,55 +139,5 @@ impl FleetState {
         } else {
             self.marks.extend(self.list.order.iter().cloned());
         }
-    }
-}
-
-/// Every word must be found: as it is in the backend's name, a tag, the owner or the state, or fuzzily in the name.
-struct Filter {
-    words: Vec<(String, Pattern)>,
-    matcher: Matcher,
-    buffer: Vec<char>,
-}
-
-impl Filter {
-    fn new(wanted: &str) -> Self {
-        let words = wanted
-            .split_whitespace()
-            .map(|word| {
-                let pattern = Pattern::parse(word, CaseMatching::Smart, Normalization::Smart);
-                (word.to_lowercase(), pattern)
-            })
-            .collect();
-        Self {
-            words,
-            matcher: Matcher::new(Config::DEFAULT),
-            buffer: Vec::new(),
-        }
-    }
-
-    fn matches(&mut self, watch: &Watch, row: &FleetRow) -> bool {
-        let Some(view) = watch.world.pipeline(&row.key) else {
-            return false;
-        };
-        let pipeline = &view.pipeline;
-        let backend = watch.world.backend(&row.key.backend);
-        let plain = |word: &str| {
-            let has = |text: &str| text.to_lowercase().contains(word);
-            has(row.health.word())
-                || (row.paused && "paused".contains(word))
-                || backend.is_some_and(|b| has(b.info.name.as_str()) || has(b.info.kind))
-                || pipeline.tags.iter().any(|tag| has(tag.as_str()))
-                || pipeline
-                    .owner
-                    .as_ref()
-                    .is_some_and(|owner| has(owner.as_str()))
-        };
-        let (matcher, buffer) = (&mut self.matcher, &mut self.buffer);
-        self.words.iter().all(|(word, pattern)| {
-            plain(word)
-                || pattern
-                    .score(Utf32Str::new(pipeline.name.as_str(), buffer), matcher)
-                    .is_some()
-        })
     }
 }

@@ -19,21 +19,22 @@ impl App {
         };
         match self.stack.last() {
             None => {
-                if let Some(key) = self.fleet.log.key.clone().filter(|_| self.rests()) {
+                if let Some(key) = self.fleet.log.key().cloned().filter(|_| self.rests()) {
                     self.fleet_focus(watch, key, &mut focus);
                 }
             }
             Some(Screen::Run(run)) => {
                 focus.runs.push(run.run.clone());
                 focus.runs.extend(run.wanted_runs(watch));
-                focus.logs.extend(run.log.key.clone());
+                focus.logs.extend(run.log.key().cloned());
                 focus.detail = (watch.world.run(&run.run))
                     .and_then(|view| Some(run.run.node(&run.shown_node(view)?.id)));
             }
             Some(Screen::Log(log)) => {
                 focus.runs.push(log.key.node.run.clone());
-                focus.logs.push(log.key.clone());
-                focus.detail = Some(log.key.node.clone());
+                focus.logs.extend(log.view.keys().iter().cloned());
+                let at = self.log_at_cursor(watch);
+                focus.detail = Some(at.as_ref().unwrap_or(&log.key).node.clone());
             }
             Some(Screen::Node(node, _)) => {
                 focus.runs.push(node.run.clone());
@@ -100,7 +101,7 @@ impl App {
         if self.stack.is_empty() {
             self.fleet.shown = self.fleet.selected().cloned();
             let log = self.fleet_log(watch);
-            self.fleet.log.show(log);
+            self.fleet.log.show(log.into_iter().collect());
         }
     }
 }

@@ -5,7 +5,6 @@ use tui_input::Input as TextInput;
 use tui_input::backend::crossterm::EventHandler;
 
 use crate::engine::Watch;
-use crate::logs::Search;
 use crate::model::SafeText;
 use crate::tui::command::{Command, Context, Key, disabled_reason};
 use crate::tui::term::{Input, KeyPress, MouseKind};
@@ -120,6 +119,9 @@ impl App {
     }
 
     fn paste(&mut self, watch: &Watch, text: &str) {
+        if self.dialog.is_none() && self.paste_into_log(watch, text) {
+            return;
+        }
         let pasted = match &mut self.dialog {
             Some(dialog) => dialog.paste(text),
             None => match self.typed_line() {
@@ -141,28 +143,38 @@ impl App {
         );
     }
 
+    fn paste_into_log(&mut self, watch: &Watch, text: &str) -> bool {
+        let view = self.log_view_mut();
+        let Some((view, prompt)) = view.and_then(|v| v.prompt.take().map(|p| (v, p))) else {
+            return false;
+        };
+        let mut prompt = prompt;
+        type_in(&mut prompt.line, text);
+        view.prompt = Some(prompt);
+        view.prompt_pasted(watch);
+        true
+    }
+
     /// The line that is being typed into, outside of questions.
     fn typed_line(&mut self) -> Option<&mut TextInput> {
         if self.stack.is_empty() && self.fleet.typing {
             return Some(&mut self.fleet.filter);
         }
-        match self.stack.last_mut() {
-            None => Some(&mut self.fleet.log),
-            Some(Screen::Run(run)) => {
-                if run.finding {
-                    return Some(&mut run.find);
-                }
-                Some(&mut run.log)
-            }
-            Some(Screen::Log(log)) => Some(&mut log.view),
-            Some(_) => None,
+        if let Some(Screen::Run(run)) = self.stack.last_mut()
+            && run.finding
+        {
+            return Some(&mut run.find);
         }
-        .filter(|view| view.typing)
-        .map(|view| &mut view.typed)
+        None
     }
 
     /// Whether a line took the key.
     fn typing_key(&mut self, watch: &Watch, press: KeyPress) -> bool {
+        if let Some(view) = self.log_view_mut().filter(|view| view.prompt.is_some()) {
+            let typed = view.prompt_key(watch, press);
+            self.log_typed(watch, typed);
+            return true;
+        }
         if self.typed_line().is_none() {
             return false;
         }
@@ -178,10 +190,17 @@ impl App {
                 };
                 self.carry_out(watch, command, None, &mut effects);
             }
+            KeyCode::Tab | KeyCode::BackTab if self.stack.is_empty() => {
+                let fleet = &mut self.fleet;
+                let forward = press.code == KeyCode::Tab;
+                fleet.completer.take(&mut fleet.filter, forward);
+                self.typed(watch);
+            }
             _ => {
                 if let Some(line) = self.typed_line() {
                     edit(line, press);
                 }
+                self.fleet.completer.offer(&self.fleet.filter);
                 self.typed(watch);
             }
         }
@@ -206,6 +225,11 @@ impl App {
 
     fn end_typing(&mut self, watch: &Watch, keep: bool) {
         if self.stack.is_empty() && self.fleet.typing {
+            if let Some(mistake) = self.fleet.mistake.as_ref().filter(|_| keep) {
+                let why = mistake.to_string();
+                self.say(Level::Bad, why);
+                return;
+            }
             self.fleet.typing = false;
             self.fleet.touched = true;
             if !keep {
@@ -219,26 +243,6 @@ impl App {
         {
             run.finding = false;
             return;
-        }
-        let log = self.log_key(watch).and_then(|key| watch.logs.get(&key));
-        let Some(view) = self.log_view_mut() else {
-            return;
-        };
-        view.typing = false;
-        let wanted = view.typed.value().to_owned();
-        if !keep || wanted.is_empty() {
-            view.search = None;
-            view.typed.reset();
-            return;
-        }
-        // a pattern where it is one, else what was typed
-        let search = Search::regex(&wanted).or_else(|_| Search::plain(&wanted));
-        let found = search.is_ok_and(|search| {
-            view.search = Some(search);
-            log.is_some_and(|log| view.next_match(log, true))
-        });
-        if !found {
-            self.say(Level::Info, format!("{wanted:?} is not in this log"));
         }
     }
 
@@ -264,6 +268,8 @@ fn moves(command: Command) -> bool {
             | Command::PrevError
             | Command::NextMatch
             | Command::PrevMatch
+            | Command::NextBookmark
+            | Command::PrevBookmark
     )
 }
 

@@ -4,12 +4,14 @@
 
 mod action;
 mod command;
+mod completer;
 mod drawing;
 mod fleet;
+mod fleet_filter;
 mod focus;
 mod keys;
 mod lists;
-mod logview;
+mod log;
 mod looks;
 mod moves;
 mod notices;
@@ -23,11 +25,15 @@ mod views;
 mod wake;
 
 pub use action::{Batch, Draft, Subject, draft, kind_word};
+pub use completer::Completer;
 pub use drawing::Looking;
 pub use fleet::FleetState;
+pub use fleet_filter::FLEET_FACETS;
 pub use keys::{edit, type_in};
 pub use lists::{ListState, Pick, Scroll};
-pub use logview::{LogView, Place};
+pub use log::{
+    Anchor, LogView, MOST_LOGS, Merge, Place, Prompt, Purpose, Sieve, Stage, first_error, merged,
+};
 pub use looks::Look;
 pub use notices::{Level, Line, Notices};
 pub use overview::KeptOverview;
@@ -45,6 +51,7 @@ use chrono::{DateTime, Utc};
 use crate::engine::{self, Watch};
 use crate::graph;
 use crate::history::Looks;
+use crate::logs::Filter;
 use crate::model::{
     ActionId, AlertId, Focus, Health, LogKey, NodeKey, PipelineKey, RunKey, SafeText,
 };
@@ -95,6 +102,8 @@ pub enum Msg {
     /// It is this late now. Comes before whatever else happened at that time.
     Tick(DateTime<Utc>),
     LayoutReady(LayoutDone),
+    /// There is time to search logs further.
+    Slice,
     /// Something to tell, from outside the world: a copy that went through, a file that was saved.
     Say(Level, SafeText),
 }
@@ -104,17 +113,38 @@ pub enum Msg {
 pub enum Effect {
     Engine(engine::Command),
     Copy(SafeText),
+    CopyLines(Vec<SafeText>),
     ComputeLayout(LayoutWanted),
     Bell,
     Redraw,
     Suspend,
     SaveLog {
-        key: LogKey,
+        what: Wanted,
         path: PathBuf,
+    },
+    /// Shows logs in another program, which gets the terminal for that time.
+    OpenLog {
+        what: Wanted,
+        with: Viewer,
     },
     /// To be remembered beyond the end of the program.
     KeepLook(PipelineKey, Look),
     Quit(i32),
+}
+
+/// Logs that are written to a file: by time when there are several.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wanted {
+    pub keys: Vec<LogKey>,
+    /// Only what passes it.
+    pub filter: Option<Filter>,
+}
+
+/// A program of the person's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Viewer {
+    Pager,
+    Editor,
 }
 
 /// A drawing that is wanted of a run's graph.
@@ -164,6 +194,9 @@ pub struct LogScreen {
     pub key: LogKey,
     /// No attempt was picked: goes to the newest one by itself.
     pub newest: bool,
+    /// What stands beside it, by time; and how many logs there would be without a bound.
+    pub merge: Option<Merge>,
+    pub all: usize,
     pub view: LogView,
 }
 
@@ -250,6 +283,10 @@ impl App {
                 self.rates.sample(watch, now);
             }
             Msg::LayoutReady(done) => self.layout_ready(done),
+            Msg::Slice => {
+                self.search_logs(watch);
+                return effects;
+            }
             Msg::Say(level, text) => self.notices.say(self.now, level, text),
         }
         self.settle(watch, &mut effects);
@@ -266,6 +303,7 @@ impl App {
                 .sync(watch.alerts.firing().iter().map(|a| a.id.clone()).collect());
         }
         self.sync_screens(watch, effects);
+        self.search_logs(watch);
         self.sync_dialog(watch);
         self.keep_looks(effects);
         let focus = self.focus(watch);

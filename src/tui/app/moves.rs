@@ -8,9 +8,6 @@ use crate::world::RunView;
 
 use super::{App, Pane, Pick, RunScreen, Screen, View};
 
-/// Columns for one step sideways in a log.
-const SIDEWAYS: usize = 8;
-
 impl App {
     pub(super) fn step(&mut self, watch: &Watch, command: Command) {
         if self.log_has_keys() {
@@ -48,25 +45,6 @@ impl App {
             Some(Screen::System(list)) => step_list(list, command),
             Some(Screen::Actions(list)) => step_list(list, command),
             Some(Screen::Log(_)) => {}
-        }
-    }
-
-    fn step_log(&mut self, watch: &Watch, command: Command) {
-        let log = self.log_key(watch).and_then(|key| watch.logs.get(&key));
-        let (Some(log), Some(view)) = (log, self.log_view_mut()) else {
-            return;
-        };
-        let page = isize::try_from(view.page()).unwrap_or(1);
-        match command {
-            Command::Up => view.step(log, -1),
-            Command::Down => view.step(log, 1),
-            Command::PageUp => view.step(log, -page),
-            Command::PageDown => view.step(log, page),
-            Command::First => view.go(log, 0),
-            Command::Last => view.place = super::Place::End,
-            Command::Left => view.left = view.left.saturating_sub(SIDEWAYS),
-            Command::Right if !view.wrap => view.left = (view.left + SIDEWAYS).min(10_000),
-            _ => {}
         }
     }
 

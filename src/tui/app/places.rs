@@ -12,7 +12,10 @@ impl App {
         match self.stack.last() {
             None => self.fleet_log(watch),
             Some(Screen::Run(run)) => run.log_key(watch.world.run(&run.run)?),
-            Some(Screen::Log(log)) => Some(log.key.clone()),
+            Some(Screen::Log(log)) => match log.merge {
+                None => Some(log.key.clone()),
+                Some(_) => self.log_at_cursor(watch),
+            },
             Some(Screen::Node(key, _)) => Some(key.log(watch.world.node(key)?.attempt)),
             Some(Screen::Alerts) => {
                 let alert = watch.alerts.get(self.alerts.selected.as_ref()?)?;
@@ -32,7 +35,7 @@ impl App {
         }
     }
 
-    pub(super) fn log_view_mut(&mut self) -> Option<&mut LogView> {
+    pub(in crate::tui) fn log_view_mut(&mut self) -> Option<&mut LogView> {
         match self.stack.last_mut() {
             None => Some(&mut self.fleet.log),
             Some(Screen::Run(run)) => Some(&mut run.log),
@@ -135,16 +138,18 @@ impl App {
             .world
             .node(&key.node)
             .is_none_or(|n| n.attempt <= key.attempt);
-        let mut view = LogView::default();
-        if let Some(open) = self.log_view() {
-            view.place = open.place;
-            view.key = open.key.clone();
-            view.wrap = open.wrap;
-            view.search = open.search.clone();
-        }
-        view.show(Some(key.clone()));
-        self.stack
-            .push(Screen::Log(Box::new(LogScreen { key, newest, view })));
+        let mut view = match self.log_view() {
+            Some(open) => open.inherit(),
+            None => LogView::default(),
+        };
+        view.show(vec![key.clone()]);
+        self.stack.push(Screen::Log(Box::new(LogScreen {
+            key,
+            newest,
+            merge: None,
+            all: 1,
+            view,
+        })));
     }
 
     pub(in crate::tui) fn open_target(&mut self, watch: &Watch, target: &Target) {

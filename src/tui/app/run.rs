@@ -13,7 +13,7 @@ use crate::tui::widgets::lanes::Lanes;
 use crate::world::RunView;
 
 use super::drawing::Looking;
-use super::logview::LogView;
+use super::log::{LogView, merged};
 use super::looks::Look;
 use super::tree::Tree;
 use super::views::{GridMemory, Sort, TimeWindow, View};
@@ -145,7 +145,7 @@ impl RunScreen {
     pub(super) fn follow(&mut self, view: &RunView) {
         self.shown.clone_from(&self.selected);
         let log = self.log_key(view);
-        self.log.show(log);
+        self.log.show(log.into_iter().collect());
         self.trace();
     }
 
@@ -398,7 +398,7 @@ impl App {
             self.fleet.shown = self.fleet.selected().cloned();
         }
         let fleet_log = self.fleet_log(watch);
-        self.fleet.log.show(fleet_log);
+        self.fleet.log.show(fleet_log.into_iter().collect());
         let rests = self.rests();
         let room = crate::tui::screens::graph_room(self.size);
         for screen in &mut self.stack {
@@ -426,7 +426,12 @@ impl App {
                     {
                         log.key.attempt = node.attempt;
                     }
-                    log.view.show(Some(log.key.clone()));
+                    let (keys, all) = match log.merge {
+                        None => (vec![log.key.clone()], 1),
+                        Some(merge) => merged(watch, &log.key, merge),
+                    };
+                    log.all = all;
+                    log.view.show(keys);
                 }
                 Screen::Actions(list) => {
                     list.sync(watch.world.actions().rev().map(|a| a.request.id).collect());

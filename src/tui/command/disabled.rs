@@ -67,26 +67,29 @@ pub fn disabled_reason(command: Command, app: &App, watch: &Watch) -> Option<Saf
         Command::Mark | Command::MarkAll if app.fleet.list.order.is_empty() => {
             because("there is no row to mark")
         }
-        Command::OpenLog | Command::NodeDetails | Command::SaveLog | Command::Follow
+        Command::OpenLog
+        | Command::NodeDetails
+        | Command::SaveLog
+        | Command::SaveAll
+        | Command::Follow
+        | Command::MergeLogs
+        | Command::ShowNode
             if app.log_key(watch).is_none() =>
         {
             because("nothing has run here, so there is no log")
         }
-        Command::SaveLog if app.settings.save_dir.is_none() => {
+        Command::SaveLog | Command::SaveAll if app.settings.save_dir.is_none() => {
             because("there is no folder to save to")
         }
         Command::NextError | Command::PrevError => {
-            let log = app.log_key(watch).and_then(|key| watch.logs.get(&key));
-            match log {
+            let logs = app.log_view().map(|view| view.keys()).unwrap_or_default();
+            let logs = logs.iter().filter_map(|key| watch.logs.get(key));
+            match logs.map(|log| log.error_count()).max() {
                 None => because("the log has not been read yet"),
-                Some(log) if log.error_count() == 0 => because("there is no error in this log"),
+                Some(0) => because("there is no error in this log"),
                 Some(_) => None,
             }
         }
-        Command::NextMatch | Command::PrevMatch => match app.log_view() {
-            Some(view) if view.search.is_some() => None,
-            _ => because("nothing was searched for; / searches"),
-        },
         Command::Ack if app.alert_here(watch).is_none() => because("there is no alert here"),
         Command::Watch => match selected
             .and_then(|s| s.run)
@@ -133,6 +136,56 @@ pub fn disabled_reason(command: Command, app: &App, watch: &Watch) -> Option<Saf
         }
         Command::NewerRun if app.other_run(watch, false).is_none() => {
             because("this is the newest run")
+        }
+        _ if context == Context::Log => log_reason(command, app, watch).map(SafeText::new),
+        _ => None,
+    }
+}
+
+/// Why a command about the log can't be carried out.
+fn log_reason(command: Command, app: &App, watch: &Watch) -> Option<&'static str> {
+    let view = app.log_view()?;
+    let record = || {
+        view.with(watch, |lens| {
+            let at = view.cursor(lens)?;
+            Some((lens.record(at).len(), view.time_at(lens, at)))
+        })
+    };
+    match command {
+        Command::NextMatch | Command::PrevMatch if view.search.is_none() => {
+            Some("nothing was searched for; / searches")
+        }
+        Command::LevelUp if view.sieve.next_threshold(true).is_none() => {
+            Some("only the loudest level is shown")
+        }
+        Command::LevelDown if view.sieve.next_threshold(false).is_none() => {
+            Some("all levels are shown")
+        }
+        Command::Filters if view.sieve.is_empty() => {
+            Some("nothing is filtered; & filters in, - filters out")
+        }
+        Command::AllTime if !view.sieve.is_timed() => Some("all of the time is shown"),
+        Command::NextBookmark | Command::PrevBookmark if !view.has_bookmarks() => {
+            Some("there is no bookmark; b sets one")
+        }
+        Command::Since | Command::Until => match record() {
+            Some((_, Some(_))) => None,
+            _ => Some("this line has no time"),
+        },
+        Command::Fold => match record() {
+            None => Some("there is no line"),
+            Some((1, _)) => Some("this record has only one line"),
+            Some(_) => None,
+        },
+        Command::OpenRecord
+        | Command::CopyRecord
+        | Command::Bookmark
+        | Command::Select
+        | Command::Pager
+        | Command::Editor
+            if record().is_none() =>
+        {
+            Some("there is no line")
         }
         _ => None,
     }

@@ -5,13 +5,19 @@
 mod choose;
 mod confirm;
 mod confirm_view;
+mod filters;
+mod logs;
 mod palette;
+mod record;
 mod trigger;
 mod trigger_view;
 
 pub use choose::{Choose, NoteLine};
 pub use confirm::{Confirm, Item, Stage};
+pub use filters::Filters;
+pub use logs::Logs;
 pub use palette::{Entry, Palette};
+pub use record::RecordView;
 pub use trigger::{Field, TriggerForm};
 
 use chrono::{DateTime, Duration, Utc};
@@ -35,6 +41,9 @@ pub enum Dialog {
     Palette(Box<Palette>),
     State(Choose),
     Note(Box<NoteLine>),
+    Filters(Filters),
+    Logs(Box<Logs>),
+    Record(Box<RecordView>),
 }
 
 /// What happens to a question after a key.
@@ -72,6 +81,26 @@ impl Dialog {
         Self::Palette(Box::new(Palette::new(app, watch)))
     }
 
+    pub(crate) fn filters(now: DateTime<Utc>) -> Self {
+        Self::Filters(Filters::new(now))
+    }
+
+    pub(crate) fn logs(app: &App, watch: &Watch) -> Option<Self> {
+        Some(Self::Logs(Box::new(Logs::new(app, watch)?)))
+    }
+
+    pub(crate) fn record(app: &App, watch: &Watch) -> Option<Self> {
+        Some(Self::Record(Box::new(RecordView::new(app, watch)?)))
+    }
+
+    /// What escape does.
+    pub fn way_out(&self) -> &'static str {
+        match self {
+            Self::Filters(_) | Self::Logs(_) | Self::Record(_) => "close",
+            _ => "no, leave everything as it is",
+        }
+    }
+
     /// Whether pasted text has a place here.
     pub(crate) fn paste(&mut self, text: &str) -> bool {
         match self {
@@ -80,6 +109,7 @@ impl Dialog {
             Self::Note(note) => note.paste(text),
             // a name that has to be typed has to be typed
             Self::Confirm(_) | Self::State(_) => false,
+            Self::Filters(_) | Self::Logs(_) | Self::Record(_) => false,
         }
     }
 
@@ -97,6 +127,9 @@ impl Dialog {
             Self::Palette(palette) => palette.draw(app, watch, theme, buf, area),
             Self::State(choose) => choose.draw(watch, theme, buf, area),
             Self::Note(note) => note.draw(watch, theme, buf, area),
+            Self::Filters(filters) => filters.draw(app, theme, buf, area),
+            Self::Logs(logs) => logs.draw(theme, buf, area),
+            Self::Record(record) => record.draw(app, theme, buf, area),
         }
     }
 }
@@ -112,6 +145,9 @@ impl App {
             Dialog::Palette(palette) => palette.key(self, watch, press, effects),
             Dialog::State(choose) => choose.key(self, watch, press, effects),
             Dialog::Note(note) => note.key(self, watch, press, effects),
+            Dialog::Filters(filters) => filters.key(self, watch, press),
+            Dialog::Logs(logs) => logs.key(self, watch, press),
+            Dialog::Record(record) => record.key(self, press, effects),
         };
         // a command that was chosen in a question may have opened another one
         if let Next::Keep(dialog) = next {

@@ -61,7 +61,7 @@ fn table(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, area: Rect) 
         how = format!(
             " {} of them match \"{}\"",
             order.len(),
-            app.fleet.filter.value().trim()
+            app.fleet.shown_filter()
         );
     }
     if !app.fleet.marks.is_empty() {
@@ -152,7 +152,7 @@ fn nothing(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, area: Rect
             format!(
                 "None of {} pipelines matches \"{}\".",
                 watch.fleet().len(),
-                app.fleet.filter.value().trim()
+                app.fleet.shown_filter()
             ),
             Token::Text,
         ));

@@ -83,14 +83,14 @@ pub fn top_line(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, area:
 /// A line that is typed into, what just happened, or which keys do what.
 pub fn bottom_line(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, area: Rect) {
     if app.stack.is_empty() && app.fleet.typing {
-        input::draw(
-            buf,
-            area,
-            theme,
-            " filter: ",
-            &app.fleet.filter,
-            "name, backend, tag, owner, state; enter keeps it, esc clears it",
-        );
+        super::prompt::Asking {
+            word: " filter: ",
+            hint: "a name, status:failed, backend:x, tag:x, owner:x; esc clears it",
+            line: &app.fleet.filter,
+            mistake: app.fleet.mistake.as_ref(),
+            completer: &app.fleet.completer,
+        }
+        .draw(theme, buf, area);
         return;
     }
     if let Some(Screen::Run(run)) = app.stack.last()
@@ -106,19 +106,12 @@ pub fn bottom_line(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, ar
         );
         return;
     }
-    if let Some(view) = app.log_view().filter(|v| v.typing) {
-        input::draw(
-            buf,
-            area,
-            theme,
-            " search: ",
-            &view.typed,
-            "text or a regular expression",
-        );
+    if let Some(prompt) = app.log_view().and_then(|v| v.prompt.as_ref()) {
+        super::log::draw_prompt(prompt, theme, buf, area);
         return;
     }
-    if app.dialog.is_some() {
-        let hints = [("esc", "no, leave everything as it is")];
+    if let Some(dialog) = &app.dialog {
+        let hints = [("esc", dialog.way_out())];
         hints::draw(buf, area, theme, &hints);
         return;
     }
@@ -203,8 +196,14 @@ fn wanted(context: Context) -> &'static [Command] {
             C::Search,
             C::NextMatch,
             C::Follow,
-            C::Wrap,
+            C::FilterIn,
+            C::FilterOut,
+            C::Filters,
+            C::Fold,
+            C::OpenRecord,
+            C::MergeLogs,
             C::Copy,
+            C::Wrap,
             C::PrevAttempt,
             C::Retry,
             C::SaveLog,

@@ -2,13 +2,15 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use crate::engine::Watch;
-use crate::logs::Log;
+use crate::logs::{Lens, Log, Point};
 use crate::model::{LogKey, Node, NodeState};
-use crate::tui::app::{App, LogScreen, LogView, Pane};
+use crate::tui::app::{App, LogScreen, LogView, Merge, Pane, Prompt, Purpose, Screen, first_error};
+use crate::tui::command::Command;
 use crate::tui::theme::{Theme, Token};
-use crate::tui::widgets::log::LogPane;
+use crate::tui::widgets::log::{Chip, LogPane, spread};
 use crate::tui::widgets::{Pen, format};
 use crate::world::RunView;
 
@@ -70,30 +72,158 @@ fn draw_log(
     area: Rect,
     focused: bool,
 ) {
-    let nothing = Log::default();
-    let log = view.key.as_ref().and_then(|key| watch.logs.get(key));
-    let title = view
-        .key
-        .as_ref()
-        .map(|key| title(key, node))
-        .unwrap_or_default();
-    let empty = empty(view.key.as_ref(), log, run, node);
-    let shown = log.unwrap_or(&nothing);
-    let (mut top, _) = view.seen.get();
-    let rows = LogPane {
-        log: shown,
-        title: &title,
-        cursor: view.cursor(shown),
-        following: view.following(shown),
-        focused,
-        wrap: view.wrap,
-        left: view.left,
-        search: view.search.as_ref(),
-        zone: app.settings.zone,
-        empty: &empty,
+    let key = view.key();
+    let log = key.and_then(|key| watch.logs.get(key));
+    let title = match view.keys() {
+        [] => String::new(),
+        [key] => title(key, node),
+        several => title_of(app, several),
+    };
+    let empty = empty(key, log, run, node);
+    let names = names(view, watch, theme);
+    let chips: Vec<Chip> = view
+        .chips(app.settings.zone)
+        .into_iter()
+        .map(|(label, on)| Chip { label, on })
+        .collect();
+    let highlights = view.search.as_ref().map(|s| s.query.highlights());
+    view.with(watch, |lens| {
+        let mut top = view.top(lens);
+        let cursor = view.cursor(lens);
+        let selection = view.selection(lens);
+        let hits = |parts: usize| hits_in(view, lens, parts);
+        let rows = LogPane {
+            lens,
+            title: &title,
+            chips: &chips,
+            names: &names,
+            cursor,
+            first_error: first_error(lens),
+            following: view.following(lens),
+            fresh: view.fresh(lens),
+            end_key: &app.settings.keymap.label(Command::Last),
+            focused,
+            strip: matches!(app.stack.last(), Some(Screen::Log(_))),
+            look: &view.look,
+            highlights: highlights.as_deref().unwrap_or_default(),
+            found: found(view, lens, cursor).as_ref(),
+            hits: view
+                .search
+                .as_ref()
+                .map(|_| &hits as &dyn Fn(usize) -> Vec<u32>),
+            bookmarks: &view.bookmarks(lens),
+            bookmarked: &|point| view.is_bookmarked(lens, point),
+            selection: selection.as_ref(),
+            density: &view.density,
+            zone: app.settings.zone,
+            empty: &empty,
+        }
+        .draw(buf, area, theme, &mut top);
+        view.saw(lens, top, rows);
+    });
+}
+
+/// "3 of 218", "filtering 12 %".
+fn found(view: &LogView, lens: &Lens, cursor: Option<Point>) -> Option<String> {
+    let going = |percent: Option<u64>| percent.map_or(String::new(), |p| format!(", {p} % read"));
+    if let Some(search) = &view.search {
+        let total = format::count(search.total() as u64);
+        let rank = cursor.and_then(|at| search.rank(lens, at));
+        let going = going(search.percent());
+        return Some(match rank {
+            Some(rank) => format!("match {} of {total}{going}", format::count(rank as u64)),
+            None if search.total() == 0 => format!("no match{going}"),
+            None => format!("{total} match{going}"),
+        });
     }
-    .draw(buf, area, theme, &mut top);
-    view.seen.set((top, rows));
+    let (total, percent) = view.sieve.found()?;
+    percent?;
+    Some(format!(
+        "{} found{}",
+        format::count(total as u64),
+        going(percent)
+    ))
+}
+
+/// How many hits there are in each of so many equal parts of what is shown.
+fn hits_in(view: &LogView, lens: &Lens, parts: usize) -> Vec<u32> {
+    spread(lens, parts, |source| {
+        let (Some(search), Some(log)) = (&view.search, lens.log(source)) else {
+            return vec![0; parts];
+        };
+        let matches = search.matches(source);
+        let lines = log.numbers();
+        let at = |part: usize| {
+            let line = u128::from(lines.end - lines.start) * part as u128 / parts.max(1) as u128;
+            matches.rank(lines.start + line as u64)
+        };
+        let counts = (0..parts).map(|part| at(part + 1).saturating_sub(at(part)));
+        counts
+            .map(|count| u32::try_from(count).unwrap_or(u32::MAX))
+            .collect()
+    })
+}
+
+/// What tells several logs apart: the name of the node, or the attempt where it is one node.
+fn names(view: &LogView, watch: &Watch, theme: &Theme) -> Vec<(String, Style)> {
+    const TOKENS: [Token; 6] = [
+        Token::Accent,
+        Token::State(NodeState::Running),
+        Token::State(NodeState::Waiting),
+        Token::Title,
+        Token::Link,
+        Token::Muted,
+    ];
+    let keys = view.keys();
+    let one = keys.windows(2).all(|w| w[0].node == w[1].node);
+    let name = |key: &LogKey| match (one, watch.world.node(&key.node)) {
+        (true, _) => format!("try {}", key.attempt),
+        (false, Some(node)) => node.name.to_string(),
+        (false, None) => key.node.node.safe().to_string(),
+    };
+    let of = |(at, key): (usize, &LogKey)| (name(key), theme[TOKENS[at % TOKENS.len()]]);
+    keys.iter().enumerate().map(of).collect()
+}
+
+/// "orders_daily / failing nodes", with how many logs these are.
+fn title_of(app: &App, keys: &[LogKey]) -> String {
+    let pipeline = keys.first().map(|k| k.node.run.pipeline.pipeline.safe());
+    let pipeline = pipeline.unwrap_or_default();
+    let (what, all) = match app.stack.last() {
+        Some(Screen::Log(log)) => (log.merge.map_or("logs", Merge::word), log.all),
+        _ => ("logs", keys.len()),
+    };
+    match keys.len() {
+        shown if shown < all => format!("{pipeline} / {what}, {shown} of {all} logs"),
+        shown => format!("{pipeline} / {what}, {shown} logs"),
+    }
+}
+
+/// The line that is typed for a log.
+pub fn draw_prompt(prompt: &Prompt, theme: &Theme, buf: &mut Buffer, area: Rect) {
+    let (word, hint) = match prompt.purpose {
+        Purpose::Search => (
+            " search: ",
+            "words, \"a phrase\", level:error, @rows:>5, /regex/; tab completes",
+        ),
+        Purpose::FilterIn => (
+            " only: ",
+            "show what matches: words, level:warn, -word; tab completes",
+        ),
+        Purpose::FilterOut => (
+            " not: ",
+            "leave out what matches: words, source:x; tab completes",
+        ),
+        Purpose::Change(_) => (" filter: ", "empty removes it"),
+    };
+    super::prompt::Asking {
+        word,
+        hint,
+        line: &prompt.line,
+        mistake: prompt.error.as_ref(),
+        completer: &prompt.completer,
+    }
+    .draw(theme, buf, area);
 }
 
 /// "orders_daily / load / attempt 2".
@@ -150,7 +280,7 @@ pub fn draw_screen(
     buf: &mut Buffer,
     area: Rect,
 ) {
-    let key = &screen.key;
+    let key = app.log_key(watch).unwrap_or_else(|| screen.key.clone());
     let run = watch.world.run(&key.node.run);
     let node = run.and_then(|r| r.nodes.get(&key.node.node));
     let mut rest = area;

@@ -8,6 +8,7 @@ mod frame;
 mod help;
 mod log;
 mod pages;
+mod prompt;
 mod run;
 mod run_graph;
 mod run_grid;

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::analytics::usual_duration;
 use crate::diagnosis::{Class, Evidence, diagnose};
 use crate::engine::Watch;
-use crate::model::{Health, Node, NodeState};
+use crate::model::{Health, Node, NodeState, SafeText};
 use crate::tui::widgets::format::{self, Zone};
 use crate::world::{FleetRow, RunView};
 
@@ -112,11 +112,12 @@ fn cause(watch: &Watch, run: &RunView, node: &Node) -> Option<String> {
     let error = log
         .and_then(crate::logs::Log::error_summary)
         .map(|e| e.text);
-    let tail: Vec<&str> = log
+    let tail: Vec<SafeText> = log
         .into_iter()
         .flat_map(|log| log.lines(log.len().saturating_sub(TAIL)..log.len()))
-        .map(|line| line.text.text.as_str())
+        .map(|line| line.text.text)
         .collect();
+    let tail: Vec<&str> = tail.iter().map(SafeText::as_str).collect();
     let found = diagnose(&Evidence {
         error: error.as_ref().map(crate::model::SafeText::as_str),
         tail: &tail,

@@ -18,6 +18,7 @@ use super::hangup;
 use super::input::Input;
 use super::outlet::Outlet;
 use super::pace::Pace;
+use super::program::Program;
 use super::screen::Screen;
 use super::signals::Signal;
 use super::writer::WriteStats;
@@ -50,6 +51,8 @@ pub enum Request {
     /// Copy this text; it must have been cleaned (`SafeText`). The outcome comes back as `Notice::Copied`.
     Copy(String),
     Bell,
+    /// Gives the terminal to a program until it ends. The outcome comes back as `Notice::Returned`.
+    Run(Program),
 }
 
 /// What the loop tells the application.
@@ -60,6 +63,8 @@ pub enum Notice {
     CannotSuspend,
     /// Back after a stop; clocks may have jumped.
     Resumed,
+    /// The program that had the terminal has ended, or could not begin.
+    Returned(Result<(), String>),
 }
 
 /// What the loop drives.
@@ -108,6 +113,10 @@ pub trait Lifecycle {
     fn suspend(&mut self) -> io::Result<()>;
     /// Takes the terminal again.
     fn resume(&mut self) -> io::Result<()>;
+    /// Gives the terminal to another program; `resume` takes it back.
+    fn leave(&mut self);
+    /// What is typed, from now on: nothing of it may be read while another program has the terminal.
+    fn input(&mut self) -> BoxStream<'static, io::Result<Input>>;
 }
 
 impl Lifecycle for TerminalGuard {
@@ -122,6 +131,14 @@ impl Lifecycle for TerminalGuard {
 
     fn resume(&mut self) -> io::Result<()> {
         self.reenter()
+    }
+
+    fn leave(&mut self) {
+        self.restore();
+    }
+
+    fn input(&mut self) -> BoxStream<'static, io::Result<Input>> {
+        super::input::stream()
     }
 }
 
@@ -142,6 +159,8 @@ enum Step<E> {
     Sent(io::Result<Duration>),
     Draw,
     Copied(Result<Copied, CopyError>),
+    /// The program that had the terminal has ended.
+    Returned(Result<(), String>),
     Event(E),
     NoMoreEvents,
     Timer,
@@ -164,6 +183,8 @@ pub async fn run<A: Application, W: Outlet, L: Lifecycle>(
         tmux: caps.tmux,
         pace,
         copies: FuturesUnordered::new(),
+        program: None,
+        away: None,
         suspended: false,
         last_wake: None,
     };
@@ -189,6 +210,9 @@ struct Driver<'a, A, W: Outlet, L> {
     tmux: bool,
     pace: Pace,
     copies: FuturesUnordered<BoxFuture<'static, Result<(), String>>>,
+    /// A program that wants the terminal, and one that has it.
+    program: Option<Program>,
+    away: Option<BoxFuture<'static, Result<(), String>>>,
     suspended: bool,
     last_wake: Option<Instant>,
 }
@@ -218,6 +242,10 @@ impl<A: Application, W: Outlet, L: Lifecycle> Driver<'_, A, W, L> {
         self.pace.input(Instant::now());
         let mut more_events = true;
         loop {
+            if let Some(program) = self.program.take() {
+                sources.input = stream::pending().boxed();
+                self.go_away(program);
+            }
             if self.may_paint() && self.pace.is_overdue(Instant::now()) {
                 self.paint()?;
             }
@@ -237,6 +265,7 @@ impl<A: Application, W: Outlet, L: Lifecycle> Driver<'_, A, W, L> {
                 Some(done) = self.copies.next(), if !self.copies.is_empty() => {
                     Step::Copied(self.finish_copy(done))
                 }
+                ended = returned(&mut self.away) => Step::Returned(ended),
                 event = sources.events.next(), if more_events => match event {
                     Some(event) => Step::Event(event),
                     None => Step::NoMoreEvents,
@@ -250,6 +279,14 @@ impl<A: Application, W: Outlet, L: Lifecycle> Driver<'_, A, W, L> {
                 Step::Sent(took) => self.pace.sent(took?),
                 Step::Draw => self.paint()?,
                 Step::Copied(outcome) => self.notice(Notice::Copied(outcome))?,
+                Step::Returned(ended) => {
+                    self.away = None;
+                    self.lifecycle.resume()?;
+                    sources.input = self.lifecycle.input();
+                    self.screen.repaint();
+                    self.pace.input(Instant::now());
+                    self.notice(Notice::Returned(ended))?;
+                }
                 Step::Event(event) => self.events(event, &mut sources.events)?,
                 Step::NoMoreEvents => more_events = false,
                 Step::Timer => self.timer_passed(wake)?,
@@ -318,10 +355,16 @@ impl<A: Application, W: Outlet, L: Lifecycle> Driver<'_, A, W, L> {
 
     fn signal(&mut self, signal: Signal) -> Result<(), End> {
         match signal {
+            // meant for the program that has the terminal: it shares it with us
+            Signal::Interrupt if self.away.is_some() => Ok(()),
             Signal::Terminate | Signal::Interrupt | Signal::Hangup => {
                 Err(End::Code(signal.exit_code()))
             }
             Signal::Suspend => self.suspend(),
+            Signal::Continue if self.away.is_some() => {
+                self.suspended = false;
+                Ok(())
+            }
             Signal::Continue => {
                 self.suspended = false;
                 self.lifecycle.resume()?;
@@ -386,8 +429,23 @@ impl<A: Application, W: Outlet, L: Lifecycle> Driver<'_, A, W, L> {
                 self.copies.push(copy.boxed());
             }
             Request::Copy(text) => self.copies.push(ready(Err(text)).boxed()),
+            // one at a time
+            Request::Run(program) if self.away.is_none() && !self.suspended => {
+                self.program = Some(program);
+            }
+            Request::Run(_) => {}
         }
         Ok(())
+    }
+
+    fn go_away(&mut self, program: Program) {
+        self.lifecycle.leave();
+        let name = program.name();
+        let run = async move {
+            let ended = program.run().await;
+            ended.map_err(|error| format!("{name} can't be run: {error}"))
+        };
+        self.away = Some(run.boxed());
     }
 
     /// tmux has it, or the terminal gets the text that comes back.
@@ -406,7 +464,7 @@ impl<A: Application, W: Outlet, L: Lifecycle> Driver<'_, A, W, L> {
 
     /// The terminal is ours and has taken the last frame.
     fn may_paint(&self) -> bool {
-        !self.suspended && !self.screen.is_busy()
+        !self.suspended && self.away.is_none() && !self.screen.is_busy()
     }
 
     fn paint(&mut self) -> Result<(), End> {
@@ -417,6 +475,14 @@ impl<A: Application, W: Outlet, L: Lifecycle> Driver<'_, A, W, L> {
             self.pace.sent(sent.blocked);
         }
         self.requests()
+    }
+}
+
+/// Ready when the program that has the terminal has ended; never, when none has it.
+async fn returned(away: &mut Option<BoxFuture<'static, Result<(), String>>>) -> Result<(), String> {
+    match away {
+        Some(program) => program.await,
+        None => pending().await,
     }
 }
 

@@ -125,6 +125,12 @@ impl Lifecycle for FakeLife {
         self.calls.push("resume");
         Ok(())
     }
+
+    fn leave(&mut self) {}
+
+    fn input(&mut self) -> BoxStream<'static, io::Result<Input>> {
+        stream::pending().boxed()
+    }
 }
 
 fn caps() -> Caps {

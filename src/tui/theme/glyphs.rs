@@ -34,6 +34,9 @@ pub struct Glyphs {
     pub vertical: &'static str,
     /// Before a marked row.
     pub mark: &'static str,
+    /// At a bookmarked line, and at a found one.
+    pub bookmark: &'static str,
+    pub hit: &'static str,
     /// Between two pieces of one line.
     pub dot: &'static str,
     /// No value.
@@ -70,6 +73,8 @@ impl Glyphs {
         horizontal: "─",
         vertical: "│",
         mark: "▌",
+        bookmark: "◆",
+        hit: "•",
         dot: "·",
         none: "–",
         thumb: "┃",
@@ -101,6 +106,8 @@ impl Glyphs {
         horizontal: "-",
         vertical: "|",
         mark: ">",
+        bookmark: "$",
+        hit: "o",
         dot: "-",
         none: "-",
         thumb: "#",
@@ -185,6 +192,8 @@ mod tests {
             set.horizontal,
             set.vertical,
             set.mark,
+            set.bookmark,
+            set.hit,
             set.dot,
             set.none,
             set.thumb,

@@ -14,7 +14,6 @@ pub mod hints;
 pub mod input;
 pub mod lanes;
 pub mod log;
-mod log_text;
 pub mod panel;
 pub mod pen;
 pub mod popup;

@@ -1,7 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-use super::super::testing::{self, theme};
+use crate::logs::{Folds, Log, LogStore, Source};
+use crate::query::Query;
+use crate::tui::widgets::testing::{self, theme};
+
+use super::text::{chunks, scrolled};
 use super::*;
-use crate::logs::LogStore;
 
 fn store(text: &str) -> LogStore<u8> {
     let mut store = LogStore::default();
@@ -32,19 +35,70 @@ fn example() -> LogStore<u8> {
     store(&text)
 }
 
-fn pane(log: &Log) -> LogPane<'_> {
-    LogPane {
+/// A pane over one log with the cursor at its first error, and what a test makes of it.
+fn draw<'a>(
+    log: &'a Log,
+    buf: &mut Buffer,
+    area: Rect,
+    ascii: bool,
+    top: &mut usize,
+    change: impl FnOnce(LogPane<'a>) -> LogPane<'a>,
+) -> usize {
+    let source = Source {
         log,
+        wanted: None,
+        since: None,
+    };
+    // a test may borrow from anywhere, so it all stays
+    let sources: &[Source] = Box::leak(Box::new([source]));
+    let folds: &Folds = Box::leak(Box::default());
+    let look: &Look = Box::leak(Box::default());
+    let kept: &RefCell<_> = Box::leak(Box::default());
+    let lens: &Lens = Box::leak(Box::new(Lens::new(sources, folds)));
+    let first = log.first_error().map(at);
+    let pane = LogPane {
+        lens,
         title: "orders_daily / load / attempt 2",
-        cursor: log.first_error(),
+        chips: &[],
+        names: &[],
+        cursor: first,
+        first_error: first,
         following: false,
+        fresh: 0,
+        end_key: "G",
         focused: true,
-        wrap: false,
-        left: 0,
-        search: None,
+        strip: false,
+        look,
+        highlights: &[],
+        found: None,
+        hits: None,
+        bookmarks: &[],
+        bookmarked: &|_| false,
+        selection: None,
+        density: kept,
         zone: Zone::Utc,
         empty: "",
-    }
+    };
+    let mut begin = Some(at(*top));
+    let rows = change(pane).draw(buf, area, theme(ascii), &mut begin);
+    *top = begin.map_or(0, |point| point.row);
+    rows
+}
+
+fn at(row: usize) -> Point {
+    Point { source: 0, row }
+}
+
+fn wrapped() -> &'static Look {
+    static LOOK: std::sync::LazyLock<Look> = std::sync::LazyLock::new(|| Look {
+        wrap: true,
+        ..Look::default()
+    });
+    &LOOK
+}
+
+fn query(text: &str) -> Query {
+    Query::parse(text, &crate::logs::FACETS).unwrap()
 }
 
 #[test]
@@ -58,7 +112,7 @@ fn the_first_error_stands_in_its_surroundings() {
         (80, 14, true),
     ] {
         let text = testing::text(width, height, |buf, area| {
-            pane(log).draw(buf, area, theme(ascii), &mut 0);
+            draw(log, buf, area, ascii, &mut 0, |pane| pane);
         });
         let name = format!("log_{width}x{height}{}", testing::suffix(ascii));
         insta::assert_snapshot!(name, text);
@@ -69,15 +123,15 @@ fn the_first_error_stands_in_its_surroundings() {
 fn wrapped_lines_and_hits() {
     let store = example();
     let log = store.get(&0).unwrap();
-    let search = Search::plain("slow source").unwrap();
+    let query = query("\"slow source\"");
+    let highlights = query.highlights();
     let text = testing::text(60, 9, |buf, area| {
-        LogPane {
-            wrap: true,
-            cursor: Some(40),
-            search: Some(&search),
-            ..pane(log)
-        }
-        .draw(buf, area, theme(false), &mut 38);
+        draw(log, buf, area, false, &mut 38, |pane| LogPane {
+            look: wrapped(),
+            cursor: Some(at(40)),
+            highlights: &highlights,
+            ..pane
+        });
     });
     insta::assert_snapshot!("log_wrapped", text);
 }
@@ -89,12 +143,11 @@ fn following_shows_the_end() {
     for wrap in [false, true] {
         let mut top = 0;
         let text = testing::text(60, 5, |buf, area| {
-            LogPane {
-                wrap,
+            draw(log, buf, area, false, &mut top, |pane| LogPane {
+                look: if wrap { wrapped() } else { pane.look },
                 following: true,
-                ..pane(log)
-            }
-            .draw(buf, area, theme(false), &mut top);
+                ..pane
+            });
         });
         assert!(text.contains("cleaning up 29"), "{text}");
         assert!(text.contains("following"), "{text}");
@@ -120,11 +173,10 @@ fn a_step_moves_the_view_by_a_step_and_a_jump_shows_what_is_around() {
         (60, 51),
         (81, 72),
     ] {
-        LogPane {
-            cursor: Some(cursor),
-            ..pane(log)
-        }
-        .draw(&mut buf, area, theme(false), &mut top);
+        draw(log, &mut buf, area, false, &mut top, |pane| LogPane {
+            cursor: Some(at(cursor)),
+            ..pane
+        });
         if cursor <= 30 {
             assert_eq!(top, then, "{cursor}");
         }
@@ -136,15 +188,15 @@ fn a_step_moves_the_view_by_a_step_and_a_jump_shows_what_is_around() {
 fn hits_are_shown_where_they_are() {
     let store = store("a needle, another needle\nnothing\n");
     let log = store.get(&0).unwrap();
-    let search = Search::plain("needle").unwrap();
+    let query = query("needle");
+    let highlights = query.highlights();
     let area = Rect::new(0, 0, 40, 3);
     let mut buf = Buffer::empty(area);
-    LogPane {
-        search: Some(&search),
-        cursor: Some(1),
-        ..pane(log)
-    }
-    .draw(&mut buf, area, theme(false), &mut 0);
+    draw(log, &mut buf, area, false, &mut 0, |pane| LogPane {
+        highlights: &highlights,
+        cursor: Some(at(1)),
+        ..pane
+    });
     let found: String = (0..40)
         .filter(|x| {
             let style = theme(false)[Token::Match];
@@ -161,14 +213,27 @@ fn colours_of_the_log_itself_are_kept() {
     let log = store.get(&0).unwrap();
     let area = Rect::new(0, 0, 40, 2);
     let mut buf = Buffer::empty(area);
-    LogPane {
-        cursor: None,
-        ..pane(log)
-    }
-    .draw(&mut buf, area, theme(false), &mut 0);
+    draw(log, &mut buf, area, false, &mut 0, |pane| pane);
     assert_eq!(buf[(1, 1)].symbol(), "p");
     assert_eq!(buf[(7, 1)].fg, ratatui::style::Color::Indexed(2));
     assert_ne!(buf[(6, 1)].fg, ratatui::style::Color::Indexed(2));
+}
+
+#[test]
+fn raw_lines_show_what_was_written() {
+    let store = store("plain \x1b[32mgreen\x1b[0m\n");
+    let log = store.get(&0).unwrap();
+    let look = Look {
+        raw: true,
+        ..Look::default()
+    };
+    let text = testing::text(40, 2, |buf, area| {
+        draw(log, buf, area, false, &mut 0, |pane| LogPane {
+            look: &look,
+            ..pane
+        });
+    });
+    assert!(text.contains("plain ␛[32mgreen␛[0m"), "{text}");
 }
 
 #[test]
@@ -180,14 +245,45 @@ fn only_what_is_in_view_is_drawn() {
     let mut buf = Buffer::empty(area);
     for wrap in [false, true] {
         let mut top = 0;
-        let rows = LogPane {
-            cursor: Some(log.len() / 2),
-            wrap,
-            ..pane(log)
-        }
-        .draw(&mut buf, area, theme(false), &mut top);
+        let rows = draw(log, &mut buf, area, false, &mut top, |pane| LogPane {
+            cursor: Some(at(log.len() / 2)),
+            look: if wrap { wrapped() } else { pane.look },
+            ..pane
+        });
         assert_eq!(rows, 20);
     }
+}
+
+#[test]
+fn fields_stand_in_columns_and_records_fold() {
+    let store = store(
+        "{\"ts\":\"2026-11-20T03:00:01Z\",\"level\":\"info\",\"msg\":\"read part\",\"rows\":12,\"http\":{\"status\":200}}\n\
+         2026-11-20T03:00:02Z ERROR load - it broke rows=5\n\
+         Traceback (most recent call last):\n  File \"x.py\", line 3\nValueError: bad\n\
+         2026-11-20T03:00:09Z INFO load - over\n",
+    );
+    let log = store.get(&0).unwrap();
+    let sources = [Source {
+        log,
+        wanted: None,
+        since: None,
+    }];
+    let mut look = Look {
+        columns: vec!["rows".into(), "http.status".into()],
+        times: Times::Delta,
+        ..Look::default()
+    };
+    look.folds.toggle_all();
+    let lens = Lens::new(&sources, &look.folds);
+    let text = testing::text(90, 6, |buf, area| {
+        draw(log, buf, area, false, &mut 0, |pane| LogPane {
+            lens: &lens,
+            look: &look,
+            cursor: Some(at(0)),
+            ..pane
+        });
+    });
+    insta::assert_snapshot!("log_columns_folded", text);
 }
 
 #[test]
@@ -225,22 +321,24 @@ fn one_line_of_error() {
 fn any_size() {
     let store = example();
     let log = store.get(&0).unwrap();
-    let search = Search::plain("e").unwrap();
+    let query = query("e");
+    let highlights = query.highlights();
+    let mut look = wrapped().clone();
+    look.left = 7;
     testing::every_size(|buf, area| {
         for (wrap, following, cursor) in [
             (false, false, Some(50)),
-            (true, false, Some(9_999)),
+            (true, false, Some(81)),
             (true, true, None),
         ] {
-            LogPane {
-                wrap,
+            draw(log, buf, area, false, &mut 60, |pane| LogPane {
+                look: if wrap { &look } else { pane.look },
                 following,
-                cursor,
-                left: 7,
-                search: Some(&search),
-                ..pane(log)
-            }
-            .draw(buf, area, theme(false), &mut 60);
+                cursor: cursor.map(at),
+                highlights: &highlights,
+                strip: true,
+                ..pane
+            });
         }
     });
 }

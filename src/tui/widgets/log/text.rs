@@ -5,10 +5,10 @@ use std::ops::Range;
 use ratatui::style::Style;
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::logs::LogLine;
+use crate::model::StyledText;
 use crate::tui::theme::span_style;
 
-use super::format;
+use crate::tui::widgets::format;
 
 /// Ranges of a text, each at most `columns` wide, `most` of them; one empty range for an empty text.
 pub fn chunks(text: &str, columns: usize, most: usize) -> Vec<Range<usize>> {
@@ -55,15 +55,14 @@ pub fn scrolled(text: &str, left: usize, columns: usize) -> Range<usize> {
 
 /// A range of a line cut where its looks change.
 pub fn segments<'a>(
-    line: &'a LogLine,
+    line: &'a StyledText,
     range: Range<usize>,
     base: Style,
     hits: &[Range<usize>],
     hit: Style,
 ) -> Vec<(&'a str, Style)> {
-    let text = line.text.text.as_str();
+    let text = line.text.as_str();
     let spans = line
-        .text
         .spans
         .iter()
         .map(|s| (s.start as usize..s.end as usize, span_style(s)));

@@ -1,42 +1,56 @@
-//! `dagtop logs`: the log of a node on stdout.
+//! The log of a node, as its backend tells it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
-use serde::Serialize;
 
 use crate::backends::Role;
 use crate::cli::{Global, Logs};
 use crate::engine::{Command, Watch};
-use crate::logs::{Level, LogLine};
+use crate::logs::Filter;
 use crate::model::{Focus, LogKey, NodeId, RunKey, Target};
 
-use super::address::AddressError;
-use super::session::Session;
-use super::{Exit, Usage, address, open, print};
+use super::super::address::AddressError;
+use super::super::session::Session;
+use super::super::{Exit, Usage, address, open, runtime};
+use super::flow::{Flow, Shown};
+use super::printer::Printer;
 
 /// Without `--follow` a log that is still being written is printed until it pauses this long.
 const PAUSE: Duration = Duration::from_secs(3);
+/// How long a record that may go on is held back.
+const QUIET: Duration = Duration::from_millis(300);
 /// With it there is no limit but this, after which the wait begins again.
 const FOLLOW: Duration = Duration::from_secs(3600);
 
-pub(super) fn run(global: &Global, args: &Logs) -> anyhow::Result<Exit> {
-    address::check(&args.address)?;
+pub(super) fn run(global: &Global, args: &Logs, filter: Filter) -> anyhow::Result<Exit> {
+    let named = args.targets.first().map_or("", String::as_str);
+    address::check(named)?;
     let (config, paths) = open::config(global)?;
-    super::runtime()?.block_on(async {
+    let shown = Shown {
+        printer: Printer::new(global, args.raw),
+        filter: Arc::new(filter),
+    };
+    runtime()?.block_on(async {
         let mut session = open::session(&config, &paths, Role::Observe);
         let outcome = session
-            .interruptible(async |session| show(session, global, args).await)
+            .interruptible(async |session| show(session, args, named, &shown).await)
             .await;
         session.close().await;
         outcome
     })
 }
 
-async fn show(session: &mut Session, global: &Global, args: &Logs) -> anyhow::Result<Exit> {
+async fn show(
+    session: &mut Session,
+    args: &Logs,
+    named: &str,
+    shown: &Shown,
+) -> anyhow::Result<Exit> {
     let wait = Duration::from_secs(args.wait);
     session.until_listed(wait).await;
-    let (run, node) = match address::resolve(&session.engine.watch, &args.address)? {
+    let (run, node) = match address::resolve(&session.engine.watch, named)? {
         Target::Node(key) => (key.run, Some(key.node)),
         Target::Run(run) => (run, None),
         Target::Pipeline(key) => {
@@ -98,7 +112,7 @@ async fn show(session: &mut Session, global: &Global, args: &Logs) -> anyhow::Re
         logs: vec![key.clone()],
         ..Focus::default()
     }));
-    stream(session, &key, global.json, args.follow).await
+    stream(session, &key, shown, args.follow).await
 }
 
 fn going(watch: &Watch, run: &RunKey) -> bool {
@@ -144,19 +158,21 @@ fn log_of(
 async fn stream(
     session: &mut Session,
     key: &LogKey,
-    json: bool,
+    shown: &Shown,
     follow: bool,
 ) -> anyhow::Result<Exit> {
     let limit = if follow { FOLLOW } else { PAUSE };
-    let mut printed = 0;
+    let mut flow = Flow::default();
     loop {
-        let seen = printed;
+        let seen = flow.read;
+        // a record that may go on waits a moment for the rest of it
+        let limit = if flow.waits { QUIET.min(limit) } else { limit };
         let more = session
             .until(limit, |watch| {
                 watch
                     .logs
                     .get(key)
-                    .is_some_and(|log| log.complete() || number(log) > seen)
+                    .is_some_and(|log| log.complete() || log.numbers().end > seen)
             })
             .await;
         let Some(log) = session.engine.watch.logs.get(key) else {
@@ -169,40 +185,11 @@ async fn stream(
                 key.node.node.safe()
             );
         };
-        let mut out = String::new();
-        for line in log.lines(log.row_of(printed)..log.settled()) {
-            out.push_str(&as_text(line, json)?);
-            out.push('\n');
-        }
-        printed = number(log);
+        let waited = std::mem::take(&mut flow.waits);
         let over = log.complete();
-        print(out)?;
-        if over || !(more || follow) {
+        flow.print(log, shown, over || (waited && !more))?;
+        if over || !(more || waited || follow) {
             return Ok(Exit::Done);
         }
     }
-}
-
-/// How many whole lines the log has had in all, those that were let go included.
-fn number(log: &crate::logs::Log) -> u64 {
-    log.number_of(log.settled())
-}
-
-fn as_text(line: &LogLine, json: bool) -> anyhow::Result<String> {
-    #[derive(Serialize)]
-    struct Record<'a> {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        at: Option<chrono::DateTime<chrono::Utc>>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        level: Option<char>,
-        text: &'a str,
-    }
-    if !json {
-        return Ok(line.text.text.as_str().to_owned());
-    }
-    Ok(serde_json::to_string(&Record {
-        at: line.at,
-        level: line.level.map(Level::letter),
-        text: line.message(),
-    })?)
 }

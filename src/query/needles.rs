@@ -1,0 +1,51 @@
+//! Owns what can be told of a text before a query is asked: words that must be in it.
+
+use super::expr::Expr;
+use super::pattern::{Pattern, Piece, Source};
+
+pub(super) fn needles(expr: &Expr) -> Option<Vec<&str>> {
+    match expr {
+        Expr::Text(pattern) => longest(pattern).map(|word| vec![word]),
+        // the needles that are rarest: the longer the rarer
+        Expr::And(list) => list
+            .iter()
+            .filter_map(needles)
+            .max_by_key(|words| words.iter().map(|word| word.len()).min()),
+        Expr::Or(list) => {
+            let all: Option<Vec<_>> = list.iter().map(needles).collect();
+            all.map(|lists| lists.concat())
+        }
+        Expr::All | Expr::Not(_) | Expr::Is(..) => None,
+    }
+}
+
+pub(super) fn sole(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Text(pattern) => pattern
+            .literal()
+            .filter(|word| !word.is_empty() && !word.contains(char::is_whitespace)),
+        _ => None,
+    }
+}
+
+pub(super) fn wanted<'a>(expr: &'a Expr, found: &mut Vec<&'a Pattern>) {
+    match expr {
+        Expr::Text(pattern) => found.push(pattern),
+        Expr::And(list) | Expr::Or(list) => list.iter().for_each(|expr| wanted(expr, found)),
+        Expr::All | Expr::Not(_) | Expr::Is(..) => {}
+    }
+}
+
+/// The longest word that stands in every hit.
+fn longest(pattern: &Pattern) -> Option<&str> {
+    let Source::Glob(pieces) = pattern.source() else {
+        return None;
+    };
+    let literals = pieces.iter().filter_map(|piece| match piece {
+        Piece::Literal(text) => Some(text.as_str()),
+        Piece::Any | Piece::One => None,
+    });
+    literals
+        .flat_map(str::split_whitespace)
+        .max_by_key(|word| word.len())
+}
