@@ -2,12 +2,18 @@
 //! allows, tells what it observes as events, and carries out plans.
 //! Must not know the world, alerts, screens or each other.
 
+mod act;
 pub mod airflow;
 mod build;
+mod client;
+mod filter;
+mod follow;
 pub mod http;
 mod link;
 pub mod local;
 pub mod poll;
+pub mod prefect;
+pub mod ws;
 
 pub use build::{build, local_info};
 pub use link::{Emitter, EngineGone, Link, Request};
