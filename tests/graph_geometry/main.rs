@@ -90,7 +90,8 @@ fn wrong_drawings_are_told() {
         .collect();
     let right = || drawn(&named, Style::Boxes, Direction::LeftRight);
     assert_eq!(faults(&right(), &edges, Flow::LeftRight), [""; 0]);
-    let spoilers: [(&str, fn(&mut Drawing)); 7] = [
+    type Spoiler = (&'static str, fn(&mut Drawing));
+    let spoilers: [Spoiler; 7] = [
         ("lies on", |d| d.nodes[1].y = d.nodes[2].y),
         ("edges are drawn", |d| {
             d.edges.pop();
