@@ -371,6 +371,128 @@ const CASES: &[Case] = &[
         )),
     },
     Case {
+        name: "rust: tracing and a panic",
+        lines: &[
+            (
+                "S I",
+                "2026-11-20T03:11:02.123456Z  INFO loader::parts: read rows=5",
+            ),
+            ("S F", "thread 'main' panicked at src/main.rs:2:5:"),
+            (
+                "- F",
+                "index out of bounds: the len is 3 but the index is 7",
+            ),
+            ("- F", "stack backtrace:"),
+            ("- F", "   0: rust_begin_unwind"),
+            (
+                "- F",
+                "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace",
+            ),
+            ("S  ", "bye"),
+        ],
+        error: Some((2, "index out of bounds: the len is 3 but the index is 7", 4)),
+    },
+    Case {
+        name: "env_logger",
+        lines: &[
+            ("S W", "[2026-11-20T03:11:02Z WARN  loader::parts] slow"),
+            ("S E", "[2026-11-20T03:11:02Z ERROR loader] it broke"),
+        ],
+        error: Some((1, "it broke", 0)),
+    },
+    Case {
+        name: "go: log, slog, zap, klog and a panic",
+        lines: &[
+            ("S  ", "2026/11/20 03:11:02 started"),
+            (
+                "S W",
+                "time=2026-11-20T03:11:02.123Z level=WARN msg=\"slow part\" part=3",
+            ),
+            (
+                "S I",
+                "2026-11-20T03:11:02.123Z\tINFO\tloader/main.go:12\tread\t{\"rows\": 5}",
+            ),
+            (
+                "S E",
+                "{\"level\":\"error\",\"ts\":1795144262.1,\"caller\":\"main.go:3\",\"msg\":\"no table\"}",
+            ),
+            (
+                "S W",
+                "W1120 03:11:02.123456       1 reflector.go:12] watch ended",
+            ),
+            (
+                "S F",
+                "panic: runtime error: index out of range [7] with length 3",
+            ),
+            ("- F", ""),
+            ("- F", "goroutine 1 [running]:"),
+            ("- F", "main.load(...)"),
+            ("- F", "\t/srv/load.go:12 +0x1d"),
+            ("- F", "exit status 2"),
+        ],
+        error: Some((
+            5,
+            "panic: runtime error: index out of range [7] with length 3",
+            5,
+        )),
+    },
+    Case {
+        name: "syslog, old and new",
+        lines: &[
+            ("S I", "<30>Nov 20 03:11:02 db-1 loader[812]: started"),
+            ("S  ", "Nov 20 03:11:02 db-1 kernel: something"),
+            (
+                "S E",
+                "<27>1 2026-11-20T03:11:02.003Z db-1 loader 812 ID47 [x@1 a=\"b\"] it broke",
+            ),
+        ],
+        error: Some((2, "it broke", 0)),
+    },
+    Case {
+        name: "airflow 3 as it writes its files",
+        lines: &[
+            (
+                "S I",
+                r#"{"timestamp":"2026-11-20T20:27:30.024410Z","event":"Filling up the DagBag","level":"info","logger":"airflow.dag"}"#,
+            ),
+            (
+                "S E",
+                r#"{"timestamp":"2026-11-20T20:27:31Z","level":"error","event":"Task failed with exception","logger":"task","error_detail":[{"exc_type":"ValueError","exc_value":"no rows","frames":[{"filename":"x.py","lineno":3,"name":"load"}]}]}"#,
+            ),
+        ],
+        error: Some((1, "ValueError: no rows", 0)),
+    },
+    Case {
+        name: "dbt as json",
+        lines: &[
+            (
+                "S I",
+                r#"{"data":{},"info":{"level":"info","msg":"Running with dbt","name":"MainReportVersion","ts":"2026-11-20T03:11:02.1Z"}}"#,
+            ),
+            (
+                "S E",
+                r#"{"data":{"unique_id":"model.x"},"info":{"level":"error","msg":"Database Error in model x","ts":"2026-11-20T03:11:03.1Z"}}"#,
+            ),
+        ],
+        error: Some((1, "Database Error in model x", 0)),
+    },
+    Case {
+        name: "spring",
+        lines: &[
+            (
+                "S E",
+                "2026-11-20T03:11:02.123Z ERROR 812 --- [main] c.a.Loader : it broke",
+            ),
+            ("- E", "java.lang.IllegalStateException: no session"),
+            ("- E", "\tat c.a.Loader.run(Loader.java:12)"),
+            (
+                "S I",
+                "2026-11-20T03:11:03.123Z  INFO 812 --- [main] c.a.Loader : bye",
+            ),
+        ],
+        error: Some((1, "java.lang.IllegalStateException: no session", 2)),
+    },
+    Case {
         name: "a log without anything wrong",
         lines: &[
             ("S  ", "1 errors: none"),

@@ -169,19 +169,16 @@ impl Find {
         let part = lines.start.max(whole.start)..lines.end.min(whole.end);
         let mut buffer = std::mem::take(&mut self.buffer);
         let mut scanned = 0;
-        match segment.text(blocks.clone(), &mut buffer) {
-            Ok(text) => {
-                scanned = text.len() as u64 + 1;
-                let chunk = Chunk {
-                    log,
-                    segment,
-                    blocks,
-                    text,
-                };
-                self.search(&chunk, &part, sure, maybe, timed.is_none());
-            }
-            // what can't be read is a row that says so, not a match
-            Err(_) => {}
+        // what can't be read is a row that says so, not a match
+        if let Ok(text) = segment.text(blocks.clone(), &mut buffer) {
+            scanned = text.len() as u64 + 1;
+            let chunk = Chunk {
+                log,
+                segment,
+                blocks,
+                text,
+            };
+            self.search(&chunk, &part, sure, maybe, timed.is_none());
         }
         self.buffer = buffer;
         (part, scanned)

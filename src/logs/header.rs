@@ -208,20 +208,19 @@ fn after_level(rest: &str, at: usize) -> usize {
         return at + skip;
     }
     let body = tail.trim_start();
+    let word = memchr::memchr(b' ', body.as_bytes()).unwrap_or(body.len());
+    let (first, tail) = body.split_at_checked(word).unwrap_or((body, ""));
     // Spring's `812 --- [main] logger : message`
-    if let Some((_, message)) = body
-        .split_once(" --- [")
-        .filter(|(process, _)| process.bytes().all(|b| b.is_ascii_digit()))
-        .and_then(|(_, rest)| rest.split_once(" : "))
+    if let Some(after) = tail.strip_prefix(" --- [")
+        && first.bytes().all(|b| b.is_ascii_digit())
+        && let Some((_, message)) = after.split_once(" : ")
     {
         return rest.len() - message.len();
     }
     // `logger - message`
-    let logger = body
-        .split_once(" - ")
-        .filter(|(name, _)| !name.contains(' ') && !name.is_empty());
+    let logger = tail.strip_prefix(" - ").filter(|_| !first.is_empty());
     match logger {
-        Some((_, message)) => rest.len() - message.len(),
+        Some(message) => rest.len() - message.len(),
         None => rest.len() - body.len(),
     }
 }
@@ -312,8 +311,7 @@ pub(super) fn source(text: &str, message: usize) -> Option<&str> {
     let named = head
         .split([' ', '\t', '|'])
         .filter_map(name)
-        .filter(|word| Level::from_word(word).is_none() && !matches!(*word, "UTC" | "GMT"))
-        .next_back();
+        .rfind(|word| Level::from_word(word).is_none() && !matches!(*word, "UTC" | "GMT"));
     if named.is_some() || head.is_empty() {
         return named;
     }

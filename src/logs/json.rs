@@ -6,23 +6,7 @@ use super::header::Header;
 use super::line::Level;
 use super::time::{self, Micros};
 
-const LEVEL: [&str; 6] = [
-    "level",
-    "levelname",
-    "severity",
-    "lvl",
-    "log.level",
-    "status",
-];
 const MESSAGE: [&str; 4] = ["message", "msg", "event", "error"];
-const TIME: [&str; 6] = [
-    "timestamp",
-    "time",
-    "ts",
-    "@timestamp",
-    "asctime",
-    "created",
-];
 const TRACE: [&str; 7] = [
     "exc_info",
     "error_detail",
@@ -50,6 +34,38 @@ pub(super) fn header(text: &str) -> Option<Header> {
     })
 }
 
+#[derive(Clone, Copy)]
+enum Meaning {
+    Level,
+    Time,
+    Message,
+    Trace,
+}
+
+/// What a name means, and its place among the names that mean the same: the first one counts.
+fn known(name: &str) -> Option<(Meaning, usize)> {
+    let level = |place| Some((Meaning::Level, place));
+    let time = |place| Some((Meaning::Time, place));
+    match name {
+        "level" => level(0),
+        "levelname" => level(1),
+        "severity" => level(2),
+        "lvl" => level(3),
+        "log.level" => level(4),
+        "status" => level(5),
+        "timestamp" => time(0),
+        "time" => time(1),
+        "ts" => time(2),
+        "@timestamp" => time(3),
+        "asctime" => time(4),
+        "created" => time(5),
+        // most names begin with another letter
+        _ if !name.starts_with(['e', 'm', 't', 's']) => None,
+        _ if MESSAGE.contains(&name) => Some((Meaning::Message, 0)),
+        _ => TRACE.contains(&name).then_some((Meaning::Trace, 0)),
+    }
+}
+
 /// Values under known names, each with the place of its name in the list: the first name wins.
 #[derive(Default)]
 struct Found {
@@ -75,25 +91,26 @@ impl Found {
                 }
                 return;
             }
-            let place = |names: &[&str]| names.iter().position(|name| *name == key);
-            if let Some(place) = place(&LEVEL) {
-                let place = place + offset;
-                if self.level.is_none_or(|(known, _)| place < known)
-                    && let Some(level) = level(value)
-                {
-                    self.level = Some((place, level));
+            match known(key) {
+                Some((Meaning::Level, place)) => {
+                    let place = place + offset;
+                    if self.level.is_none_or(|(known, _)| place < known)
+                        && let Some(level) = level(value)
+                    {
+                        self.level = Some((place, level));
+                    }
                 }
-            } else if let Some(place) = place(&TIME) {
-                let place = place + offset;
-                if self.at.is_none_or(|(known, _)| place < known)
-                    && let Some(at) = at(value)
-                {
-                    self.at = Some((place, at));
+                Some((Meaning::Time, place)) => {
+                    let place = place + offset;
+                    if self.at.is_none_or(|(known, _)| place < known)
+                        && let Some(at) = at(value)
+                    {
+                        self.at = Some((place, at));
+                    }
                 }
-            } else if MESSAGE.contains(&key) {
-                self.said = true;
-            } else if TRACE.contains(&key) {
-                self.trace |= value.len() > 2;
+                Some((Meaning::Message, _)) => self.said = true,
+                Some((Meaning::Trace, _)) => self.trace |= value.len() > 2,
+                None => {}
             }
         })
     }

@@ -100,8 +100,6 @@ pub(super) fn exception_name(text: &str) -> Option<&str> {
 
 /// An exception's name and message outside of a traceback, where only the name can tell.
 pub(super) fn is_exception(text: &str) -> bool {
-    const ENDS: [&str; 4] = ["Error", "Exception", "Throwable", "ExceptionGroup"];
-    const NAMES: [&str; 3] = ["KeyboardInterrupt", "SystemExit", "StopIteration"];
     let Some(name) = exception_name(text) else {
         return false;
     };
@@ -113,9 +111,13 @@ pub(super) fn is_exception(text: &str) -> bool {
         .trim();
     // `TrainError: 0.12` is a metric.
     let figure = said.parse::<f64>().is_ok();
-    let known =
-        ENDS.iter().any(|end| short.ends_with(end)) && short.starts_with(char::is_uppercase);
-    (known && !figure && name != "Error") || NAMES.contains(&name)
+    // written out: compared in place, not by a call for each
+    let known = short.ends_with("Error")
+        || short.ends_with("Exception")
+        || short.ends_with("Throwable")
+        || short.ends_with("ExceptionGroup");
+    let named = matches!(name, "KeyboardInterrupt" | "SystemExit" | "StopIteration");
+    (known && short.starts_with(char::is_uppercase) && !figure && name != "Error") || named
 }
 
 /// `CustomWarning: …`, or Python's `etl.py:3: DeprecationWarning: …`.
@@ -202,7 +204,9 @@ pub(super) fn is_complaint(text: &str) -> bool {
             .any(|word| rest.contains(&format!(" {word} ")));
     let syntax =
         rest.contains("yntax error") && (program.contains("sh") || rest.starts_with("line "));
-    died || syntax || REASONS.iter().any(|reason| text.ends_with(reason))
+    let last = text.as_bytes().last().copied().unwrap_or_default();
+    let may_end = matches!(last, b'y' | b'd' | b'e' | b't' | b'r' | b'm' | b's' | b'n');
+    died || syntax || may_end && REASONS.iter().any(|reason| text.ends_with(reason))
 }
 
 #[cfg(test)]

@@ -19,8 +19,11 @@ pub struct Part<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Merge {
     /// For each log the next line to look at, and the record found there with its time.
-    cursors: Vec<(u64, Option<(u64, Option<Micros>)>)>,
+    cursors: Vec<(u64, Option<Head>)>,
 }
+
+/// A record by the number of its first line, and its time.
+type Head = (u64, Option<Micros>);
 
 impl Merge {
     /// The next record: which log it is of, and the number of its first line. `parts` are the same logs in the same

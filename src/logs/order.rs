@@ -13,9 +13,7 @@ impl Log {
     /// The latest time named up to the first line of the record a row belongs to.
     pub(super) fn moment(&self, row: usize) -> Moment {
         let row = self.record(row).start;
-        let Some(at) = row.checked_sub(self.offset()) else {
-            return None;
-        };
+        let at = row.checked_sub(self.offset())?;
         let Some(spot) = self.spot(self.first() + at as u64) else {
             let open = self.line(row).and_then(|line| line.at);
             return self.time.max(open.map(|at| at.timestamp_micros()));
@@ -31,7 +29,13 @@ impl Log {
         let before = |segment: &Segment| segment.blocks.first().is_some_and(|b| !holds(b.time));
         let after = self.segments.partition_point(before);
         let Some(at) = after.checked_sub(1) else {
-            return if holds(None) { 0 } else { self.offset() };
+            // nothing but a line that is being written, maybe
+            let open = self.segments.is_empty() && self.tail.is_some();
+            return match () {
+                () if holds(None) => 0,
+                () if open && !holds(self.moment(self.offset())) => self.len(),
+                () => self.offset(),
+            };
         };
         let segment = &self.segments[at];
         let block = segment.blocks.partition_point(|b| !holds(b.time)) - 1;

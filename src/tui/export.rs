@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 
+use crate::config::paths;
 use crate::engine::Watch;
 use crate::logs::{Export, Log};
 
@@ -107,7 +108,12 @@ impl Writing {
 
 fn write(path: &Path, open: &Open, mut slices: mpsc::Receiver<String>) -> io::Result<()> {
     let mut file: File = match open {
-        Open::Replace => crate::config::paths::create_private_file(path)?,
+        Open::Replace => {
+            if let Some(folder) = path.parent() {
+                paths::create_private_dir(folder)?;
+            }
+            paths::create_private_file(path)?
+        }
         Open::New => OpenOptions::new()
             .write(true)
             .create_new(true)

@@ -34,11 +34,11 @@ pub enum Happening {
     Observed(Stamped),
     LaidOut(LayoutDone),
     Said(Level, SafeText),
-    /// Looks were written down, or could not be.
-    Kept(Result<(), LooksError>),
     /// A log was written to a file for another program to show.
     Written(Program),
     NotWritten(SafeText),
+    /// Looks were written down, or could not be.
+    Kept(Result<(), LooksError>),
 }
 
 /// The engine with a screen.
@@ -198,18 +198,18 @@ impl Monitor {
                 self.layouts.push(wanted);
                 self.lay_out();
             }
-            Effect::KeepLook(pipeline, look) => {
-                self.unkept.push((pipeline, look.into()));
-                if self.keeping.is_none() {
-                    self.keep_looks();
-                }
-            }
             Effect::CopyLines(lines) => {
                 let lines: Vec<&str> = lines.iter().map(|line| line.as_str()).collect();
                 self.requests.push(Request::Copy(lines.join("\n")));
             }
             Effect::SaveLog { what, path } => self.save(what, path),
             Effect::OpenLog { what, with } => self.open(what, with),
+            Effect::KeepLook(pipeline, look) => {
+                self.unkept.push((pipeline, look.into()));
+                if self.keeping.is_none() {
+                    self.keep_looks();
+                }
+            }
             Effect::Redraw => return Flow::Repaint,
             Effect::Suspend => return Flow::Suspend,
             Effect::Quit(code) => return Flow::Quit(code),
@@ -335,6 +335,14 @@ impl Application for Monitor {
                 self.update(Msg::LayoutReady(done))
             }
             Happening::Said(level, text) => self.update(Msg::Say(level, text)),
+            Happening::Written(program) => {
+                self.requests.push(Request::Run(program));
+                Flow::Idle
+            }
+            Happening::NotWritten(text) => {
+                self.shown = None;
+                self.update(Msg::Say(Level::Bad, text))
+            }
             Happening::Kept(kept) => {
                 self.keeping = None;
                 self.keep_looks();
@@ -345,14 +353,6 @@ impl Application for Monitor {
                     }
                     _ => Flow::Idle,
                 }
-            }
-            Happening::Written(program) => {
-                self.requests.push(Request::Run(program));
-                Flow::Idle
-            }
-            Happening::NotWritten(text) => {
-                self.shown = None;
-                self.update(Msg::Say(Level::Bad, text))
             }
         }
     }

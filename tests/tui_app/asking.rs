@@ -65,7 +65,7 @@ fn the_key_that_asks_is_not_the_key_that_answers() {
     // also when a config gives the action the key of the answer
     let (keymap, problems) = KeyMap::with(&[
         ("cancel".into(), vec!["y".into()]),
-        ("copy".into(), vec!["Y".into()]),
+        ("copy".into(), vec!["alt-y".into()]),
     ]);
     assert_eq!(problems, []);
     let mut session = Session::with(

@@ -5,6 +5,7 @@ mod asking;
 mod budget;
 mod drawing;
 mod frames;
+mod logs;
 mod monkey;
 mod places;
 mod session;

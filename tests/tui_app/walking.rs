@@ -370,10 +370,10 @@ fn a_log_is_saved_under_a_harmless_name() {
     };
     let mut session = Session::with(world::world(), WIDE, settings);
     session.keys("enter enter s");
-    let Some(Effect::SaveLog { key, path }) = session.effects.last() else {
+    let Some(Effect::SaveLog { what, path }) = session.effects.last() else {
         panic!("{:?}", session.effects.last())
     };
-    assert_eq!(key.attempt, 2);
+    assert_eq!(what.keys[0].attempt, 2);
     assert_eq!(
         path.to_str().unwrap(),
         "/tmp/x/orders_daily_scheduled__2026-11-20T02_00_load_2.log"

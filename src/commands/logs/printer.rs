@@ -96,7 +96,7 @@ impl Printer {
         let entry = Entry {
             time: record.at,
             level: record.level().map(Level::word),
-            source: record.source().map(|source| SafeText::new(source)),
+            source: record.source().map(SafeText::new),
             message: Some(SafeText::new(message)),
             text: text.join("\n"),
             cause: record

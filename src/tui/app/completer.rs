@@ -53,12 +53,16 @@ impl Completer {
         let put = &self.offers[next].text;
         text.replace_range(start..end, put);
         let cursor = text[..start + put.len()].chars().count();
-        // a name that is the only one goes on with its values
-        let goes_on = count == 1 && put.ends_with(':');
+        let named = put.ends_with(':');
         *line = TextInput::new(text).with_cursor(cursor);
         self.taken = Some(next);
-        if goes_on {
-            self.offer(line);
+        // a name goes on with its values, where they are known
+        if named {
+            let values = complete(line.value(), self::cursor(line), &self.facets);
+            if !values.is_empty() {
+                self.offers = values;
+                self.taken = None;
+            }
         }
     }
 }

@@ -225,9 +225,8 @@ impl App {
 
     fn end_typing(&mut self, watch: &Watch, keep: bool) {
         if self.stack.is_empty() && self.fleet.typing {
-            if let Some(mistake) = self.fleet.mistake.as_ref().filter(|_| keep) {
-                let why = mistake.to_string();
-                self.say(Level::Bad, why);
+            // it stands beside the line until it is right
+            if keep && self.fleet.mistake.is_some() {
                 return;
             }
             self.fleet.typing = false;
@@ -242,7 +241,6 @@ impl App {
             && run.finding
         {
             run.finding = false;
-            return;
         }
     }
 

@@ -10,6 +10,10 @@ const SLOW_WRITE: Duration = Duration::from_millis(50);
 /// Writes that must go through quickly before the rate is doubled again.
 const QUICK_WRITES: u32 = 8;
 const MAX_SLOWDOWN: u32 = 16;
+/// What only new data may send, on average: more is a waste over a slow link, and nobody reads it.
+const BYTES_PER_SECOND: u32 = 20_000;
+/// However large a frame was, the next one comes after this.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 /// A frame that is due this long is drawn even though more keeps arriving.
 const PATIENCE: Duration = Duration::from_millis(50);
 
@@ -30,6 +34,8 @@ pub struct Pace {
     focused: bool,
     slowdown: u32,
     quick: u32,
+    /// How long the last frame with new data was worth.
+    rest: Duration,
 }
 
 impl Pace {
@@ -46,6 +52,7 @@ impl Pace {
             focused: true,
             slowdown: 1,
             quick: 0,
+            rest: Duration::ZERO,
         }
     }
 
@@ -107,6 +114,15 @@ impl Pace {
         self.last = Some(now);
     }
 
+    /// How many bytes the last frame took. One that somebody waited for costs nothing.
+    pub fn weigh(&mut self, bytes: usize, waited_for: bool) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.rest = match waited_for {
+            true => Duration::ZERO,
+            false => (Duration::from_secs(1) * bytes / BYTES_PER_SECOND).min(LONGEST_REST),
+        };
+    }
+
     /// The terminal has taken a frame and made us wait so long for it.
     pub fn sent(&mut self, blocked: Duration) {
         if blocked > SLOW_WRITE {
@@ -123,7 +139,7 @@ impl Pace {
 
     /// The time between two frames with new data, as it stands.
     pub fn spacing(&self) -> Duration {
-        let spacing = self.interval * self.slowdown;
+        let spacing = (self.interval * self.slowdown).max(self.rest);
         if self.focused {
             spacing
         } else {
@@ -138,6 +154,34 @@ mod tests {
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn large_frames_of_data_come_less_often_and_keys_never_wait_for_them() {
+        let start = Instant::now();
+        let mut pace = Pace::with_interval(100 * MS);
+        let (mut now, mut bytes) = (start, 0);
+        for _ in 0..50 {
+            pace.data(now);
+            now = now.max(pace.next_deadline().unwrap());
+            pace.drawn(now);
+            pace.weigh(4000, false);
+            bytes += 4000;
+        }
+        let seconds = (now - start).as_secs_f64();
+        assert!(
+            f64::from(bytes - 4000) / seconds <= 20_000.0,
+            "{bytes} in {seconds}"
+        );
+        pace.input(now);
+        assert_eq!(pace.next_deadline(), Some(now));
+        pace.drawn(now);
+        pace.weigh(50_000, true);
+        pace.data(now);
+        assert_eq!(pace.next_deadline(), Some(now + 100 * MS));
+        pace.drawn(now);
+        pace.weigh(10_000_000, false);
+        assert_eq!(pace.spacing(), 1000 * MS);
+    }
 
     fn drawn_at(t: Instant) -> Pace {
         let mut pace = Pace::new(false);

@@ -469,8 +469,10 @@ impl<A: Application, W: Outlet, L: Lifecycle> Driver<'_, A, W, L> {
 
     fn paint(&mut self) -> Result<(), End> {
         let app = &mut *self.app;
+        let waited_for = self.pace.is_urgent();
         let sent = self.screen.draw(|frame| app.draw(frame))?;
         self.pace.drawn(Instant::now());
+        self.pace.weigh(sent.bytes, waited_for);
         if !self.screen.is_busy() {
             self.pace.sent(sent.blocked);
         }

@@ -118,7 +118,6 @@ impl App {
     pub(in crate::tui::app) fn log_typed(&mut self, watch: &Watch, typed: Typed) {
         match typed {
             Typed::Open | Typed::GivenUp => {}
-            Typed::Wrong(why) => self.say(Level::Bad, why),
             Typed::Searched => {
                 let missed = self.log_view_mut().and_then(|view| {
                     view.search_on(watch, AT_ONCE);

@@ -125,10 +125,10 @@ impl LogView {
         let query = match prompt.query() {
             Ok(query) => query,
             Err(error) => {
-                let why = error.to_string();
+                // it stands beside the line until it is right
                 prompt.error = Some(error);
                 self.prompt = Some(prompt);
-                return Typed::Wrong(why);
+                return Typed::Open;
             }
         };
         let out = match prompt.purpose {
@@ -171,7 +171,6 @@ impl LogView {
 pub enum Typed {
     Open,
     GivenUp,
-    Wrong(String),
     Searched,
     Filtered,
 }

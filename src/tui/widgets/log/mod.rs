@@ -84,7 +84,8 @@ impl LogPane<'_> {
     ) -> usize {
         let area = pen::clip(area, buf);
         let errors = self.lens.sources().iter().any(|s| s.log.error_count() > 0);
-        let strip = u16::from(self.strip && errors && area.height >= STRIP_FROM);
+        let more = self.lens.len() >= usize::from(area.height);
+        let strip = u16::from(self.strip && errors && more && area.height >= STRIP_FROM);
         let body = Rect {
             y: area.y.saturating_add(1 + strip),
             height: area.height.saturating_sub(1 + strip),
@@ -173,7 +174,7 @@ impl LogPane<'_> {
         let track = usize::from(area.height);
         let (at, all) = self.lens.place(top);
         scroll::bar(buf, column, theme, at, all, std::iter::empty());
-        if track == 0 || all <= track || rows == 0 {
+        if column.is_empty() || all <= track || rows == 0 {
             return;
         }
         let failed = theme.state(NodeState::Failed);

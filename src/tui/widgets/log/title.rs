@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use super::LogPane;
 use crate::logs::Point;
+use crate::model::SafeText;
 use crate::tui::theme::{Theme, Token};
 use crate::tui::widgets::format;
 use crate::tui::widgets::pen::Pen;
@@ -131,6 +132,12 @@ fn notes(pane: &LogPane, bottom: Option<Point>) -> Vec<String> {
     let errors: usize = lens.sources().iter().map(|s| s.log.error_count()).sum();
     if errors > 1 {
         notes.push(format::plural(errors, "error"));
+    }
+    if !pane.look.columns.is_empty() {
+        notes.push(format!(
+            "columns {}",
+            SafeText::new(pane.look.columns.join(", "))
+        ));
     }
     if pane.look.raw {
         notes.push("raw".to_owned());
