@@ -43,7 +43,9 @@ pub fn all(installed: bool) -> Capabilities {
         (
             Cancel,
             Run,
-            but("SIGINT, so that dbt can cancel its queries; TERM and KILL after the grace time"),
+            but(
+                "SIGINT, so that dbt can cancel its queries, and once more; TERM and KILL after the grace time",
+            ),
         ),
         (Stop, Pipeline, Support::Yes),
         (Stop, Backend, Support::Yes),

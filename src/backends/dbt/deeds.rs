@@ -62,8 +62,12 @@ enum Wish {
     Begun(RunKey),
     /// These runs are over.
     Over(Vec<RunKey>),
-    /// The process is gone.
-    Gone(RunKey, Opener),
+    /// The process is gone; it is interrupted again at this time.
+    Gone {
+        run: RunKey,
+        opener: Opener,
+        again: Option<Instant>,
+    },
     /// What was left behind is gone; TERM and KILL follow at these times.
     Cleared {
         run: RunKey,
@@ -159,7 +163,11 @@ impl Actor {
                         opener.pid
                     )));
                 }
-                self.wish(id, Wish::Gone(run, opener));
+                if let Some(slot) = self.slots.get_mut(&run) {
+                    slot.cancelled = true;
+                }
+                let again = Some(Instant::now() + self.settings.grace / 2);
+                self.wish(id, Wish::Gone { run, opener, again });
             }
             Deed::Clear(run) => {
                 let left = self.slots.get(&run).map(|s| s.left.clone());
@@ -203,7 +211,7 @@ impl Actor {
                 Seen::NotYet if now >= pending.until => {
                     let why = match pending.wish {
                         Wish::Begun(_) => "dbt has not begun to run anything",
-                        Wish::Gone(..) => {
+                        Wish::Gone { .. } => {
                             "its process is still there: it may ignore SIGINT, as what a shell starts in the background does"
                         }
                         _ => "its processes have not been seen to end",
@@ -234,8 +242,13 @@ impl Actor {
                 let n = plural(runs.len(), "run");
                 Seen::Yes(format!("{n} over ({}), no process left", how.join("; ")))
             }
-            Wish::Gone(run, opener) => {
+            Wish::Gone { run, opener, again } => {
                 if process::started(opener.pid) == opener.started {
+                    // dbt misses an interrupt that comes just before its query begins
+                    if again.is_some_and(|at| now >= at) {
+                        *again = None;
+                        process::interrupt(opener.pid);
+                    }
                     return Seen::NotYet;
                 }
                 // its last words are in the log

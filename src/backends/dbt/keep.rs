@@ -166,7 +166,9 @@ impl Actor {
                 self.dirty = true;
                 continue;
             }
-            silent |= followed.opener.is_none() || followed.heard_at.elapsed() > SILENCE;
+            silent |= followed.opener.is_none()
+                || slot.cancelled
+                || followed.heard_at.elapsed() > SILENCE;
         }
         let Some(log) = self.follower.as_ref().map(|f| f.path().to_owned()) else {
             return;
@@ -191,11 +193,17 @@ impl Actor {
             let gone = match &openers {
                 Some(list) => {
                     followed.opener = opener(list, slot.record.pid);
-                    followed.opener.is_none() && silence > SILENCE
+                    followed.opener.is_none() && (silence > SILENCE || slot.cancelled)
                 }
                 None => silence > LONG_SILENCE,
             };
-            if gone {
+            if gone && slot.cancelled {
+                let (state, at) = (RunState::Cancelled, Utc::now());
+                slot.record
+                    .close(state, "interrupted, without a last word", at);
+                slot.changed();
+                self.dirty = true;
+            } else if gone {
                 slot.record.lose();
                 slot.changed();
                 self.dirty = true;

@@ -252,9 +252,9 @@ impl Record {
         self.state = state;
         native.clone_into(&mut self.native);
         // a state that was told again does not move the end
-        if !self
+        if self
             .ended_at
-            .is_some_and(|was| at - was < TimeDelta::minutes(1))
+            .is_none_or(|was| at - was >= TimeDelta::minutes(1))
         {
             self.ended_at = Some(at);
         }

@@ -108,9 +108,9 @@ impl Args {
                 _ => {
                     if let Some(list) = list {
                         list(&mut args).push(word.to_owned());
-                    } else if args.which.is_empty() && COMMANDS.contains(&word) {
-                        word.clone_into(&mut args.which);
-                    } else if args.which == "source" && word == "freshness" {
+                    } else if (args.which.is_empty() && COMMANDS.contains(&word))
+                        || (args.which == "source" && word == "freshness")
+                    {
                         word.clone_into(&mut args.which);
                     }
                 }

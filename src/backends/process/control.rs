@@ -67,8 +67,9 @@ pub fn strays(marks: &Marks) -> Vec<Pid> {
 pub(super) struct Control {
     group: Group,
     pub grace: Duration,
-    /// What it is sent to end, one after the other; KILL comes behind them.
-    polite: &'static [Signal],
+    /// What it is sent to end, one after the other, each with the part of the grace time it is given;
+    /// KILL comes behind them.
+    polite: &'static [(Signal, f64)],
     paused: bool,
     /// Since when a pause or resume waits to be read back.
     unseen: Option<Instant>,
@@ -105,8 +106,8 @@ impl Control {
             },
             grace: spec.grace,
             polite: match spec.ending {
-                Ending::Terminate => &[Signal::TERM],
-                Ending::Interrupt => &[Signal::INT, Signal::TERM],
+                Ending::Terminate => &[(Signal::TERM, 1.0)],
+                Ending::Interrupt => &[(Signal::INT, 0.5), (Signal::INT, 0.5), (Signal::TERM, 1.0)],
             },
             paused: false,
             unseen: None,
@@ -184,13 +185,16 @@ impl Control {
         };
         let signal = self.polite.get(course.sent).copied();
         course.sent += 1;
-        match signal {
-            Some(_) => course.next_at = now + self.grace,
+        let signal = match signal {
+            Some((signal, part)) => {
+                course.next_at = now + self.grace.mul_f64(part);
+                signal
+            }
             None => {
                 course.killed_at.get_or_insert(now);
+                Signal::KILL
             }
-        }
-        let signal = signal.unwrap_or(Signal::KILL);
+        };
         self.group.signal(signal);
         for stray in strays {
             // one that has just ended is what was wanted

@@ -56,7 +56,8 @@ pub struct Spec {
 pub enum Ending {
     /// TERM.
     Terminate,
-    /// INT, then TERM: for what tidies up only when it is interrupted.
+    /// INT, INT again, then TERM: for what tidies up only when it is interrupted, and may miss the
+    /// first while it begins something.
     Interrupt,
 }
 
