@@ -26,7 +26,6 @@ use dagtop::tui::term::{
     Application, Caps, ColorDepth, Flow, Input, KeyPress, Request, Screen, Sources, ThreadOutlet,
 };
 use dagtop::tui::theme::Theme;
-use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
 use ratatui::Frame;
 use ratatui::layout::Size;
@@ -168,8 +167,8 @@ impl Lifecycle for NoShell {
 
     fn leave(&mut self) {}
 
-    fn input(&mut self) -> BoxStream<'static, std::io::Result<Input>> {
-        futures_util::stream::pending().boxed()
+    fn input(&mut self) -> futures_util::stream::BoxStream<'static, std::io::Result<Input>> {
+        Box::pin(futures_util::stream::pending())
     }
 }
 

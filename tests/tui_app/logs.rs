@@ -614,7 +614,7 @@ fn a_burst_that_is_followed_sends_little() {
             }
         }
         println!("{size:?}: {frames} frames, {} bytes a second", bytes / 2);
-        assert!(frames >= 2 && frames <= 20, "{frames}");
+        assert!((2..=20).contains(&frames), "{frames}");
         assert!(bytes / 2 <= 20_000 + 4_000, "{bytes} in two seconds");
         // nothing was lost without a word
         let log = s.watch.logs.get(&log_key("load", 2)).unwrap();
@@ -645,4 +645,63 @@ fn a_frame_of_a_large_log_reads_no_more_than_one_of_a_small_log() {
     let middle = lens.shift(last, -500_000);
     assert_eq!(lens.place(middle), (499_999, 1_000_000));
     assert_eq!(lens.after(middle).take(40).count(), 40);
+}
+
+/// `LOG=/path/to/a/large.log cargo test --release --test tui_app -- --ignored --nocapture time_of_a_large_log`
+#[test]
+#[ignore = "prints times, asserts nothing"]
+fn time_of_a_large_log() {
+    use std::time::Instant;
+    let Ok(path) = std::env::var("LOG") else {
+        return;
+    };
+    let mut b = builder();
+    b.watch.logs = dagtop::logs::LogStore::new(64 << 20);
+    let key = log_key("load", 2);
+    b.watch.logs.open_file(&key, &path).unwrap();
+    let begin = Instant::now();
+    while !b.watch.logs.advance(&key, 1 << 20).unwrap().caught_up {}
+    println!("indexed after {:?}", begin.elapsed());
+    let mut s = Session::new(b.done(), SIZE);
+    s.keys("enter").wait(400).keys("enter");
+    let frames = |s: &mut Session, what: &str| {
+        let begin = Instant::now();
+        for _ in 0..100 {
+            s.draw();
+        }
+        println!("{what}: {:?} a frame", begin.elapsed() / 100);
+    };
+    let until_done = |s: &mut Session, what: &str| {
+        let (begin, mut slices, mut longest) = (Instant::now(), 0, std::time::Duration::ZERO);
+        while s.app.searching() {
+            let slice = Instant::now();
+            s.send(dagtop::tui::app::Msg::Slice);
+            longest = longest.max(slice.elapsed());
+            slices += 1;
+        }
+        println!(
+            "{what}: {:?} in {slices} slices, the longest {longest:?}",
+            begin.elapsed()
+        );
+    };
+    frames(&mut s, "at the first error");
+    s.keys("G");
+    frames(&mut s, "at the end");
+    let begin = Instant::now();
+    s.quick("g");
+    println!("to the beginning: {:?}", begin.elapsed());
+    s.keys("/").text("needle-7f3a9c");
+    until_done(&mut s, "a rare word");
+    println!("{}", line(&s, "log ·"));
+    s.keys("enter");
+    frames(&mut s, "with a search");
+    s.keys("esc ) ) ) )");
+    until_done(&mut s, "errors only");
+    println!("{}", line(&s, "log ·"));
+    frames(&mut s, "filtered");
+    s.keys("Z");
+    frames(&mut s, "folded");
+    s.keys("( ( ( (").keys("&").text("@rows:>5").keys("enter");
+    until_done(&mut s, "every record read");
+    println!("{}", line(&s, "log ·"));
 }
