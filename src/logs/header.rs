@@ -162,11 +162,9 @@ fn bare(text: &str) -> Option<Header> {
 fn level_token(rest: &str) -> Option<(Level, usize)> {
     let mut at = 0;
     for _ in 0..LEVEL_TOKENS {
-        at += rest.get(at..)?.len()
-            - rest
-                .get(at..)?
-                .trim_start_matches([' ', '\t', '|', ':'])
-                .len();
+        while matches!(rest.as_bytes().get(at), Some(b' ' | b'|' | b':')) {
+            at += 1;
+        }
         let token = rest.get(at..)?;
         let end = memchr::memchr2(b' ', b'|', token.as_bytes());
         let token = token.get(..end.unwrap_or(token.len()))?;
@@ -177,13 +175,17 @@ fn level_token(rest: &str) -> Option<(Level, usize)> {
         if token.is_empty() || at > LEVEL_BYTES {
             return None;
         }
-        let word = token.trim_matches(['[', ']', '(', ')', '<', '>', ':', ',']);
-        let shouted = word.bytes().all(|b| b.is_ascii_uppercase());
-        if !word.is_empty()
-            && (shouted || token.starts_with(['[', '<']))
-            && let Some(level) = Level::from_word(word)
-        {
-            return Some((level, at + token.len()));
+        let first = token.as_bytes()[0];
+        // a word in capitals, or one in brackets
+        if first.is_ascii_uppercase() || matches!(first, b'[' | b'<' | b'(') {
+            let word = token.trim_matches(['[', ']', '(', ')', '<', '>', ':', ',']);
+            let shouted = word.bytes().all(|b| b.is_ascii_uppercase());
+            if !word.is_empty()
+                && (shouted || matches!(first, b'[' | b'<'))
+                && let Some(level) = Level::from_word(word)
+            {
+                return Some((level, at + token.len()));
+            }
         }
         if let Some((level, _)) = logfmt(token) {
             let message = logfmt(rest).map_or(at + token.len(), |(_, offset)| offset);

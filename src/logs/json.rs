@@ -59,8 +59,8 @@ fn known(name: &str) -> Option<(Meaning, usize)> {
         "@timestamp" => time(3),
         "asctime" => time(4),
         "created" => time(5),
-        // most names begin with another letter
-        _ if !name.starts_with(['e', 'm', 't', 's']) => None,
+        // most names are none of these
+        _ if !matches!(name.as_bytes().first(), Some(b'e' | b'm' | b't' | b's')) => None,
         _ if MESSAGE.contains(&name) => Some((Meaning::Message, 0)),
         _ => TRACE.contains(&name).then_some((Meaning::Trace, 0)),
     }

@@ -89,6 +89,13 @@ pub(super) fn is_wrapper(text: &str) -> bool {
 
 /// `some.module.LoadError: message` or the name alone. Gives the name.
 pub(super) fn exception_name(text: &str) -> Option<&str> {
+    // asked of nearly every line: most stop at a space behind their first word
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$' | b'.' | b'<' | b'>');
+    let stop = text.bytes().position(|b| b.is_ascii() && !plain(&b));
+    let after = text.get(stop.unwrap_or(text.len())..)?.trim_start();
+    if !(after.is_empty() || after.starts_with(':')) {
+        return None;
+    }
     let end = text.find(':').unwrap_or(text.len());
     let (name, rest) = text.split_at_checked(end)?;
     let name = name.trim_end();
