@@ -141,9 +141,8 @@ fn of_pipeline(row: &FleetRow, scene: &Scene<'_>, rules: &Rules) -> Option<Alert
             SafeText::new("nobody supervises this run any more"),
             row.since.unwrap_or(scene.now),
         ),
-        (Health::Late, view) => {
-            // either nothing was started for that time, or the backend calls the run itself late
-            let due = row.due.or_else(|| view.map(|v| v.run.ordered_at))?;
+        (Health::Late, _) => {
+            let due = row.due?;
             make(
                 AlertKind::RunLate,
                 Priority::P3,
