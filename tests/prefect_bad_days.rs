@@ -96,6 +96,10 @@ async fn without_a_socket_it_is_polled_and_said_so_and_with_one_it_is_quiet() {
     .await;
     // the socket comes
     fake.sockets.store(true, Ordering::SeqCst);
+    rig.requests
+        .send(dagtop::backends::Request::Refresh)
+        .await
+        .unwrap();
     rig.until("no word on it", Duration::from_secs(60), |rig| {
         degraded(rig).is_none()
     })
@@ -141,12 +145,17 @@ async fn a_socket_that_is_cut_closed_or_silent_is_opened_again() {
         .await;
     }
     // what was said before is asked for again
-    let heard = fake.heard.lock().unwrap().clone();
-    let filters: Vec<_> = heard
-        .iter()
-        .filter(|frame| frame["type"] == "filter")
-        .collect();
-    assert_eq!(filters.len(), 4);
+    let filters = || -> Vec<serde_json::Value> {
+        let heard = fake.heard.lock().unwrap();
+        let all = heard.iter().filter(|frame| frame["type"] == "filter");
+        all.cloned().collect()
+    };
+    let began = std::time::Instant::now();
+    while filters().len() < 4 {
+        assert!(began.elapsed() < SOON, "{:?}", filters());
+        rig.for_(Duration::from_millis(20)).await;
+    }
+    let filters = filters();
     for filter in filters {
         let occurred = &filter["filter"]["occurred"];
         let time = |key: &str| {
@@ -192,6 +201,9 @@ async fn events_come_twice_and_in_the_wrong_order_and_from_slow_clocks() {
     .await;
     let at = |second: i64| stamp(chrono::Utc::now() + chrono::Duration::seconds(second));
     let (first, second) = (at(0), at(1));
+    fake.db()
+        .task_runs
+        .push(task_run("t", "r1", "load", "RUNNING", &second));
     let running = task_event(
         "e2",
         Some("e1"),
@@ -259,7 +271,7 @@ async fn a_locked_database_is_asked_again_and_a_broken_server_is_waited_for() {
     assert!(rig.up());
     assert_eq!(fake.asked("/deployments/filter"), 3);
     // longer than a moment
-    fake.db().instead.insert("filter", (40, locked));
+    fake.db().instead.insert("filter", (14, locked));
     rig.requests
         .send(dagtop::backends::Request::Refresh)
         .await

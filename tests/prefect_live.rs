@@ -439,7 +439,7 @@ async fn prefect_trigger_cancel_retry_restart_and_mark() {
     // trigger, with parameters and a key that makes sending twice harmless
     let options = ActionOptions {
         params: vec![
-            ("seconds".to_owned(), json!(90)),
+            ("seconds".to_owned(), json!("many")),
             ("nonsense".to_owned(), json!(1)),
         ],
         ..ActionOptions::default()
@@ -459,7 +459,7 @@ async fn prefect_trigger_cancel_retry_restart_and_mark() {
     );
     let refused = rig.execute(plan).await;
     assert!(
-        matches!(&refused, ActionStatus::Refused { why: ActionError::Refused(why) } if why.contains("nonsense")),
+        matches!(&refused, ActionStatus::Refused { why: ActionError::Refused(why) } if why.contains("many")),
         "{refused:?}"
     );
     let options = ActionOptions {
@@ -880,6 +880,75 @@ async fn prefect_late_runs_are_shown_and_deleted_and_a_queued_one_is_cancelled()
     confirmed(&status);
     for id in [&first, &waits] {
         assert_eq!(lab.run(id).await["state_type"], "CANCELLED");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the Prefect lab"]
+async fn prefect_pools_queues_and_limits_are_paused_and_limited() {
+    let lab = Lab::new();
+    let mut rig = lab.watch();
+    listed(&mut rig).await;
+    let named = |name: &str| {
+        Target::Queue(QueueKey {
+            backend: BackendId::new(NAME),
+            queue: QueueId::new(name),
+        })
+    };
+    let held = |rig: &Rig, name: &str| {
+        let backend = rig.world.backend(&BackendId::new(NAME)).unwrap();
+        backend.queues.iter().find(|q| q.name == name).cloned()
+    };
+    rig.until("the queues", MINUTE, |rig| {
+        held(rig, "limit warehouse").is_some()
+    })
+    .await;
+    let options = |limit| ActionOptions {
+        limit: Some(limit),
+        ..ActionOptions::default()
+    };
+    for (name, path) in [
+        ("work pool idle-pool", "/work_pools/idle-pool"),
+        (
+            "idle-pool / default",
+            "/work_pools/idle-pool/queues/default",
+        ),
+    ] {
+        for (action, paused) in [(Action::Pause, true), (Action::Resume, false)] {
+            let (_, status) = rig.act(action, named(name), ActionOptions::default()).await;
+            confirmed(&status);
+            assert_eq!(lab.get(path).await["is_paused"], paused, "{name}");
+        }
+        let (_, status) = rig.act(Action::Limit, named(name), options(7)).await;
+        confirmed(&status);
+        assert_eq!(lab.get(path).await["concurrency_limit"], 7, "{name}");
+    }
+    for (name, limit) in [("limit warehouse", 5), ("limit of bare/one", 2)] {
+        let (_, status) = rig.act(Action::Limit, named(name), options(limit)).await;
+        confirmed(&status);
+    }
+    let theirs = lab.get("/v2/concurrency_limits/warehouse").await;
+    assert_eq!(theirs["limit"], 5);
+    let theirs = lab.deployment("bare/one").await;
+    assert_eq!(theirs["global_concurrency_limit"]["limit"], 2);
+    rig.until("it is shown", MINUTE, |rig| {
+        held(rig, "limit warehouse").is_some_and(|q| q.slots == Some(5))
+    })
+    .await;
+    let pause = rig.plan(
+        Action::Pause,
+        named("limit warehouse"),
+        ActionOptions::default(),
+    );
+    assert!(pause.await.is_err());
+    // as it was, for whoever comes after
+    for (name, limit) in [
+        ("limit warehouse", 2),
+        ("limit of bare/one", 1),
+        ("work pool idle-pool", 3),
+    ] {
+        let (_, status) = rig.act(Action::Limit, named(name), options(limit)).await;
+        confirmed(&status);
     }
 }
 

@@ -65,6 +65,9 @@ impl From<ActionError> for Refusal {
     }
 }
 
+/// A plan and the deeds that carry it out.
+pub type Prepared<E> = Result<(Plan, Vec<Deed<E>>), Refusal>;
+
 /// A plan before its request stands with it.
 pub struct Draft<E> {
     pub summary: String,
@@ -99,7 +102,7 @@ pub trait Act: Send + Sync + 'static {
     fn prepare(
         &self,
         request: ActionRequest,
-    ) -> impl Future<Output = Result<(Plan, Vec<Deed<Self::Expect>>), Refusal>> + Send;
+    ) -> impl Future<Output = Prepared<Self::Expect>> + Send;
 
     /// Time between two readings back.
     fn read_back(&self) -> Duration {

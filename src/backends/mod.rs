@@ -16,12 +16,14 @@ pub mod local;
 pub mod poll;
 pub mod prefect;
 mod process;
+mod table;
 mod tail;
 pub mod ws;
 
 pub use build::{build, own_info};
 pub use disk::StoreError;
 pub use link::{Emitter, EngineGone, Link, Request};
+pub use table::{capabilities_markdown, kinds};
 
 use std::convert::Infallible;
 use std::future::Future;

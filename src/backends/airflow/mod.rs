@@ -33,7 +33,7 @@ use std::time::Duration;
 use chrono::Utc;
 use tokio::time::Instant;
 
-use crate::backends::act::{Act, Check, Refusal};
+use crate::backends::act::{Act, Check, Prepared};
 use crate::backends::client::{Client, Trouble, reach};
 use crate::backends::follow::{Follow, enter, pause, serve};
 use crate::backends::http::{HttpError, HttpSettings};
@@ -41,8 +41,7 @@ use crate::backends::poll::{Pacer, Schedule, Urgency};
 use crate::backends::{Backend, BackendError, EngineGone, Link, Running};
 use crate::config;
 use crate::model::{
-    ActionRequest, BackendInfo, Capabilities, Event, LogKey, NodeKey, PipelineKey, Plan, RunKey,
-    Target,
+    ActionRequest, BackendInfo, Capabilities, Event, LogKey, NodeKey, PipelineKey, RunKey, Target,
 };
 
 use api::{Api, PAGE};
@@ -55,6 +54,11 @@ const RESYNC: Duration = Duration::from_secs(60);
 const SYSTEM: Duration = Duration::from_secs(20);
 /// Looks that find no Airflow where one was, before the version is asked for again.
 const LOST: u32 = 5;
+
+/// What is known before the server has said which API it speaks.
+pub fn capabilities() -> Capabilities {
+    capabilities::capabilities(None)
+}
 
 /// One Airflow.
 #[derive(Debug)]
@@ -210,7 +214,7 @@ impl Act for Shared {
         self
     }
 
-    async fn prepare(&self, request: ActionRequest) -> Result<(Plan, Vec<plan::Deed>), Refusal> {
+    async fn prepare(&self, request: ActionRequest) -> Prepared<Expect> {
         plan::prepare(self, request).await
     }
 

@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use crate::backends::act::{self, Refusal, hit, many, nothing, unsupported};
+use crate::backends::act::{self, Prepared, Refusal, hit, many, nothing, unsupported};
 use crate::backends::http::HttpError;
 use crate::backends::poll::Urgency;
-use crate::model::{Action, ActionRequest, NodeState, Plan, RunKey, Target};
+use crate::model::{Action, ActionRequest, NodeState, RunKey, Target};
 
 use super::api::{Api, Clear, PAGE, TiQuery};
 use super::shared::Shared;
@@ -93,10 +93,7 @@ impl Before {
 }
 
 /// The plan of a request as things are now, and its deeds. Changes nothing.
-pub async fn prepare(
-    shared: &Shared,
-    request: ActionRequest,
-) -> Result<(Plan, Vec<Deed>), Refusal> {
+pub async fn prepare(shared: &Shared, request: ActionRequest) -> Prepared<Expect> {
     let maker = Maker {
         shared,
         api: shared.api,

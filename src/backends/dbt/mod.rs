@@ -52,6 +52,8 @@ use crate::backends::{Backend, BackendError, Link, Running};
 use crate::config::Dbt;
 use crate::model::{BackendInfo, Capabilities};
 
+pub use capabilities::all as capabilities;
+
 pub use project::{ProjectError, find_program};
 
 use store::Store;

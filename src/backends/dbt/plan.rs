@@ -125,7 +125,9 @@ impl Actor {
             }
             Target::Run(key) => self.restart_draft(key, ids, true),
             Target::Node(key) => self.retry_node_draft(key, request, ids),
-            Target::Backend(_) => Err(refused("nothing of a backend is started")),
+            Target::Queue(_) | Target::Backend(_) => {
+                Err(refused("nothing of a backend or a queue is started"))
+            }
         }
     }
 

@@ -41,6 +41,7 @@ use crate::backends::{Backend, BackendError, Link, Role, Running};
 use crate::config::{Local, Problems};
 use crate::model::{BackendInfo, Capabilities};
 
+pub use capabilities::all as capabilities;
 pub use definition::{Definition, NodeDef, Param};
 
 use store::Store;

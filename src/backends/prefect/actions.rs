@@ -93,6 +93,11 @@ pub async fn check(shared: &Shared, expect: &Expect) -> Result<Check, Trouble> {
             tell::tasks(shared, vec![(row, asked)]).await?;
             Ok(Check::done(yes, what))
         }
+        Expect::Queue { at, field, want } => {
+            let now: serde_json::Value = shared.ask(Urgency::Now, &api::queue(at)).await?;
+            let yes = now[*field] == *want;
+            Ok(Check::done(yes, format!("{field} is {}", now[*field])))
+        }
         Expect::Gone(ids) => {
             let wanted: Vec<&str> = ids.iter().map(String::as_str).collect();
             let (found, _) = shared

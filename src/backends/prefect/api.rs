@@ -341,6 +341,40 @@ pub fn pause_deployment(id: &str, paused: bool) -> Call {
     Call::post(path(["deployments", id, verb]), json!({}))
 }
 
+/// What is said of a queue: of a work pool, of a queue in one, or of a concurrency limit.
+pub fn queue(queue: &QueueRef) -> Call {
+    Call::get(queue.path())
+}
+
+/// `field` is `is_paused`, `concurrency_limit` (pools and queues) or `limit`.
+pub fn set_queue(queue: &QueueRef, field: &str, value: Value) -> Call {
+    let mut body = json!({});
+    body[field] = value;
+    Call::patch(queue.path(), body)
+}
+
+/// What stands behind the name of a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QueueRef {
+    Pool(String),
+    Queue {
+        pool: String,
+        name: String,
+    },
+    /// `tag:NAME`, `deployment:UUID`, or a name of somebody's choice.
+    Limit(String),
+}
+
+impl QueueRef {
+    fn path(&self) -> String {
+        match self {
+            Self::Pool(name) => path(["work_pools", name]),
+            Self::Queue { pool, name } => path(["work_pools", pool, "queues", name]),
+            Self::Limit(name) => path(["v2", "concurrency_limits", name]),
+        }
+    }
+}
+
 pub fn delete_runs(ids: &[&str]) -> Call {
     let body = json!({"flow_runs": {"id": any(ids)}, "limit": ids.len()});
     Call::post("/flow_runs/bulk_delete", body)

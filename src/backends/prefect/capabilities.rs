@@ -14,8 +14,8 @@ const LATE: &str =
 const PAUSE_PIPELINE: &str = "its planned runs are deleted and made again at the resume; runs that go are left alone, and a runner that is started again resumes what it serves";
 
 pub fn capabilities() -> Capabilities {
-    use Action::{Cancel, Mark, Note, Pause, Restart, Resume, Retry, Stop, Trigger};
-    use TargetKind::{Backend, Node, Pipeline, Run};
+    use Action::{Cancel, Limit, Mark, Note, Pause, Restart, Resume, Retry, Stop, Trigger};
+    use TargetKind::{Backend, Node, Pipeline, Queue, Run};
     let no = |why: &'static str, nearest: (Action, TargetKind)| Support::No {
         why: why.into(),
         nearest: Some(nearest),
@@ -27,6 +27,9 @@ pub fn capabilities() -> Capabilities {
         nearest: None,
     };
     Capabilities::default()
+        .with(Pause, Queue, Support::Yes)
+        .with(Resume, Queue, Support::Yes)
+        .with(Limit, Queue, Support::Yes)
         .with(Pause, Pipeline, but(PAUSE_PIPELINE))
         .with(Resume, Pipeline, Support::Yes)
         .with(Pause, Run, but(PAUSE_RUN))

@@ -69,7 +69,10 @@ pub async fn watch(shared: &Arc<Shared>) -> Result<Infallible, EngineGone> {
             ))
             .await?;
         schedule.failed(error.retry_after());
-        tokio::time::sleep(schedule.wait()).await;
+        tokio::select! {
+            () = tokio::time::sleep(schedule.wait()) => {}
+            () = shared.retry.notified() => {}
+        }
     }
 }
 

@@ -32,7 +32,7 @@ use std::time::Duration;
 use chrono::Utc;
 use tokio::time::Instant;
 
-use crate::backends::act::{Act, Check, Refusal};
+use crate::backends::act::{Act, Check, Prepared};
 use crate::backends::client::{Client, Trouble, reach};
 use crate::backends::follow::{Follow, enter, pause, serve};
 use crate::backends::http::{HttpError, HttpSettings};
@@ -40,7 +40,7 @@ use crate::backends::poll::{Pacer, Schedule, Urgency};
 use crate::backends::{Backend, BackendError, EngineGone, Link, Running};
 use crate::config;
 use crate::model::{
-    ActionRequest, BackendInfo, Capabilities, LogKey, NodeKey, PipelineKey, Plan, RunKey, SafeText,
+    ActionRequest, BackendInfo, Capabilities, LogKey, NodeKey, PipelineKey, RunKey, SafeText,
     Target,
 };
 
@@ -162,6 +162,10 @@ async fn watch_fleet(shared: &Shared) -> Result<(), EngineGone> {
                     resynced = Some(Instant::now());
                 }
                 lost = 0;
+                if schedule.failures() > 0 {
+                    // a server that answers again speaks again
+                    shared.retry.notify_one();
+                }
                 schedule.succeeded(began.elapsed());
                 shared.up().await?;
                 let waits = shared.memory().resync;
@@ -236,7 +240,7 @@ impl Act for Shared {
         self
     }
 
-    async fn prepare(&self, request: ActionRequest) -> Result<(Plan, Vec<plan::Deed>), Refusal> {
+    async fn prepare(&self, request: ActionRequest) -> Prepared<Expect> {
         plan::prepare(self, request).await
     }
 
@@ -279,6 +283,7 @@ impl Follow for Shared {
     }
 
     fn refresh(&self) {
+        self.retry.notify_one();
         let mut memory = self.memory();
         memory.resync = true;
         for open in memory

@@ -2,15 +2,18 @@
 //! dry run of its own.
 
 mod deployment;
+mod queue;
 mod run;
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
-use crate::backends::act::{self, Refusal, hit, many, nothing, unsupported};
+use crate::backends::act::{self, Prepared, Refusal, hit, many, nothing, unsupported};
 use crate::backends::client::Trouble;
 use crate::backends::poll::Urgency;
-use crate::model::{Action, ActionRequest, NodeState, PipelineKey, Plan, RunKey, Support, Target};
+use crate::model::{Action, ActionRequest, NodeState, PipelineKey, RunKey, Support, Target};
 
+use super::api::QueueRef;
 use super::shared::Shared;
 use super::wire::{FlowRun, TaskRun};
 use super::{api, capabilities};
@@ -47,15 +50,18 @@ pub enum Expect {
         kind: &'static str,
         name: &'static str,
     },
+    /// A field of a queue has this value.
+    Queue {
+        at: QueueRef,
+        field: &'static str,
+        want: Value,
+    },
     /// None of these runs is there.
     Gone(Vec<String>),
 }
 
 /// The plan of a request as things are now, and its deeds. Changes nothing.
-pub async fn prepare(
-    shared: &Shared,
-    mut request: ActionRequest,
-) -> Result<(Plan, Vec<Deed>), Refusal> {
+pub async fn prepare(shared: &Shared, mut request: ActionRequest) -> Prepared<Expect> {
     let maker = Maker { shared };
     let target = request.target.clone();
     let draft = match (request.action, &target) {
@@ -66,6 +72,9 @@ pub async fn prepare(
         (Action::Stop, Target::Backend(_)) => maker.stop(None).await?,
         (Action::Cancel, Target::Pipeline(key)) => maker.delete_late(Some(key)).await?,
         (Action::Cancel, Target::Backend(_)) => maker.delete_late(None).await?,
+        (Action::Pause, Target::Queue(key)) => maker.pause_queue(key, true).await?,
+        (Action::Resume, Target::Queue(key)) => maker.pause_queue(key, false).await?,
+        (Action::Limit, Target::Queue(key)) => maker.limit(key, request.options.limit).await?,
         (Action::Pause, Target::Run(key)) => maker.pause_run(key).await?,
         (Action::Resume, Target::Run(key)) => maker.resume_run(key).await?,
         (Action::Cancel, Target::Run(key)) => maker.cancel(key).await?,
@@ -110,10 +119,9 @@ impl Maker<'_> {
             .list::<TaskRun>(Urgency::Now, MOST, |offset| api::task_runs(&ids, offset))
             .await?;
         let memory = self.shared.memory();
-        let known = memory.runs.get(id).filter(|known| known.loaded());
         let mut rows = found.rows;
-        if let Some(known) = known {
-            rows.retain(|row| known.tasks.rows().any(|k| k.id == row.id));
+        if let Some(known) = memory.runs.get(id) {
+            rows.retain(|row| !known.tasks.history(&row.id));
         }
         Ok(rows)
     }

@@ -198,7 +198,7 @@ pub async fn load(shared: &Shared, key: &RunKey, urgency: Urgency) -> Result<(),
             known.tasks.see(task, &source);
         }
         if tasks.complete {
-            known.tasks.keep(&listed);
+            known.tasks.keep(&listed, &source);
         }
         known.tasks.begin(began(&graph.states));
         for (task, node) in &graph.nodes {

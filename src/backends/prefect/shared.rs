@@ -17,6 +17,7 @@ use crate::backends::poll::Urgency;
 use crate::config::Filter;
 use crate::model::{Pipeline, RunKey};
 
+use super::api::QueueRef;
 use super::tasks::{Heard, Source, Tasks};
 use super::wire::FlowRun;
 
@@ -36,6 +37,8 @@ pub struct Shared {
     pub strangers: Notify,
     /// Pools, queues and limits should be looked at again.
     pub system: Notify,
+    /// A subscription that is not there should be tried again now.
+    pub retry: Notify,
     live: AtomicBool,
     memory: Mutex<Memory>,
 }
@@ -68,6 +71,8 @@ pub struct Memory {
     pub strangers: HashSet<String>,
     /// The newest heartbeat of runs, as far as any was heard.
     pub beats: HashMap<String, DateTime<Utc>>,
+    /// Queues, by the name under which they were told.
+    pub queues: HashMap<String, QueueRef>,
     /// What ended up to then (the server's clock) has been seen.
     pub since: Option<DateTime<Utc>>,
     /// Everything should be read again soon.
@@ -150,6 +155,7 @@ impl Shared {
             logs,
             strangers: Notify::new(),
             system: Notify::new(),
+            retry: Notify::new(),
             live: AtomicBool::new(false),
             memory: Mutex::default(),
         }

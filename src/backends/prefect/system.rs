@@ -11,6 +11,7 @@ use crate::backends::http::HttpError;
 use crate::backends::poll::Urgency;
 use crate::model::{Component, Event, Notice, NoticeLevel, Queue, SafeText};
 
+use super::api::QueueRef;
 use super::shared::{Known, Memory, Shared};
 use super::wire::{ConcurrencyLimit, Events, WorkPool, WorkQueue};
 use super::{api, tell};
@@ -44,8 +45,12 @@ pub async fn look(shared: &Shared) -> Result<(), Trouble> {
     )
     .await?;
     let (queues, notices) = {
-        let memory = shared.memory();
-        (depths(&memory, &pools, &queues, &limits), notices(&memory))
+        let mut memory = shared.memory();
+        let found = depths(&memory, &pools, &queues, &limits);
+        let refs = found.iter().map(|(q, at)| (q.name.to_string(), at.clone()));
+        memory.queues = refs.collect();
+        let queues: Vec<Queue> = found.into_iter().map(|(queue, _)| queue).collect();
+        (queues, notices(&memory))
     };
     shared.emit(Event::Components(components(&pools))).await?;
     shared.emit(Event::Queues(queues)).await?;
@@ -92,7 +97,7 @@ fn depths(
     pools: &[WorkPool],
     queues: &[WorkQueue],
     limits: &[ConcurrencyLimit],
-) -> Vec<Queue> {
+) -> Vec<(Queue, QueueRef)> {
     let late = |known: &&Known| {
         let state = &known.row.state;
         state.kind == "SCHEDULED" && state.name != "AwaitingRetry"
@@ -123,13 +128,17 @@ fn depths(
     let mut out = Vec::new();
     for pool in pools {
         let own = |known: &Known| known.row.work_pool_name.as_deref() == Some(&*pool.name);
-        out.push(Queue {
-            name: SafeText::new(format!("work pool {}", pool.name)),
-            slots: pool.concurrency_limit,
-            running: pool.active_slots.max(running(&own)),
-            waiting: waiting(&own),
-            held_by: paused(pool.is_paused),
-        });
+        let at = QueueRef::Pool(pool.name.clone());
+        out.push((
+            Queue {
+                name: SafeText::new(format!("work pool {}", pool.name)),
+                slots: pool.concurrency_limit,
+                running: pool.active_slots.max(running(&own)),
+                waiting: waiting(&own),
+                held_by: paused(pool.is_paused),
+            },
+            at,
+        ));
         for queue in queues
             .iter()
             .filter(|q| q.work_pool_name.as_deref() == Some(&*pool.name))
@@ -137,13 +146,20 @@ fn depths(
             let own = |known: &Known| {
                 own(known) && known.row.work_queue_name.as_deref() == Some(&*queue.name)
             };
-            out.push(Queue {
-                name: SafeText::new(format!("{} / {}", pool.name, queue.name)),
-                slots: queue.concurrency_limit,
-                running: running(&own),
-                waiting: waiting(&own),
-                held_by: paused(queue.is_paused),
-            });
+            let at = QueueRef::Queue {
+                pool: pool.name.clone(),
+                name: queue.name.clone(),
+            };
+            out.push((
+                Queue {
+                    name: SafeText::new(format!("{} / {}", pool.name, queue.name)),
+                    slots: queue.concurrency_limit,
+                    running: running(&own),
+                    waiting: waiting(&own),
+                    held_by: paused(queue.is_paused),
+                },
+                at,
+            ));
         }
     }
     for limit in limits.iter().filter(|limit| limit.active) {
@@ -158,13 +174,17 @@ fn depths(
                 && known.row.deployment_id.as_deref() == deployment
                 && known.row.state.name == "AwaitingConcurrencySlot"
         };
-        out.push(Queue {
-            name: SafeText::new(name),
-            slots: Some(limit.limit),
-            running: limit.active_slots,
-            waiting: waiting(&own),
-            held_by: None,
-        });
+        let at = QueueRef::Limit(limit.name.clone());
+        out.push((
+            Queue {
+                name: SafeText::new(name),
+                slots: Some(limit.limit),
+                running: limit.active_slots,
+                waiting: waiting(&own),
+                held_by: None,
+            },
+            at,
+        ));
     }
     out
 }
@@ -306,7 +326,7 @@ mod tests {
         let all = depths(&memory, &[pool], &[queue], &[limit]);
         let shown: Vec<(&str, Option<u64>, u64, u64)> = all
             .iter()
-            .map(|q| (q.name.as_str(), q.slots, q.running, q.waiting))
+            .map(|(q, _)| (q.name.as_str(), q.slots, q.running, q.waiting))
             .collect();
         assert_eq!(
             shown,
@@ -316,6 +336,6 @@ mod tests {
                 ("limit deployment:d", Some(1), 1, 1)
             ]
         );
-        assert_eq!(all[1].held_by, Some(SafeText::new("paused")));
+        assert_eq!(all[1].0.held_by, Some(SafeText::new("paused")));
     }
 }

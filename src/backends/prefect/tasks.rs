@@ -138,11 +138,11 @@ impl Tasks {
         }
     }
 
-    /// Only these task runs are left. Says whether any went.
-    pub fn keep(&mut self, ids: &HashSet<String>) -> bool {
-        let before = self.seen.len();
-        self.seen.retain(|id, _| ids.contains(id));
-        before != self.seen.len()
+    /// Only these task runs are left, and those that were heard of after that was asked.
+    pub fn keep(&mut self, ids: &HashSet<String>, source: &Source) {
+        self.seen
+            .retain(|id, seen| ids.contains(id) || !seen.heard.allows(source, None));
+        self.names.retain(|id, _| self.seen.contains_key(id));
     }
 
     /// Says whether it is new.
@@ -175,6 +175,11 @@ impl Tasks {
 
     pub fn row(&self, task: &str) -> Option<&TaskRun> {
         self.seen.get(task).map(|seen| &seen.row)
+    }
+
+    /// Whether a task run is of a process before the one that runs the flow now.
+    pub fn history(&self, task: &str) -> bool {
+        self.seen.contains_key(task) && !self.names.contains_key(task)
     }
 
     /// Every task run that is not history.
