@@ -115,37 +115,88 @@ fn dense(size: (u16, u16)) -> Session {
     session
 }
 
+/// The selected node, and the corner of the window in the last frame.
+fn place(session: &Session) -> (NodeId, Option<(i32, i32)>) {
+    let run = session.app.run_screen().unwrap();
+    (run.selected.clone().unwrap(), run.corner.get())
+}
+
+/// Where the selected box is out of the window its name stands at the border.
+fn named_or_in_view(session: &Session) -> bool {
+    let (selected, corner) = place(session);
+    let run = session.app.run_screen().unwrap();
+    let scene = &run.laid.as_ref().unwrap().scene;
+    let b = scene.find(&selected).unwrap();
+    let (x, y) = corner.unwrap();
+    let outside = b.x + b.w <= x || b.y + b.h <= y;
+    session.screen().contains(selected.raw()) || !outside && b.x < x + 120 && b.y < y + 40
+}
+
 #[test]
 fn a_move_in_a_dense_graph_is_cheap_and_its_ways_light_up_when_it_rests() {
     let mut session = dense((120, 40));
     session.wait(1000);
     let mut wire = Wire::new(&session);
-    let at = |session: &Session| {
-        let run = session.app.run_screen().unwrap();
-        (run.selected.clone(), run.corner.get())
-    };
-    let (mut moves, mut scrolls, mut rests) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut answers, mut follows, mut rests) = (Vec::new(), Vec::new(), Vec::new());
     for key in "k k k j j j j k k l l h h k l j h k j".split(' ') {
-        let before = at(&session);
+        let (before, corner) = place(&session);
         session.quick(key);
         let bytes = wire.bytes(&session);
-        if at(&session).0 == before.0 {
+        let (selected, _) = place(&session);
+        if selected == before {
             continue;
         }
-        match at(&session).1 == before.1 {
-            true => moves.push(bytes),
-            false => scrolls.push(bytes),
+        answers.push(bytes);
+        assert_eq!(place(&session).1, corner, "the window waits");
+        assert!(named_or_in_view(&session));
+        session.wait(100);
+        let bytes = wire.bytes(&session);
+        match place(&session).1 == corner {
+            // the clock may have gone on
+            true => assert!(bytes <= 64, "{bytes} bytes"),
+            false => follows.push(bytes),
         }
-        session.wait(300);
+        session.wait(200);
         rests.push(wire.bytes(&session));
     }
     println!(
-        "moves: {moves:?}\nmoves that scroll: {scrolls:?}\nways and log when it rests: {rests:?}"
+        "answers to keys: {answers:?}\nthe window follows: {follows:?}\nways and log when it rests: {rests:?}"
     );
-    assert!(moves.len() >= 6, "{moves:?}");
-    assert!(moves.iter().all(|m| *m > 0 && *m <= 256), "{moves:?}");
-    // was 1,024 before unrelated boxes faded, and should be again; the screen anew takes about 5,000
+    assert!(answers.len() >= 15 && follows.len() >= 4);
+    assert!(answers.iter().all(|m| *m > 0 && *m <= 256), "{answers:?}");
+    // the screen anew takes about 5,000
+    assert!(follows.iter().all(|f| *f <= 3072), "{follows:?}");
+    // was 1,024 before unrelated boxes faded, and should be again
     assert!(rests.iter().all(|r| *r > 0 && *r <= 2048), "{rests:?}");
+}
+
+#[test]
+fn a_key_that_is_held_takes_the_window_along_ten_times_a_second_at_most() {
+    let mut session = dense((120, 40));
+    session.wait(1000);
+    let mut wire = Wire::new(&session);
+    let (mut moves, mut windows) = (0, 0);
+    for _ in 0..30 {
+        let (before, corner) = place(&session);
+        session.wait(33);
+        session.held("k");
+        let bytes = wire.bytes(&session);
+        let (selected, now) = place(&session);
+        moves += usize::from(selected != before);
+        windows += usize::from(now != corner);
+        if selected != before && now == corner {
+            assert!(bytes <= 256, "{bytes} bytes");
+        }
+        assert!(named_or_in_view(&session));
+    }
+    assert!(moves >= 15, "{moves}");
+    assert!((3..=10).contains(&windows), "{windows}");
+    session.wait(100).draw();
+    let (selected, corner) = place(&session);
+    let run = session.app.run_screen().unwrap();
+    let (x, y) = corner.unwrap();
+    let b = run.laid.as_ref().unwrap().scene.find(&selected).unwrap();
+    assert!(b.x >= x && b.y >= y, "the window has caught up");
 }
 
 #[test]

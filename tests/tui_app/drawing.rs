@@ -217,7 +217,7 @@ fn the_window_is_moved_and_comes_back_with_the_selection() {
     assert_eq!(selected(&session), here);
     session.keys(".");
     let center = corner(&session);
-    session.keys("} l");
+    session.keys("} l").wait(100).draw();
     // a step shows what it leads to
     let run = session.app.run_screen().unwrap();
     let scene = &run.laid.as_ref().unwrap().scene;

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use chrono::{DateTime, Duration, Utc};
+
 use crate::engine::Watch;
 use crate::graph::{self, Reach};
 use crate::model::NodeId;
@@ -11,6 +13,8 @@ use crate::tui::widgets::graph::{Form, Lineage, Scene, Zoom};
 
 use super::{App, KeptOverview, Level, RunScreen, Screen, View};
 
+/// So long after a step the window is brought to where it went.
+const LAG: Duration = Duration::milliseconds(100);
 /// Ways that are followed farther than this are followed to their ends.
 const DEEPEST: u32 = 9;
 
@@ -28,6 +32,11 @@ pub struct Looking {
     pub no_map: bool,
     /// The window was moved away from the selection.
     pub panned: bool,
+    /// What the window was last brought to. It follows the selection [`LAG`] after the first step away from it: the
+    /// answer to a key stays small however much of the drawing comes into view, and a key that is held moves the
+    /// window ten times a second at most.
+    pub brought_to: Option<NodeId>,
+    left_at: DateTime<Utc>,
     /// Of the box that is spoken of, in the layout of that version.
     lineage: Option<(u64, NodeId, Lineage)>,
     /// Columns and rows of the pane.
@@ -72,6 +81,32 @@ impl RunScreen {
         self.look.panned = false;
         self.corner.set(None);
         self.fit(self.look.room);
+    }
+
+    /// Another box will be selected: the window stays for a moment.
+    pub(super) fn leave(&mut self) {
+        if self.look.brought_to == self.selected {
+            self.look.left_at = self.now;
+        }
+    }
+
+    /// When the window will follow the selection, where it has not.
+    pub(super) fn window_until(&self) -> Option<DateTime<Utc>> {
+        let behind = self.view == View::Graph && self.look.brought_to != self.selected;
+        behind.then(|| self.look.left_at + LAG)
+    }
+
+    /// Whether it is time for the window to follow.
+    pub(super) fn window_is_late(&self) -> bool {
+        (self.now - self.look.left_at).abs() >= LAG
+    }
+
+    /// Brings the window to the selection.
+    pub(super) fn bring_window(&mut self) {
+        if self.look.brought_to != self.selected {
+            self.look.brought_to.clone_from(&self.selected);
+            self.look.panned = false;
+        }
     }
 
     /// As near as it gets with all of it in view.

@@ -78,6 +78,14 @@ impl App {
             .map(|moved| moved + REST)
     }
 
+    /// When the window into the graph follows the cursor.
+    pub(super) fn window_until(&self) -> Option<DateTime<Utc>> {
+        match self.stack.last() {
+            Some(Screen::Run(run)) => run.window_until(),
+            _ => None,
+        }
+    }
+
     fn moved_at(&self) -> Option<DateTime<Utc>> {
         match self.stack.last() {
             None => Some(self.fleet.rests_since),

@@ -144,6 +144,7 @@ impl RunScreen {
     /// What the selection has come to rest on: everything that speaks of it follows.
     pub(super) fn follow(&mut self, view: &RunView) {
         self.shown.clone_from(&self.selected);
+        self.bring_window();
         let log = self.log_key(view);
         self.log.show(log.into_iter().collect());
         self.trace();
@@ -179,10 +180,12 @@ impl RunScreen {
     }
 
     pub fn select(&mut self, id: NodeId) {
-        if self.selected.as_ref() != Some(&id) {
+        if self.selected.as_ref() == Some(&id) {
+            self.look.panned = false;
+        } else {
             self.attempt = None;
+            self.leave();
         }
-        self.look.panned = false;
         self.rests_since = self.now;
         self.selected = Some(id);
     }
@@ -415,6 +418,8 @@ impl App {
                         let lost = !run.shown.as_ref().is_some_and(there) || run.off_the_drawing();
                         if rests || !run.touched || lost {
                             run.follow(view);
+                        } else if run.window_is_late() {
+                            run.bring_window();
                         }
                         effects.extend(run.wanted(view).map(Effect::ComputeLayout));
                     }

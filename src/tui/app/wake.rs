@@ -18,7 +18,12 @@ impl App {
         };
         let now = self.now;
         let mut at = now.duration_trunc(step).unwrap_or(now) + step;
-        for other in [self.notices.wake(), self.rest_until(), self.dialog_wake()] {
+        for other in [
+            self.notices.wake(),
+            self.rest_until(),
+            self.window_until(),
+            self.dialog_wake(),
+        ] {
             at = other.filter(|t| *t > now).map_or(at, |t| t.min(at));
         }
         at

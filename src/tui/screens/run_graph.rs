@@ -132,7 +132,9 @@ pub fn draw(
     let corner = if screen.look.panned {
         widget::clamp(corner, scene, area)
     } else {
-        widget::ensure_visible(corner, scene, selected, area)
+        let target = screen.look.brought_to.as_ref();
+        let target = target.filter(|id| scene.find(id).is_some()).or(selected);
+        widget::ensure_visible(corner, scene, target, area)
     };
     screen.corner.set(Some(corner));
     shown.draw(buf, area, theme, corner);

@@ -18,7 +18,7 @@ use super::lineage::Lineage;
 use super::lines::{Lines, Weight};
 use super::overview::{Overview, draw_map};
 use super::scene::Scene;
-use super::shape::Form;
+use super::shape::{Form, NAME};
 
 /// A laid out run as it is drawn now.
 pub struct GraphView<'a> {
@@ -90,6 +90,7 @@ impl GraphView<'_> {
         for (place, text) in exits {
             canvas.put(place.x, place.y, &text, place.w as usize, style);
         }
+        self.whereabouts(&mut canvas, theme);
         Drawn { boxes, line_cells }
     }
 
@@ -143,6 +144,37 @@ impl GraphView<'_> {
             boxes: 0,
             line_cells,
         }
+    }
+
+    /// The selected box's name at the border behind which it is: the window has not followed, or was moved away.
+    fn whereabouts(&self, canvas: &mut Canvas, theme: &Theme) {
+        let window = canvas.window();
+        let Some(b) = self.selected.and_then(|id| self.scene.find(id)) else {
+            return;
+        };
+        let Some(item) = self.selected.and_then(|id| (self.item)(id)) else {
+            return;
+        };
+        let glyphs = theme.glyphs;
+        let arrow = if b.rect().overlaps(&window) {
+            return;
+        } else if b.y < window.y {
+            glyphs.arrow_up
+        } else if b.y >= window.bottom() {
+            glyphs.arrow_down
+        } else if b.x < window.x {
+            glyphs.arrow_left
+        } else {
+            glyphs.arrow_right
+        };
+        let name = format::fit_middle(item.name(), NAME, glyphs.ellipsis);
+        let text = format!(" {arrow} {name} ");
+        let columns = format::width(&text);
+        let last = |start: i32, end: i32, len: i32| (end - len).max(start);
+        let x =
+            b.x.clamp(window.x, last(window.x, window.right(), columns as i32));
+        let y = (b.y + b.h / 2).clamp(window.y, last(window.y, window.bottom(), 1));
+        canvas.put(x, y, &text, columns, selection(theme, self.focused));
     }
 
     /// How many boxes lie outside, on each side. A figure makes way for names of where lines lead.
