@@ -8,6 +8,7 @@ pub mod http;
 mod link;
 pub mod local;
 pub mod poll;
+pub mod turns;
 
 pub use build::{build, local_info};
 pub use link::{Emitter, EngineGone, Link, Request};

@@ -185,7 +185,14 @@ async fn watch_fleet(shared: &Shared) -> Result<(), EngineGone> {
         let began = Instant::now();
         let asked =
             std::mem::take(&mut shared.memory().resync) && (first || resynced.elapsed() > base * 3);
-        let whole = asked || began >= resync_at;
+        let due = began >= resync_at;
+        // what nobody asked for waits until nothing else is read beside the changes, but not for ever
+        let turn = match due && !asked && !first {
+            true if began >= resync_at + RESYNC => Some(shared.turns.wait().await),
+            true => shared.turns.now(),
+            false => None,
+        };
+        let whole = asked || first || turn.is_some();
         let before = shared.http.stats().requests;
         let result = match (whole, first) {
             (true, true) => fleet::resync(shared, Urgency::Now).await,
@@ -211,6 +218,7 @@ async fn watch_fleet(shared: &Shared) -> Result<(), EngineGone> {
                 if whole {
                     resync_at = began;
                 }
+                drop(turn);
                 schedule.failed(error.retry_after());
                 lost = match error {
                     HttpError::NotFound { .. }
@@ -228,6 +236,7 @@ async fn watch_fleet(shared: &Shared) -> Result<(), EngineGone> {
                 continue;
             }
         }
+        drop(turn);
         let wait = schedule.wait();
         pause(shared, wait).await;
     }
@@ -246,8 +255,11 @@ async fn watch_system(shared: &Shared) -> Result<Infallible, EngineGone> {
     tokio::time::sleep(Duration::from_millis(500)).await;
     let mut schedule = Schedule::new(SYSTEM, 3);
     loop {
+        let turn = shared.turns.wait().await;
         let began = Instant::now();
-        match system::look(shared).await {
+        let looked = system::look(shared).await;
+        drop(turn);
+        match looked {
             Ok(()) => schedule.succeeded(began.elapsed()),
             Err(Trouble::Gone(gone)) => return Err(gone),
             Err(Trouble::Http(error)) => schedule.failed(error.retry_after()),

@@ -39,7 +39,10 @@ pub async fn follow(shared: Arc<Shared>, key: RunKey) {
                 round.restart();
                 Found::Known
             }),
-            None => round.part(&shared, &key).await,
+            None => {
+                let _turn = shared.turns.wait().await;
+                round.part(&shared, &key).await
+            }
         };
         match looked {
             Ok(Found::Known) => {

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use crate::backends::http::{Call, Http, HttpError, Records};
 use crate::backends::poll::{Pacer, Urgency};
+use crate::backends::turns::Turns;
 use crate::backends::{Emitter, EngineGone};
 use crate::config::DagFilter;
 use crate::model::{
@@ -27,6 +28,8 @@ use super::wire::ImportError;
 pub const RATE: f64 = 1.15;
 /// So many may go at once at the start and after a quiet time.
 const BURST: u32 = 24;
+/// Looks at changes between two turns of what is read beside them: none falls into the same look as another.
+const APART: f64 = 1.5;
 /// So many different complaints about records are told; more would say nothing new.
 const COMPLAINTS: usize = 200;
 
@@ -46,6 +49,8 @@ pub struct Shared {
     pub version: String,
     pub emitter: Emitter,
     pub pacer: Pacer,
+    /// What is read again now and then, beside the looks at changes, takes turns.
+    pub turns: Turns,
     pub filter: DagFilter,
     /// Time between two looks at what is on screen, as configured.
     pub refresh: Duration,
@@ -150,6 +155,7 @@ impl Shared {
             version,
             emitter,
             pacer: Pacer::new(RATE, BURST),
+            turns: Turns::new(refresh.mul_f64(APART)),
             filter,
             refresh,
             look: Notify::new(),
