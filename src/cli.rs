@@ -318,6 +318,10 @@ pub struct Act {
     #[arg(long)]
     pub note: Option<String>,
 
+    /// limit: how many may run at once
+    #[arg(long, value_name = "NUMBER")]
+    pub to: Option<u64>,
+
     /// Give up on a backend that has not answered after this many seconds
     #[arg(long, default_value_t = 20, value_name = "SECONDS")]
     pub wait: u64,
@@ -335,6 +339,7 @@ pub enum ActionName {
     Mark,
     Note,
     Stop,
+    Limit,
 }
 
 impl ActionName {
@@ -349,6 +354,7 @@ impl ActionName {
             Self::Mark => Action::Mark,
             Self::Note => Action::Note,
             Self::Stop => Action::Stop,
+            Self::Limit => Action::Limit,
         }
     }
 }

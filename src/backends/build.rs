@@ -5,6 +5,7 @@ use crate::model::{BackendId, BackendInfo, Capabilities, SafeText};
 
 use super::airflow::Airflow;
 use super::local::{self, LocalBackend};
+use super::prefect::Prefect;
 use super::{Backend, BackendError, Link, Role, Running};
 
 /// The backend that a section describes. One that can't be used is a backend too: it says why.
@@ -20,6 +21,7 @@ pub fn build(section: &config::Backend, paths: &Paths, role: Role) -> Box<dyn Ba
     };
     let built: Result<Box<dyn Backend>, String> = match &section.kind {
         BackendKind::Airflow(airflow) => Ok(Box::new(Airflow::new(info.clone(), section, airflow))),
+        BackendKind::Prefect(prefect) => Ok(Box::new(Prefect::new(info.clone(), section, prefect))),
         BackendKind::Local(settings) => {
             let settings = local::Settings::new(settings, &section.name, &paths.state_dir);
             LocalBackend::new(info.clone(), settings.with_role(role))

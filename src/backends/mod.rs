@@ -2,15 +2,23 @@
 //! allows, tells what it observes as events, and carries out plans.
 //! Must not know the world, alerts, screens or each other.
 
+mod act;
 pub mod airflow;
 mod build;
+mod client;
+mod filter;
+mod follow;
 pub mod http;
 mod link;
 pub mod local;
 pub mod poll;
+pub mod prefect;
+mod table;
+pub mod ws;
 
 pub use build::{build, local_info};
 pub use link::{Emitter, EngineGone, Link, Request};
+pub use table::{capabilities_markdown, kinds};
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -46,7 +46,7 @@ pub(super) fn backends(config: &Config, chosen: &[&Backend], paths: &Paths, role
         .collect();
     let grace = chosen.iter().filter_map(|b| match &b.kind {
         BackendKind::Local(local) => Some(local.grace),
-        BackendKind::Airflow(_) => None,
+        BackendKind::Airflow(_) | BackendKind::Prefect(_) => None,
     });
     start(config, paths, started, grace.max().unwrap_or_default())
 }

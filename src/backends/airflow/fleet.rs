@@ -10,7 +10,10 @@ use crate::backends::poll::Urgency;
 use crate::model::{Event, NodeId, NodeState, Pipeline, RunKey, SafeText, Schedule};
 
 use super::api::TiQuery;
-use super::shared::{Shared, Trouble, watched};
+use crate::backends::client::Trouble;
+use crate::backends::filter::watched;
+
+use super::shared::Shared;
 use super::states::{self, NOTABLE};
 use super::tell::{emit_runs, emit_tis, ordered_at};
 use super::{system, v2, wire};

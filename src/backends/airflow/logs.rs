@@ -12,8 +12,9 @@ use crate::backends::poll::{Schedule, Urgency};
 use crate::model::{Event, LogChunk, LogKey, LogUpdate, NodeState, Progress, SafeText};
 
 use super::api::Api;
-use super::shared::{Report, Shared, Trouble};
+use super::shared::{Report, Shared};
 use super::{detail, log_v1, log_v2, states};
+use crate::backends::client::Trouble;
 
 /// Sent on when so much has come together.
 const PIECE: usize = 64 << 10;

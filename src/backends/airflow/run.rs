@@ -17,9 +17,10 @@ use crate::model::{
 
 use super::api::PAGE;
 use super::round::{self, Found, Round};
-use super::shared::{Shared, Trouble};
+use super::shared::Shared;
 use super::structure::Structure;
 use super::{states, tell, v2, wire};
+use crate::backends::client::Trouble;
 
 /// So many task instances are read of one run.
 pub const MOST: usize = 20_000;

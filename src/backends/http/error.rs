@@ -180,13 +180,17 @@ pub(super) fn quote(text: &str) -> SafeText {
 }
 
 /// The sentence in an error body: `{"detail": text | [{"loc","msg"}] | {"reason","message"}}` (FastAPI
-/// and Airflow 3), `{"title","detail"}` (RFC 7807, Airflow 2), `{"message"}`, or the first line of text.
+/// and Airflow 3), `{"title","detail"}` (RFC 7807, Airflow 2), `{"exception_message","exception_detail":[{"loc","msg"}]}`
+/// (Prefect), `{"message"}`, or the first line of text.
 pub(super) fn words(body: &[u8]) -> SafeText {
     let text = String::from_utf8_lossy(body);
     let Ok(json) = serde_json::from_str::<serde_json::Value>(&text) else {
         return quote(text.trim().lines().next().unwrap_or_default());
     };
-    let detail = &json["detail"];
+    let detail = match &json["detail"] {
+        serde_json::Value::Null => &json["exception_detail"],
+        detail => detail,
+    };
     if let Some(text) = detail.as_str() {
         return quote(text);
     }
@@ -214,6 +218,6 @@ pub(super) fn words(body: &[u8]) -> SafeText {
         let parts = ["reason", "message"].map(|key| detail[key].as_str());
         return quote(&parts.into_iter().flatten().collect::<Vec<_>>().join(": "));
     }
-    let any = ["message", "title", "error"].map(|key| json[key].as_str());
+    let any = ["message", "title", "error", "exception_message"].map(|key| json[key].as_str());
     quote(any.into_iter().flatten().next().unwrap_or_default())
 }

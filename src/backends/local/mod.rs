@@ -42,6 +42,7 @@ use crate::backends::{Backend, BackendError, Link, Role, Running};
 use crate::config::{Local, Problems};
 use crate::model::{BackendInfo, Capabilities, SafeText};
 
+pub use capabilities::all as capabilities;
 pub use definition::{Definition, NodeDef, Param};
 pub use store::StoreError;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::config::secret::readable_by_others;
-use crate::config::{Airflow, Backend, BackendKind, Loaded, Local, Login, Paths, Secret};
+use crate::config::{Backend, BackendKind, Loaded, Local, Login, Paths, Secret, Server};
 
 use super::report::Check;
 use crate::commands::chain;
@@ -34,15 +34,17 @@ pub(super) fn file(paths: &Paths, loaded: &Loaded) -> Vec<Check> {
 
 pub(super) async fn backend(backend: &Backend) -> Vec<Check> {
     let mut checks = Vec::new();
-    match &backend.kind {
-        BackendKind::Airflow(airflow) => self::airflow(airflow, &mut checks).await,
-        BackendKind::Local(local) => self::local(local, &mut checks),
+    if let Some(server) = backend.kind.server() {
+        self::server(server, &mut checks).await;
+    }
+    if let BackendKind::Local(local) = &backend.kind {
+        self::local(local, &mut checks);
     }
     checks
 }
 
-async fn airflow(airflow: &Airflow, checks: &mut Vec<Check>) {
-    match &airflow.login {
+async fn server(server: &Server, checks: &mut Vec<Check>) {
+    match &server.login {
         Login::None => checks.push(
             Check::warning("neither user nor token is given")
                 .help("add `user` and `password`, or `token`"),
@@ -50,26 +52,26 @@ async fn airflow(airflow: &Airflow, checks: &mut Vec<Check>) {
         Login::Password { password, .. } => secret("password", password, checks).await,
         Login::Token(token) => secret("token", token, checks).await,
     }
-    if let Some(proxy) = &airflow.proxy {
+    if let Some(proxy) = &server.proxy {
         secret("proxy", proxy, checks).await;
     }
-    for (name, value) in &airflow.headers {
+    for (name, value) in &server.headers {
         secret(&format!("header {name}"), value, checks).await;
     }
-    let plain = airflow.url.scheme() == "http" && !loopback(&airflow.url);
-    if plain && !matches!(airflow.login, Login::None) {
+    let plain = server.url.scheme() == "http" && !loopback(&server.url);
+    if plain && !matches!(server.login, Login::None) {
         checks.push(Check::warning("the credentials go over plain http").help("use https"));
     }
-    if airflow.tls.insecure {
+    if server.tls.insecure {
         checks.push(
             Check::warning("`tls.insecure` trusts any certificate")
                 .help("give the certificate authority as `tls.ca`"),
         );
     }
-    if let Some(ca) = &airflow.tls.ca {
+    if let Some(ca) = &server.tls.ca {
         pem("tls.ca", ca, checks);
     }
-    if let Some(identity) = &airflow.tls.identity {
+    if let Some(identity) = &server.tls.identity {
         pem("tls.cert", &identity.cert, checks);
         pem("tls.key", &identity.key, checks);
         if readable_by_others(&identity.key) {
