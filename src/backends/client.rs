@@ -204,9 +204,14 @@ impl Client {
         self.tell(|status| status.reach = Reach::Up).await
     }
 
-    /// No use now; `again`: when the next try is made.
-    pub async fn down(&self, reach: Reach) -> Result<(), EngineGone> {
+    async fn down(&self, reach: Reach) -> Result<(), EngineGone> {
         self.tell(|status| status.reach = reach).await
+    }
+
+    /// Says that it does not answer, and that it is asked again after this wait.
+    pub async fn fell(&self, error: &HttpError, wait: Duration) -> Result<(), EngineGone> {
+        let retry_at = Utc::now() + chrono::Duration::from_std(wait).unwrap_or_default();
+        self.down(reach(error, retry_at)).await
     }
 
     pub async fn degraded(&self, why: impl AsRef<str>) -> Result<(), EngineGone> {

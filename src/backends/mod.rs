@@ -6,17 +6,23 @@ mod act;
 pub mod airflow;
 mod build;
 mod client;
+pub mod dbt;
+mod disk;
 mod filter;
 mod follow;
 pub mod http;
+mod lenient;
 mod link;
 pub mod local;
 pub mod poll;
 pub mod prefect;
+mod process;
 mod table;
+mod tail;
 pub mod ws;
 
-pub use build::{build, local_info};
+pub use build::{build, own_info};
+pub use disk::StoreError;
 pub use link::{Emitter, EngineGone, Link, Request};
 pub use table::{capabilities_markdown, kinds};
 

@@ -2,14 +2,15 @@
 
 use crate::model::{Action, Capabilities, Support, TargetKind};
 
-use super::{airflow, local, prefect};
+use super::{airflow, dbt, local, prefect};
 
 /// The kinds of backend, by the word in the configuration, and what each can do before its server says more.
-pub fn kinds() -> [(&'static str, Capabilities); 3] {
+pub fn kinds() -> [(&'static str, Capabilities); 4] {
     [
         ("airflow", airflow::capabilities()),
         ("prefect", prefect::capabilities()),
         ("local", local::capabilities()),
+        ("dbt", dbt::capabilities(true)),
     ]
 }
 

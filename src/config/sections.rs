@@ -210,7 +210,12 @@ fn accent(table: &mut Table<'_>) -> Option<Colour> {
 
 fn kind(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {
     type Read = fn(Table<'_>, &Path) -> Option<BackendKind>;
-    const KINDS: &[(&str, Read)] = &[("airflow", airflow), ("prefect", prefect), ("local", local)];
+    const KINDS: &[(&str, Read)] = &[
+        ("airflow", airflow),
+        ("prefect", prefect),
+        ("local", local),
+        ("dbt", dbt),
+    ];
     let value = table.need("kind")?;
     if let Some(read) = value.choice(KINDS) {
         return read(table, dir);
@@ -243,6 +248,56 @@ fn local(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {
         parallelism,
         grace,
     }))
+}
+
+fn dbt(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {
+    let reader = table.reader();
+    let project = table.need_str("project");
+    let project = project.and_then(|at| path(reader, at, dir));
+    let mut dbt = Dbt::new(PathBuf::new());
+    let profiles = table.take_str("profiles");
+    dbt.profiles = profiles
+        .and_then(|at| path(reader, at, dir))
+        .map(|at| at.value);
+    dbt.target = table.take_str("target").map(|at| at.value);
+    if let Some(at) = table.take_str("dbt") {
+        // a bare name is looked for on PATH
+        if at.value.contains('/') {
+            dbt.dbt = path(reader, at, dir).map(|at| at.value).unwrap_or_default();
+        } else {
+            dbt.dbt = PathBuf::from(at.value);
+        }
+    }
+    if let Some(at) = table.take_str("command") {
+        if !Dbt::COMMANDS.contains(&at.value.as_str()) {
+            let help = match nearest(&at.value, Dbt::COMMANDS.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("write one of: {}", Dbt::COMMANDS.join(", ")),
+            };
+            let message = format!("unknown command \"{}\"", at.value);
+            reader.problem(at.span, message, help);
+        }
+        dbt.command = at.value;
+    }
+    dbt.select = selectors(reader, table.take_strings("select"));
+    dbt.exclude = selectors(reader, table.take_strings("exclude"));
+    if let Some(at) = table.take_duration("grace") {
+        dbt.grace = at.value;
+    }
+    table.finish();
+    dbt.project = project?.value;
+    Some(BackendKind::Dbt(dbt))
+}
+
+/// None may be taken for an option.
+fn selectors(reader: &Reader<'_>, list: Option<Vec<At<String>>>) -> Vec<String> {
+    let list = list.unwrap_or_default();
+    for at in &list {
+        if at.value.starts_with('-') || at.value.trim().is_empty() {
+            reader.problem(at.span, "not a selector of nodes", None);
+        }
+    }
+    plain(Some(list))
 }
 
 fn airflow(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {

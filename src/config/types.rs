@@ -173,6 +173,7 @@ pub enum BackendKind {
     Airflow(Box<Airflow>),
     Prefect(Box<Prefect>),
     Local(Local),
+    Dbt(Dbt),
 }
 
 impl BackendKind {
@@ -182,6 +183,7 @@ impl BackendKind {
             Self::Airflow(_) => "airflow",
             Self::Prefect(_) => "prefect",
             Self::Local(_) => "local",
+            Self::Dbt(_) => "dbt",
         }
     }
 
@@ -190,7 +192,7 @@ impl BackendKind {
         match self {
             Self::Airflow(airflow) => Some(&airflow.server),
             Self::Prefect(prefect) => Some(&prefect.server),
-            Self::Local(_) => None,
+            Self::Local(_) | Self::Dbt(_) => None,
         }
     }
 }
@@ -281,6 +283,41 @@ pub struct Local {
     pub parallelism: u32,
     /// Time between TERM and KILL.
     pub grace: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dbt {
+    /// Folder with `dbt_project.yml`. Absolute.
+    pub project: PathBuf,
+    /// Folder with `profiles.yml`, absolute; dbt looks for it itself when there is none here.
+    pub profiles: Option<PathBuf>,
+    pub target: Option<String>,
+    /// A name to be found on PATH, or an absolute path.
+    pub dbt: PathBuf,
+    /// What a trigger runs when nobody says otherwise: one of [`Dbt::COMMANDS`].
+    pub command: String,
+    pub select: Vec<String>,
+    pub exclude: Vec<String>,
+    /// Between INT, TERM and KILL.
+    pub grace: Duration,
+}
+
+impl Dbt {
+    pub const COMMANDS: &[&str] = &["build", "run", "test", "seed", "snapshot", "freshness"];
+
+    /// With everything else as it is by default.
+    pub fn new(project: PathBuf) -> Self {
+        Self {
+            project,
+            profiles: None,
+            target: None,
+            dbt: PathBuf::from("dbt"),
+            command: "build".to_owned(),
+            select: Vec::new(),
+            exclude: Vec::new(),
+            grace: Duration::from_secs(10),
+        }
+    }
 }
 
 /// A colour as written: one of the terminal's 16 or an exact one.

@@ -10,6 +10,7 @@ mod health;
 mod id;
 mod pipeline;
 mod progress;
+mod quality;
 mod run;
 mod state;
 mod system;
@@ -29,6 +30,7 @@ pub use id::{
 };
 pub use pipeline::{Pipeline, Schedule};
 pub use progress::{Progress, Usage};
+pub use quality::Check;
 pub use run::{Attempt, Detail, Group, Node, NodeCounts, Run, RunState, Topology};
 pub use state::NodeState;
 pub use system::{Component, Notice, NoticeLevel, Queue};

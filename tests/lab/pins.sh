@@ -6,3 +6,5 @@ PREFECT=3.8.8
 # the newest of both break Prefect 3.8.8: with FastAPI 0.145 and later it does not start, with SQLAlchemy 2.1 its
 # scheduler throws at every schedule while the server calls itself healthy
 PREFECT_WITH=('fastapi>=0.139,<0.145' 'sqlalchemy<2.1')
+# 1.12 can't be installed without building a parser that its build fetches from elsewhere
+DBT=(dbt-core==1.11.16 dbt-duckdb==1.11.1)

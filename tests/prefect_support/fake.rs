@@ -188,13 +188,14 @@ impl Door {
             let _ = tokio::io::copy_bidirectional(&mut stream, &mut http).await;
             return;
         }
+        // the library's own type of answer
+        #[allow(clippy::result_large_err)]
         let protocol = |_: &Request, mut response: Response| {
             response
                 .headers_mut()
                 .insert("sec-websocket-protocol", "prefect".parse().unwrap());
             Ok(response)
         };
-        #[allow(clippy::result_large_err)]
         let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(stream, protocol).await else {
             return;
         };

@@ -117,6 +117,14 @@ impl HttpError {
         )
     }
 
+    /// Whether something else than the server that was there may be there now.
+    pub fn elsewhere(&self) -> bool {
+        matches!(
+            self,
+            Self::NotFound { .. } | Self::Html { .. } | Self::BadAnswer { .. }
+        )
+    }
+
     /// Only the server's own words, without where and what to do.
     pub fn said(&self) -> SafeText {
         match self {

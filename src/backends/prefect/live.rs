@@ -16,13 +16,14 @@ use serde_json::{Value, json};
 
 use crate::backends::EngineGone;
 use crate::backends::http::Http;
+use crate::backends::lenient::parse_time;
 use crate::backends::poll::Schedule;
 use crate::backends::ws::{Socket, SocketError};
 
 use super::shared::{Memory, Shared};
 use super::tasks::Source;
 use super::wire::{Event, FlowRun, State, TaskRun};
-use super::{api, states, tell, wire};
+use super::{api, states, tell};
 
 const PROTOCOL: &str = "prefect";
 /// Events that are taken in at once.
@@ -313,7 +314,7 @@ fn state(event: &Event) -> Option<State> {
     Some(State {
         kind,
         name: get("prefect.state-name").unwrap_or_default(),
-        timestamp: stamp.as_ref().and_then(wire::parse_time).or(event.occurred),
+        timestamp: stamp.as_ref().and_then(parse_time).or(event.occurred),
         message: get("prefect.state-message").unwrap_or_default(),
         ..validated
     })

@@ -29,13 +29,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
 use tokio::time::Instant;
 
 use crate::backends::act::{Act, Check, Prepared};
-use crate::backends::client::{Client, Trouble, reach};
+use crate::backends::client::{Client, Trouble};
 use crate::backends::follow::{Follow, enter, pause, serve};
-use crate::backends::http::{HttpError, HttpSettings};
+use crate::backends::http::HttpSettings;
 use crate::backends::poll::{Pacer, Schedule, Urgency};
 use crate::backends::{Backend, BackendError, EngineGone, Link, Running};
 use crate::config;
@@ -182,15 +181,9 @@ async fn watch_fleet(shared: &Shared) -> Result<(), EngineGone> {
                     resync_at = began;
                 }
                 schedule.failed(error.retry_after());
-                lost = match error {
-                    HttpError::NotFound { .. }
-                    | HttpError::Html { .. }
-                    | HttpError::BadAnswer { .. } => lost + 1,
-                    _ => 0,
-                };
+                lost = if error.elsewhere() { lost + 1 } else { 0 };
                 let wait = schedule.wait();
-                let retry_at = Utc::now() + chrono::Duration::from_std(wait).unwrap_or_default();
-                shared.down(reach(&error, retry_at)).await?;
+                shared.fell(&error, wait).await?;
                 if lost >= LOST {
                     return Ok(());
                 }

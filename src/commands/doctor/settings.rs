@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use crate::config::secret::readable_by_others;
-use crate::config::{Backend, BackendKind, Loaded, Local, Login, Paths, Secret, Server};
+use crate::config::{Backend, BackendKind, Dbt, Loaded, Local, Login, Paths, Secret, Server};
 
 use super::report::Check;
+use crate::backends::dbt::find_program;
 use crate::commands::chain;
 
 pub(super) fn file(paths: &Paths, loaded: &Loaded) -> Vec<Check> {
@@ -37,8 +38,10 @@ pub(super) async fn backend(backend: &Backend) -> Vec<Check> {
     if let Some(server) = backend.kind.server() {
         self::server(server, &mut checks).await;
     }
-    if let BackendKind::Local(local) = &backend.kind {
-        self::local(local, &mut checks);
+    match &backend.kind {
+        BackendKind::Local(local) => self::local(local, &mut checks),
+        BackendKind::Dbt(dbt) => self::dbt(dbt, &mut checks),
+        BackendKind::Airflow(_) | BackendKind::Prefect(_) => {}
     }
     checks
 }
@@ -108,6 +111,25 @@ fn pem(what: &str, path: &Path, checks: &mut Vec<Check>) {
             "{what}: {}: {error}",
             path.display()
         ))),
+    }
+}
+
+fn dbt(dbt: &Dbt, checks: &mut Vec<Check>) {
+    match find_program(&dbt.dbt) {
+        Some(path) => checks.push(Check::ok(format!("dbt is {}", path.display()))),
+        None => checks.push(
+            Check::warning(format!(
+                "{} is not installed here: the project can only be watched",
+                dbt.dbt.display()
+            ))
+            .help("give the path of dbt as `dbt`, for example \"~/venv/bin/dbt\""),
+        ),
+    }
+    if let Some(profiles) = &dbt.profiles
+        && !profiles.join("profiles.yml").is_file()
+    {
+        let text = format!("`profiles`: {} has no profiles.yml", profiles.display());
+        checks.push(Check::problem(text));
     }
 }
 

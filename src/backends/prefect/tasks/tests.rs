@@ -178,7 +178,7 @@ fn of_a_run_that_was_retried_only_the_newest_process_is_shown() {
 }
 
 fn wire_time(text: &str) -> Option<DateTime<Utc>> {
-    super::super::wire::parse_time(&json!(text))
+    crate::backends::lenient::parse_time(&json!(text))
 }
 
 #[test]
