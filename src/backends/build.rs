@@ -4,6 +4,7 @@ use crate::config::{self, BackendKind, Paths};
 use crate::model::{BackendId, BackendInfo, Capabilities, SafeText};
 
 use super::airflow::Airflow;
+use super::dagster::Dagster;
 use super::dbt::{self, DbtBackend};
 use super::local::{self, LocalBackend};
 use super::prefect::Prefect;
@@ -23,6 +24,7 @@ pub fn build(section: &config::Backend, paths: &Paths, role: Role) -> Box<dyn Ba
     let built: Result<Box<dyn Backend>, String> = match &section.kind {
         BackendKind::Airflow(airflow) => Ok(Box::new(Airflow::new(info.clone(), section, airflow))),
         BackendKind::Prefect(prefect) => Ok(Box::new(Prefect::new(info.clone(), section, prefect))),
+        BackendKind::Dagster(dagster) => Ok(Box::new(Dagster::new(info.clone(), section, dagster))),
         BackendKind::Local(settings) => {
             let settings = local::Settings::new(settings, &section.name, &paths.state_dir);
             LocalBackend::new(info.clone(), settings.with_role(role))

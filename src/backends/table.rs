@@ -2,13 +2,14 @@
 
 use crate::model::{Action, Capabilities, Support, TargetKind};
 
-use super::{airflow, dbt, local, prefect};
+use super::{airflow, dagster, dbt, local, prefect};
 
 /// The kinds of backend, by the word in the configuration, and what each can do before its server says more.
-pub fn kinds() -> [(&'static str, Capabilities); 4] {
+pub fn kinds() -> [(&'static str, Capabilities); 5] {
     [
         ("airflow", airflow::capabilities()),
         ("prefect", prefect::capabilities()),
+        ("dagster", dagster::capabilities()),
         ("local", local::capabilities()),
         ("dbt", dbt::capabilities(true)),
     ]

@@ -48,7 +48,7 @@ pub(super) fn backends(config: &Config, chosen: &[&Backend], paths: &Paths, role
         BackendKind::Local(local) => Some(local.grace),
         // INT, TERM, KILL
         BackendKind::Dbt(dbt) => Some(dbt.grace * 2),
-        BackendKind::Airflow(_) | BackendKind::Prefect(_) => None,
+        BackendKind::Airflow(_) | BackendKind::Prefect(_) | BackendKind::Dagster(_) => None,
     });
     start(config, paths, started, grace.max().unwrap_or_default())
 }

@@ -213,6 +213,7 @@ fn kind(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {
     const KINDS: &[(&str, Read)] = &[
         ("airflow", airflow),
         ("prefect", prefect),
+        ("dagster", dagster),
         ("local", local),
         ("dbt", dbt),
     ];
@@ -324,6 +325,16 @@ fn prefect(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {
     Some(BackendKind::Prefect(Box::new(Prefect {
         server: server?,
         deployments,
+    })))
+}
+
+fn dagster(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {
+    let server = server(&mut table, dir);
+    let jobs = table.take_table("jobs").map(filter).unwrap_or_default();
+    table.finish();
+    Some(BackendKind::Dagster(Box::new(Dagster {
+        server: server?,
+        jobs,
     })))
 }
 

@@ -172,6 +172,7 @@ pub struct Backend {
 pub enum BackendKind {
     Airflow(Box<Airflow>),
     Prefect(Box<Prefect>),
+    Dagster(Box<Dagster>),
     Local(Local),
     Dbt(Dbt),
 }
@@ -182,6 +183,7 @@ impl BackendKind {
         match self {
             Self::Airflow(_) => "airflow",
             Self::Prefect(_) => "prefect",
+            Self::Dagster(_) => "dagster",
             Self::Local(_) => "local",
             Self::Dbt(_) => "dbt",
         }
@@ -192,6 +194,7 @@ impl BackendKind {
         match self {
             Self::Airflow(airflow) => Some(&airflow.server),
             Self::Prefect(prefect) => Some(&prefect.server),
+            Self::Dagster(dagster) => Some(&dagster.server),
             Self::Local(_) | Self::Dbt(_) => None,
         }
     }
@@ -210,6 +213,14 @@ pub struct Prefect {
     pub server: Server,
     /// Patterns are held against `flow/deployment`.
     pub deployments: Filter,
+}
+
+#[derive(Clone, Debug)]
+pub struct Dagster {
+    /// Of the webserver; of a deployment for Dagster+.
+    pub server: Server,
+    /// Patterns are held against the names of jobs.
+    pub jobs: Filter,
 }
 
 /// How a server is reached and how it lets us in: the same keys for every kind that watches one.

@@ -91,6 +91,18 @@ ours() {
   tr '\0' '\n' 2>/dev/null <"/proc/$2/environ" | grep -qx "DAGTOP_LAB_DIR=$1" || [ ! -d "/proc/$2" ]
 }
 
+# wait_for WHAT SECONDS CMD...: until CMD succeeds, for as long as anything of $home runs
+wait_for() {
+  local what=$1 most=$2 i; shift 2
+  for i in $(seq 1 $((most * 2))); do
+    "$@" && return 0
+    [ -n "$(alive "$home")" ] || break
+    sleep 0.5
+  done
+  say "$what did not become ready:"; tail -n 5 "$home"/out/*.log >&2
+  return 1
+}
+
 # stop_all HOME NAME: ends what `service` started there, and what those started in sessions of their own
 stop_all() {
   local home=$1 name=$2 i p

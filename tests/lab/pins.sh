@@ -8,3 +8,5 @@ PREFECT=3.8.8
 PREFECT_WITH=('fastapi>=0.139,<0.145' 'sqlalchemy<2.1')
 # 1.12 can't be installed without building a parser that its build fetches from elsewhere
 DBT=(dbt-core==1.11.16 dbt-duckdb==1.11.1)
+
+DAGSTER=1.13.27

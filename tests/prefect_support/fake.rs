@@ -5,14 +5,13 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
+
+use super::rig::door::Door;
+pub use super::rig::door::Say;
 
 /// What the server knows.
 #[derive(Default)]
@@ -35,16 +34,6 @@ pub struct Db {
     pub asked: HashMap<String, usize>,
     /// Largest `limit` that was asked for.
     pub largest: u64,
-}
-
-#[derive(Clone, Debug)]
-pub enum Say {
-    Text(String),
-    Close(u16, &'static str),
-    /// The connection breaks off without a word.
-    Cut,
-    /// Nothing is read or said any more, and the connection stays.
-    Freeze,
 }
 
 pub struct Fake {
@@ -119,31 +108,29 @@ impl Fake {
             .respond_with(Answer(Arc::clone(&db)))
             .mount(&http)
             .await;
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let fake = Self {
-            url: format!("http://{}", listener.local_addr().unwrap()),
-            db,
-            say: broadcast::channel(4096).0,
-            sockets: Arc::new(AtomicBool::new(true)),
-            opened: Arc::default(),
-            heard: Arc::default(),
-            _http: http,
-        };
-        let door = Door {
-            http: *fake._http.address(),
-            db: Arc::clone(&fake.db),
-            say: fake.say.clone(),
-            sockets: Arc::clone(&fake.sockets),
-            opened: Arc::clone(&fake.opened),
-            heard: Arc::clone(&fake.heard),
-        };
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let door = door.clone();
-                tokio::spawn(async move { door.enter(stream).await });
+        let known = Arc::clone(&db);
+        let hear = move |before: usize, frame: &Value| {
+            if before > 0 {
+                return Vec::new();
             }
-        });
-        fake
+            let token = known.lock().unwrap().token.clone();
+            let wanted = token.map_or(Value::Null, Value::String);
+            match *frame == json!({"type": "auth", "token": wanted}) {
+                true => vec![Say::Text(r#"{"type":"auth_success"}"#.to_owned())],
+                false => vec![Say::Close(1008, "Invalid token")],
+            }
+        };
+        const SOCKETS: &[&str] = &["/api/events/out", "/api/logs/out"];
+        let door = Door::open(*http.address(), SOCKETS, "prefect", hear).await;
+        Self {
+            url: door.url,
+            db,
+            say: door.say,
+            sockets: door.sockets,
+            opened: door.opened,
+            heard: door.heard,
+            _http: http,
+        }
     }
 
     pub fn db(&self) -> MutexGuard<'_, Db> {
@@ -161,84 +148,6 @@ impl Fake {
     pub fn asked(&self, path: &str) -> usize {
         self.db().asked.get(path).copied().unwrap_or(0)
     }
-}
-
-/// Sorts connections: a socket is ours, anything else goes on to the HTTP server.
-#[derive(Clone)]
-struct Door {
-    http: std::net::SocketAddr,
-    db: Arc<Mutex<Db>>,
-    say: broadcast::Sender<Say>,
-    sockets: Arc<AtomicBool>,
-    opened: Arc<AtomicUsize>,
-    heard: Arc<Mutex<Vec<Value>>>,
-}
-
-impl Door {
-    async fn enter(self, mut stream: TcpStream) {
-        let mut head = [0; 64];
-        let read = stream.peek(&mut head).await.unwrap_or(0);
-        let head = String::from_utf8_lossy(&head[..read]).into_owned();
-        let socket =
-            head.starts_with("GET /api/events/out") || head.starts_with("GET /api/logs/out");
-        if !socket || !self.sockets.load(Ordering::SeqCst) {
-            let Ok(mut http) = TcpStream::connect(self.http).await else {
-                return;
-            };
-            let _ = tokio::io::copy_bidirectional(&mut stream, &mut http).await;
-            return;
-        }
-        // the library's own type of answer
-        #[allow(clippy::result_large_err)]
-        let protocol = |_: &Request, mut response: Response| {
-            response
-                .headers_mut()
-                .insert("sec-websocket-protocol", "prefect".parse().unwrap());
-            Ok(response)
-        };
-        let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(stream, protocol).await else {
-            return;
-        };
-        let mut say = self.say.subscribe();
-        let Some(Ok(Message::Text(first))) = socket.next().await else {
-            return;
-        };
-        let first: Value = serde_json::from_str(&first).unwrap();
-        let token = self.db.lock().unwrap().token.clone();
-        let wanted = token.map_or(Value::Null, Value::String);
-        let good = first == json!({"type": "auth", "token": wanted});
-        self.heard.lock().unwrap().push(first);
-        if !good {
-            let _ = socket.send(close(1008, "Invalid token")).await;
-            return;
-        }
-        let _ = socket
-            .send(Message::text(r#"{"type":"auth_success"}"#))
-            .await;
-        self.opened.fetch_add(1, Ordering::SeqCst);
-        loop {
-            tokio::select! {
-                said = say.recv() => match said {
-                    Ok(Say::Text(text)) => { let _ = socket.send(Message::text(text)).await; }
-                    Ok(Say::Close(code, why)) => { let _ = socket.send(close(code, why)).await; return; }
-                    Ok(Say::Cut) | Err(_) => return,
-                    Ok(Say::Freeze) => std::future::pending().await,
-                },
-                heard = socket.next() => match heard {
-                    Some(Ok(Message::Text(text))) => self.heard.lock().unwrap().push(serde_json::from_str(&text).unwrap()),
-                    Some(Ok(_)) => {}
-                    _ => return,
-                },
-            }
-        }
-    }
-}
-
-fn close(code: u16, why: &'static str) -> Message {
-    Message::Close(Some(tokio_tungstenite::tungstenite::protocol::CloseFrame {
-        code: code.into(),
-        reason: why.into(),
-    }))
 }
 
 struct Answer(Arc<Mutex<Db>>);

@@ -7,6 +7,8 @@
     missing_docs
 )]
 
+pub mod door;
+
 use std::collections::HashMap;
 use std::time::Duration;
 

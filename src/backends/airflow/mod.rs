@@ -30,14 +30,13 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::backends::act::{Act, Check, Prepared};
 use crate::backends::client::{Client, Trouble};
-use crate::backends::follow::{Follow, enter, pause, serve};
+use crate::backends::fleet::{Fleet, Rhythm, watch, watch_system};
+use crate::backends::follow::{Follow, enter, serve};
 use crate::backends::http::HttpSettings;
-use crate::backends::poll::{Pacer, Schedule, Urgency};
-use crate::backends::{Backend, BackendError, EngineGone, Link, Running};
+use crate::backends::poll::{Pacer, Urgency};
+use crate::backends::{Backend, BackendError, Link, Running};
 use crate::config;
 use crate::model::{
     ActionRequest, BackendInfo, Capabilities, Event, LogKey, NodeKey, PipelineKey, RunKey, Target,
@@ -51,8 +50,6 @@ use shared::{BURST, RATE, Shared};
 const RESYNC: Duration = Duration::from_secs(60);
 /// Between two looks at pools and heartbeats.
 const SYSTEM: Duration = Duration::from_secs(20);
-/// Looks that find no Airflow where one was, before the version is asked for again.
-const LOST: u32 = 5;
 
 /// What is known before the server has said which API it speaks.
 pub fn capabilities() -> Capabilities {
@@ -103,8 +100,8 @@ impl Airflow {
             shared.emit(Event::Capabilities(able)).await?;
             let shared = Arc::new(shared);
             tokio::select! {
-                lost = watch_fleet(&shared) => lost?,
-                never = watch_system(&shared) => match never? {},
+                lost = watch(&*shared) => lost?,
+                never = watch_system(SYSTEM, || system::look(&shared)) => match never? {},
                 never = serve(&shared, &mut link) => match never? {},
             }
         }
@@ -125,78 +122,30 @@ impl Backend for Airflow {
     }
 }
 
-/// Looks at the fleet for ever; ends when the server seems to be another one than it was.
-async fn watch_fleet(shared: &Shared) -> Result<(), EngineGone> {
-    let least = match shared.api {
-        // v1 takes half a second of the server's time for each request
-        Api::V1 => Duration::from_secs(5),
-        Api::V2 => Duration::from_secs(3),
-    };
-    let base = shared.refresh.max(least);
-    let mut schedule = Schedule::new(base, u64::from(std::process::id()));
-    let mut resync_at = Instant::now();
-    let mut resynced = Instant::now();
-    let mut first = true;
-    let mut lost = 0;
-    loop {
-        schedule.set_base(if shared.hidden() { base * 5 } else { base });
-        let began = Instant::now();
-        let asked =
-            std::mem::take(&mut shared.memory().resync) && (first || resynced.elapsed() > base * 3);
-        let whole = asked || began >= resync_at;
-        let before = shared.http.stats().requests;
-        let result = match (whole, first) {
-            (true, true) => fleet::resync(shared, Urgency::Now).await,
-            (true, false) => fleet::resync(shared, Urgency::WhenDue).await,
-            (false, _) => fleet::changes(shared).await,
+impl Fleet for Shared {
+    fn rhythm(&self) -> Rhythm {
+        let least = match self.api {
+            // v1 takes half a second of the server's time for each request
+            Api::V1 => Duration::from_secs(5),
+            Api::V2 => Duration::from_secs(3),
         };
-        match result {
-            Ok(()) => {
-                if whole {
-                    let used = shared.http.stats().requests - before;
-                    resync_at = Instant::now()
-                        + RESYNC
-                            .max(Duration::from_secs(8) * u32::try_from(used).unwrap_or(u32::MAX));
-                    resynced = Instant::now();
-                    first = false;
-                }
-                lost = 0;
-                schedule.succeeded(began.elapsed());
-                shared.up().await?;
-            }
-            Err(Trouble::Gone(gone)) => return Err(gone),
-            Err(Trouble::Http(error)) => {
-                if whole {
-                    resync_at = began;
-                }
-                schedule.failed(error.retry_after());
-                lost = if error.elsewhere() { lost + 1 } else { 0 };
-                let wait = schedule.wait();
-                shared.fell(&error, wait).await?;
-                if lost >= LOST {
-                    return Ok(());
-                }
-                pause(shared, wait).await;
-                continue;
-            }
+        Rhythm {
+            look: self.refresh.max(least),
+            resync: RESYNC,
+            each: Duration::from_secs(8),
         }
-        let wait = schedule.wait();
-        pause(shared, wait).await;
     }
-}
 
-async fn watch_system(shared: &Shared) -> Result<Infallible, EngineGone> {
-    // the fleet comes first
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let mut schedule = Schedule::new(SYSTEM, 3);
-    loop {
-        let began = Instant::now();
-        match system::look(shared).await {
-            Ok(()) => schedule.succeeded(began.elapsed()),
-            Err(Trouble::Gone(gone)) => return Err(gone),
-            Err(Trouble::Http(error)) => schedule.failed(error.retry_after()),
-        }
-        tokio::time::sleep(schedule.wait()).await;
+    fn asked(&self) -> bool {
+        std::mem::take(&mut self.memory().resync)
+    }
+
+    async fn resync(&self, urgency: Urgency) -> Result<(), Trouble> {
+        fleet::resync(self, urgency).await
+    }
+
+    async fn changes(&self) -> Result<(), Trouble> {
+        fleet::changes(self).await
     }
 }
 

@@ -11,8 +11,9 @@ use chrono::{DateTime, Utc};
 use crate::backends::EngineGone;
 use crate::backends::client::Client;
 use crate::backends::http::HttpError;
+use crate::backends::report::Report;
 use crate::config::Filter;
-use crate::model::{Node, NodeId, NodeState, ParamSpec, Pipeline, Progress, Run, RunKey, SafeText};
+use crate::model::{Node, NodeId, NodeState, ParamSpec, Pipeline, Run, RunKey, SafeText};
 
 use super::api::Api;
 use super::structure::Structure;
@@ -87,20 +88,11 @@ pub struct OpenRun {
     pub reports: HashMap<(NodeId, u32), Report>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Report {
-    pub progress: Option<Progress>,
-    pub metrics: Vec<(SafeText, f64)>,
-}
-
 impl OpenRun {
     /// Adds what only logs tell.
     pub fn add_report(&self, node: &mut Node) {
         if let Some(report) = self.reports.get(&(node.id.clone(), node.attempt)) {
-            node.metrics.clone_from(&report.metrics);
-            if node.state == NodeState::Running {
-                node.progress = report.progress;
-            }
+            report.add_to(node);
         }
     }
 }

@@ -41,7 +41,7 @@ pub(super) async fn backend(backend: &Backend) -> Vec<Check> {
     match &backend.kind {
         BackendKind::Local(local) => self::local(local, &mut checks),
         BackendKind::Dbt(dbt) => self::dbt(dbt, &mut checks),
-        BackendKind::Airflow(_) | BackendKind::Prefect(_) => {}
+        BackendKind::Airflow(_) | BackendKind::Prefect(_) | BackendKind::Dagster(_) => {}
     }
     checks
 }

@@ -30,18 +30,6 @@ enter() {
 
 server() { ( enter; service "$home" server prefect server start --host 127.0.0.1 --port "$(cat "$home/port")" ); }
 
-# wait_for WHAT SECONDS CMD...
-wait_for() {
-  local what=$1 most=$2 i; shift 2
-  for i in $(seq 1 $((most * 2))); do
-    "$@" && return 0
-    [ -n "$(alive "$home")" ] || break
-    sleep 0.5
-  done
-  say "$what did not become ready:"; tail -n 5 "$home"/out/*.log >&2
-  return 1
-}
-
 up() {
   [ -x "$venv/bin/prefect" ] || die "Prefect is not installed: tests/lab/prefect/lab.sh install"
   local started=$SECONDS port
