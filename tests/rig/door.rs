@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 use tokio_tungstenite::tungstenite::Message;
@@ -72,17 +73,28 @@ impl Door {
         door
     }
 
-    async fn enter(self, mut stream: TcpStream) {
+    /// One request of a connection goes on to the server, and the connection ends with its answer: the next one may be
+    /// for a socket, and comes to us.
+    async fn forward(&self, mut stream: TcpStream) -> std::io::Result<()> {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            line.push(stream.read_u8().await?);
+        }
+        let mut http = TcpStream::connect(self.http).await?;
+        http.write_all(&line).await?;
+        http.write_all(b"connection: close\r\n").await?;
+        tokio::io::copy_bidirectional(&mut stream, &mut http).await?;
+        Ok(())
+    }
+
+    async fn enter(self, stream: TcpStream) {
         let mut head = [0; 64];
         let read = stream.peek(&mut head).await.unwrap_or(0);
         let head = String::from_utf8_lossy(&head[..read]).into_owned();
         let asked = head.strip_prefix("GET ").unwrap_or_default();
         let socket = self.paths.iter().any(|path| asked.starts_with(path));
         if !socket || !self.sockets.load(Ordering::SeqCst) {
-            let Ok(mut http) = TcpStream::connect(self.http).await else {
-                return;
-            };
-            let _ = tokio::io::copy_bidirectional(&mut stream, &mut http).await;
+            let _ = self.forward(stream).await;
             return;
         }
         let name = self.protocol;

@@ -26,6 +26,8 @@ use super::wire::{Event, FlowRun, State, TaskRun};
 use super::{api, states, tell};
 
 const PROTOCOL: &str = "prefect";
+/// Between two tries, at first.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Events that are taken in at once.
 const BATCH: usize = 256;
 /// Ids of events that are remembered: the same event comes again after a reconnect.
@@ -55,13 +57,18 @@ impl From<SocketError> for End {
 
 /// Listens for ever, and again after every end.
 pub async fn watch(shared: &Arc<Shared>) -> Result<Infallible, EngineGone> {
-    let mut schedule = Schedule::new(Duration::from_secs(1), 5);
+    let mut schedule = Schedule::new(shared.refresh.min(AGAIN), 5);
     let mut seen = Seen::default();
+    let mut first = true;
     loop {
         let error = match session(shared, &mut seen, &mut schedule).await {
             End::Gone(gone) => return Err(gone),
             End::Socket(error) => error,
         };
+        if std::mem::take(&mut first) {
+            // the first reading waits for the subscription, and there is none
+            shared.look.notify_one();
+        }
         shared.set_live(false);
         let every = shared.refresh.as_secs_f64();
         shared

@@ -137,7 +137,7 @@ impl Known {
         if !self.heard.allows(source, stamp) {
             return false;
         }
-        self.heard = Heard::new(source, stamp);
+        self.heard = self.heard.then(source, stamp);
         self.row = row;
         true
     }

@@ -44,6 +44,16 @@ impl Heard {
         Self { at, event, stamp }
     }
 
+    /// As it is after more was heard. What an answer says again is no other state, so the event that told of it first
+    /// is still the one that the next follows on.
+    pub fn then(&self, source: &Source, stamp: Option<DateTime<Utc>>) -> Self {
+        let mut heard = Self::new(source, stamp);
+        if stamp == self.stamp {
+            heard.event = heard.event.or_else(|| self.event.clone());
+        }
+        heard
+    }
+
     /// Whether something is news after this. States are stamped by different machines, so a stamp alone does not
     /// decide: an answer that was asked for after this was heard is newer, and so is the event that follows on it.
     pub fn allows(&self, source: &Source, stamp: Option<DateTime<Utc>>) -> bool {
@@ -113,25 +123,21 @@ impl Tasks {
         {
             return None;
         }
-        let heard = Heard::new(source, stamp);
         match known {
             Some(known) => {
                 let reshaped = known.row.task_inputs != row.task_inputs;
-                known.heard = heard;
+                known.heard = known.heard.then(source, stamp);
                 known.row = keep(row, &known.row);
                 Some(reshaped)
             }
             None => {
                 let id = row.id.clone();
-                let progress = None;
-                self.seen.insert(
-                    id.clone(),
-                    Seen {
-                        row,
-                        heard,
-                        progress,
-                    },
-                );
+                let seen = Seen {
+                    heard: Heard::new(source, stamp),
+                    row,
+                    progress: None,
+                };
+                self.seen.insert(id.clone(), seen);
                 self.name(&id);
                 Some(true)
             }
