@@ -27,6 +27,11 @@ Exit codes: 0 with --plain: the run went well (warnings included), else: ended b
 1 it did not go well, or could not be started; 2 wrong command line, or a file that can't be used \
 (every problem is told with its line and column); 130 interrupted, the run is ended then.";
 
+const RUN_DBT_CODES: &str = "\
+Exit codes: that of dbt (0 all well, 1 a node failed, 2 it could not run or was interrupted), also \
+when the screen is left after its end; 1 too when dbt could not be started or was killed, \
+130 interrupted, dbt is interrupted then.";
+
 const STATUS_CODES: &str = "\
 Exit codes, as monitoring plugins have them:
   0  ok
@@ -175,12 +180,16 @@ pub struct Monitor {}
 #[command(after_help = SCREEN_CODES)]
 pub struct Demo {}
 
-/// Run one local pipeline and watch it
+/// Run one local pipeline, or dbt, and watch it
 #[derive(Clone, Debug, Args)]
-#[command(after_help = RUN_CODES)]
+#[command(after_help = RUN_CODES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Run {
+    #[command(subcommand)]
+    pub what: Option<RunWhat>,
+
     /// The pipeline, a TOML file
-    pub file: PathBuf,
+    #[arg(required = true)]
+    pub file: Option<PathBuf>,
 
     /// No screen: print what happens (with --json one object a line) and end with the run
     #[arg(long)]
@@ -189,6 +198,40 @@ pub struct Run {
     /// A parameter of the pipeline
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
     pub params: Vec<(String, String)>,
+}
+
+/// What else can be run.
+#[derive(Clone, Debug, Subcommand)]
+pub enum RunWhat {
+    Dbt(RunDbt),
+}
+
+/// Run dbt in the project of this folder and watch it
+///
+/// Everything from the first word that is no option of dagtop's on is given to dbt:
+/// dagtop run dbt build --select tag:nightly
+#[derive(Clone, Debug, Args)]
+#[command(after_help = RUN_DBT_CODES)]
+pub struct RunDbt {
+    /// No screen: print what happens (with --json one object a line) and end with the run
+    #[arg(long)]
+    pub plain: bool,
+
+    /// The folder with dbt_project.yml
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub project_dir: PathBuf,
+
+    /// Name or path of dbt
+    #[arg(long, value_name = "PROGRAM", default_value = "dbt")]
+    pub dbt: PathBuf,
+
+    /// What dbt is told [default: build]
+    #[arg(
+        value_name = "ARGS",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub args: Vec<String>,
 }
 
 /// Look once and say how things are, as monitoring plugins do
@@ -318,6 +361,10 @@ pub struct Act {
     #[arg(long)]
     pub note: Option<String>,
 
+    /// limit: how many may run at once
+    #[arg(long, value_name = "NUMBER")]
+    pub to: Option<u64>,
+
     /// Give up on a backend that has not answered after this many seconds
     #[arg(long, default_value_t = 20, value_name = "SECONDS")]
     pub wait: u64,
@@ -335,6 +382,7 @@ pub enum ActionName {
     Mark,
     Note,
     Stop,
+    Limit,
 }
 
 impl ActionName {
@@ -349,6 +397,7 @@ impl ActionName {
             Self::Mark => Action::Mark,
             Self::Note => Action::Note,
             Self::Stop => Action::Stop,
+            Self::Limit => Action::Limit,
         }
     }
 }

@@ -18,7 +18,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 const SOON: Duration = Duration::from_secs(30);
 
 fn start(server: &MockServer) -> Rig {
-    Rig::start(&settings(&server.uri(), password("admin", "s3cret")))
+    watch(&settings(&server.uri(), password("admin", "s3cret")))
 }
 
 async fn healthy(server: &MockServer) -> Rig {
@@ -390,7 +390,7 @@ async fn endless() -> String {
 
 #[tokio::test]
 async fn a_body_of_200_mb_is_not_swallowed() {
-    let mut rig = Rig::start(&settings(&endless().await, Login::None));
+    let mut rig = watch(&settings(&endless().await, Login::None));
     rig.until("a refusal to read it", SOON, |rig| {
         matches!(rig.status().reach, Reach::Down { .. })
     })
@@ -415,7 +415,7 @@ async fn what_is_no_airflow_is_called_so() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let nobody = format!("http://{}", free.local_addr().unwrap());
     drop(free);
-    let mut rig = Rig::start(&settings(&nobody, Login::None));
+    let mut rig = watch(&settings(&nobody, Login::None));
     rig.until("nobody there", SOON, |rig| {
         matches!(rig.status().reach, Reach::Down { .. })
     })

@@ -285,7 +285,7 @@ fn hits(plan: &Plan) -> Vec<&str> {
 }
 
 async fn connected(lab: &Lab) -> Rig {
-    let mut rig = Rig::start(&lab.settings());
+    let mut rig = watch(&lab.settings());
     rig.until("a list", 2 * MINUTE, |rig| rig.listed() && rig.up())
         .await;
     rig
@@ -1056,7 +1056,7 @@ async fn airflow3_mapped_instances_are_hit_one_by_one_or_all_and_a_queue_names_i
 #[ignore = "needs a real Airflow: tests/run starts one"]
 async fn airflow3_a_viewer_is_told_that_it_may_not() {
     let lab = Lab::of(3).await;
-    let mut rig = Rig::start(&settings(&lab.url, password("viewer", &lab.password)));
+    let mut rig = watch(&settings(&lab.url, password("viewer", &lab.password)));
     rig.until("a list", 2 * MINUTE, |rig| rig.listed() && rig.up())
         .await;
     lab.pause("fleet_000", true).await;
@@ -1091,7 +1091,7 @@ async fn airflow3_a_viewer_is_told_that_it_may_not() {
 async fn airflow3_logins_of_every_kind() {
     let lab = Lab::of(3).await;
     let refused = async |login: dagtop::config::Login| {
-        let mut rig = Rig::start(&settings(&lab.url, login));
+        let mut rig = watch(&settings(&lab.url, login));
         rig.until("a refusal", MINUTE, |rig| {
             matches!(rig.status().reach, Reach::Refused { .. })
         })
@@ -1115,20 +1115,20 @@ async fn airflow3_logins_of_every_kind() {
     );
 
     let token = dagtop::config::Login::Token(secret(&lab.token));
-    let mut rig = Rig::start(&settings(&lab.url, token));
+    let mut rig = watch(&settings(&lab.url, token));
     rig.until("a list by token", MINUTE, |rig| rig.listed())
         .await;
     let file = std::env::temp_dir().join(format!("dagtop-token-{}", std::process::id()));
     std::fs::write(&file, &lab.token).unwrap();
     let command = dagtop::config::Secret::Command(format!("cat {}", file.display()));
-    let mut rig = Rig::start(&settings(&lab.url, dagtop::config::Login::Token(command)));
+    let mut rig = watch(&settings(&lab.url, dagtop::config::Login::Token(command)));
     rig.until("a list by command", MINUTE, |rig| rig.listed())
         .await;
     std::fs::remove_file(file).unwrap();
 
     let mut wrong = lab.settings();
     wrong.api = dagtop::config::AirflowApi::V1;
-    let mut rig = Rig::start(&wrong);
+    let mut rig = watch(&wrong);
     rig.until("an explanation", MINUTE, |rig| {
         matches!(&rig.status().reach, Reach::Refused { reason } if reason.contains("the server is Airflow 3."))
     })
@@ -1502,7 +1502,7 @@ async fn airflow2_a_running_log_is_followed_and_its_task_cancelled() {
 async fn airflow2_a_wrong_login_is_explained() {
     let lab = Lab::of(2).await;
     let refused = async |login: dagtop::config::Login| {
-        let mut rig = Rig::start(&settings(&lab.url, login));
+        let mut rig = watch(&settings(&lab.url, login));
         rig.until("a refusal", MINUTE, |rig| {
             matches!(rig.status().reach, Reach::Refused { .. })
         })

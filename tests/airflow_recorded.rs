@@ -160,7 +160,7 @@ fn state(rig: &Rig, run: &RunKey, id: &str) -> NodeState {
 async fn airflow3(ui: bool) {
     let run = key("v2", "lab_etl");
     let server = server("v2", &run, "quality.schema", ui).await;
-    let mut rig = Rig::start(&settings(&server.uri(), password("admin", "x")));
+    let mut rig = watch(&settings(&server.uri(), password("admin", "x")));
     rig.until("the failing node", SOON, |rig| {
         rig.listed()
             && rig
@@ -302,7 +302,7 @@ async fn airflow_3_as_recorded_without_its_private_endpoints() {
 async fn airflow_2_as_recorded() {
     let run = key("v1", "lab_chain");
     let server = server("v1", &run, "load", false).await;
-    let mut rig = Rig::start(&settings(&server.uri(), password("admin", "x")));
+    let mut rig = watch(&settings(&server.uri(), password("admin", "x")));
     rig.until("the failing node", SOON, |rig| {
         rig.listed()
             && rig

@@ -73,18 +73,18 @@ fn values_arrive_as_written() {
         panic!()
     };
     assert_eq!(
-        airflow.url.as_str(),
+        airflow.server.url.as_str(),
         "https://airflow.example.com/base/path/"
     );
     assert!(
-        matches!(&airflow.login, Login::Password { user, password: config::Secret::Env(name) }
+        matches!(&airflow.server.login, Login::Password { user, password: config::Secret::Env(name) }
         if user == "oncall" && name == "AIRFLOW_PASSWORD")
     );
     assert_eq!(
-        airflow.tls.ca.as_deref(),
+        airflow.server.tls.ca.as_deref(),
         Some(Path::new("/etc/dagtop/certs/ca.pem"))
     );
-    let key = &airflow.tls.identity.as_ref().unwrap().key;
+    let key = &airflow.server.tls.identity.as_ref().unwrap().key;
     assert!(key.is_absolute() && key.ends_with("c.key") && !key.starts_with("~"));
     assert_eq!(airflow.dags.exclude, ["example_*"]);
     assert!(!local.enabled);
@@ -196,7 +196,10 @@ fn the_example_switched_on_documents_every_key() {
     let text = example_switched_on();
     let loaded = parse("config.toml", &text).unwrap_or_else(|error| panic!("{error}"));
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
-    assert_eq!(loaded.config.backends.len(), 3);
+    assert_eq!(
+        loaded.config.backends.len(),
+        config::EXAMPLE.matches("\n#kind = ").count()
+    );
     let document: toml::Table = text.parse().unwrap();
     let mut written = BTreeSet::new();
     gather("", &toml::Value::Table(document), &mut written);
@@ -234,8 +237,9 @@ fn the_example_backends_hold_the_defaults() {
         .unwrap()
         .config
         .backends;
-    let text = "[[backend]]\nname=\"a\"\nkind=\"airflow\"\nurl=\"http://h\"\n[[backend]]\nname=\"l\"\nkind=\"local\"\n";
+    let text = "[[backend]]\nname=\"a\"\nkind=\"airflow\"\nurl=\"http://h\"\n[[backend]]\nname=\"l\"\nkind=\"local\"\n[[backend]]\nname=\"d\"\nkind=\"dbt\"\nproject=\"/p\"\n";
     let bare = parse("config.toml", text).unwrap().config.backends;
+    let shown_as = |name: &str| &shown.iter().find(|b| b.name == name).unwrap().kind;
     let common = |b: &config::Backend| {
         (
             b.enabled,
@@ -253,11 +257,11 @@ fn the_example_backends_hold_the_defaults() {
         panic!()
     };
     assert_eq!(
-        (shown_airflow.api, shown_airflow.tls.insecure),
-        (bare_airflow.api, bare_airflow.tls.insecure)
+        (shown_airflow.api, shown_airflow.server.tls.insecure),
+        (bare_airflow.api, bare_airflow.server.tls.insecure)
     );
     let (BackendKind::Local(shown_local), BackendKind::Local(bare_local)) =
-        (&shown[2].kind, &bare[1].kind)
+        (shown_as("local"), &bare[1].kind)
     else {
         panic!()
     };
@@ -265,6 +269,42 @@ fn the_example_backends_hold_the_defaults() {
         (shown_local.parallelism, shown_local.grace),
         (bare_local.parallelism, bare_local.grace)
     );
+    let (BackendKind::Dbt(shown_dbt), BackendKind::Dbt(bare_dbt)) =
+        (shown_as("shop"), &bare[2].kind)
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (&shown_dbt.command, shown_dbt.grace, &shown_dbt.exclude),
+        (&bare_dbt.command, bare_dbt.grace, &bare_dbt.exclude)
+    );
+    assert_eq!(bare_dbt.dbt, Path::new("dbt"));
+}
+
+#[test]
+fn a_dbt_project_is_checked_key_by_key() {
+    let section = "[[backend]]\nname=\"d\"\nkind=\"dbt\"\n";
+    for (keys, want) in [
+        ("", "`project`"),
+        (
+            "project=\"p\"\ncommand=\"biuld\"\n",
+            "did you mean `build`?",
+        ),
+        ("project=\"p\"\nselect=[\"--vars\"]\n", "not a selector"),
+        ("project=\"$HOME/p\"\n", "variables are not expanded"),
+        ("project=\"p\"\nprofile=\"x\"\n", "profile"),
+    ] {
+        let problems = parse("config.toml", &format!("{section}{keys}")).map(|_| ());
+        let shown = problems.unwrap_err().to_string();
+        assert!(shown.contains(want), "{keys}: {shown}");
+    }
+    let keys = "project=\"p\"\ndbt=\"venv/bin/dbt\"\n";
+    let loaded = parse("/etc/dagtop/config.toml", &format!("{section}{keys}")).unwrap();
+    let BackendKind::Dbt(dbt) = &loaded.config.backends[0].kind else {
+        panic!()
+    };
+    assert_eq!(dbt.project, Path::new("/etc/dagtop/p"));
+    assert_eq!(dbt.dbt, Path::new("/etc/dagtop/venv/bin/dbt"));
 }
 
 /// The reader must survive anything, and say at least one thing about what is not TOML.

@@ -4,7 +4,10 @@ use crate::config::{self, BackendKind, Paths};
 use crate::model::{BackendId, BackendInfo, Capabilities, SafeText};
 
 use super::airflow::Airflow;
+use super::dagster::Dagster;
+use super::dbt::{self, DbtBackend};
 use super::local::{self, LocalBackend};
+use super::prefect::Prefect;
 use super::{Backend, BackendError, Link, Role, Running};
 
 /// The backend that a section describes. One that can't be used is a backend too: it says why.
@@ -15,14 +18,23 @@ pub fn build(section: &config::Backend, paths: &Paths, role: Role) -> Box<dyn Ba
         kind: section.kind.name(),
         read_only: section.read_only,
         protect: section.protect,
-        drives_runs: matches!(section.kind, BackendKind::Local(_)),
+        drives_runs: matches!(section.kind, BackendKind::Local(_) | BackendKind::Dbt(_)),
         accent: section.accent.map(|colour| SafeText::new(colour.text())),
     };
     let built: Result<Box<dyn Backend>, String> = match &section.kind {
         BackendKind::Airflow(airflow) => Ok(Box::new(Airflow::new(info.clone(), section, airflow))),
+        BackendKind::Prefect(prefect) => Ok(Box::new(Prefect::new(info.clone(), section, prefect))),
+        BackendKind::Dagster(dagster) => Ok(Box::new(Dagster::new(info.clone(), section, dagster))),
         BackendKind::Local(settings) => {
             let settings = local::Settings::new(settings, &section.name, &paths.state_dir);
             LocalBackend::new(info.clone(), settings.with_role(role))
+                .map(|b| Box::new(b) as Box<dyn Backend>)
+                .map_err(|e| format!("its runs can't be kept: {e}"))
+        }
+        BackendKind::Dbt(settings) => {
+            let (name, state) = (&section.name, &paths.state_dir);
+            let settings = dbt::Settings::new(settings, name, section.refresh, state);
+            DbtBackend::new(info.clone(), settings)
                 .map(|b| Box::new(b) as Box<dyn Backend>)
                 .map_err(|e| format!("its runs can't be kept: {e}"))
         }
@@ -35,12 +47,12 @@ pub fn build(section: &config::Backend, paths: &Paths, role: Role) -> Box<dyn Ba
     })
 }
 
-/// What is known of a local backend that no configuration describes.
-pub fn local_info(name: &str) -> BackendInfo {
+/// What is known of a backend that no configuration describes and that runs things itself.
+pub fn own_info(name: &str, kind: &'static str) -> BackendInfo {
     BackendInfo {
         id: BackendId::new(name),
         name: SafeText::new(name),
-        kind: "local",
+        kind,
         read_only: false,
         protect: false,
         drives_runs: true,

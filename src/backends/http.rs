@@ -8,6 +8,7 @@ mod answer;
 mod auth;
 mod error;
 mod records;
+mod upgrade;
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -17,18 +18,19 @@ use chrono::{DateTime, Utc};
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue,
 };
-use reqwest::{Method, Url};
+use reqwest::{Method, Url, Version};
 use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
-use crate::config::{Secret, Tls};
+use crate::config::{self, Secret, Tls};
 use crate::model::WireStats;
 
 pub use answer::Answer;
 pub use auth::Auth;
 pub use error::{HttpError, Place};
-pub use records::{Records, parse, records};
+pub use records::{BARE, Records, parse, records};
 
 use auth::Keyring;
 
@@ -53,6 +55,26 @@ pub struct HttpSettings {
     pub max_body: usize,
     /// Whether a 403 with these words refuses the credential and not the deed.
     pub not_logged_in: fn(&str) -> bool,
+}
+
+impl HttpSettings {
+    /// As a section of the configuration says.
+    pub fn new(
+        backend: &config::Backend,
+        server: &config::Server,
+        not_logged_in: fn(&str) -> bool,
+    ) -> Self {
+        Self {
+            base: server.url.clone(),
+            tls: server.tls.clone(),
+            proxy: server.proxy.clone(),
+            headers: server.headers.clone(),
+            connect_timeout: backend.connect_timeout,
+            read_timeout: backend.read_timeout,
+            max_body: MAX_BODY,
+            not_logged_in,
+        }
+    }
 }
 
 /// One request.
@@ -127,10 +149,11 @@ pub fn path<'a>(segments: impl IntoIterator<Item = &'a str>) -> String {
 /// The client of one backend.
 pub struct Http {
     client: reqwest::Client,
+    /// The same without HTTP/2, which has no upgrade; made when the first socket is opened.
+    sockets: OnceCell<reqwest::Client>,
+    /// Without user and password.
     base: Url,
-    max_body: usize,
-    read_timeout: Duration,
-    not_logged_in: fn(&str) -> bool,
+    settings: HttpSettings,
     keyring: Keyring,
     counters: Counters,
 }
@@ -162,45 +185,14 @@ impl Http {
         // a password in the address would come out in messages
         let _ = base.set_username("");
         let _ = base.set_password(None);
-        let mut headers = HeaderMap::new();
-        for (name, value) in &settings.headers {
-            let key = HeaderName::from_bytes(name.as_bytes())
-                .map_err(|_| HttpError::setup(format!("{name:?} is not the name of a header")))?;
-            headers.insert(key, sensitive(&resolved(value).await?, name)?);
-        }
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("dagtop/", env!("CARGO_PKG_VERSION")))
-            .default_headers(headers)
-            .connect_timeout(settings.connect_timeout)
-            .read_timeout(settings.read_timeout)
-            .pool_idle_timeout(Duration::from_secs(50))
-            .pool_max_idle_per_host(4)
-            .tcp_keepalive(Duration::from_secs(30))
-            // a redirect of an API is a login page
-            .redirect(reqwest::redirect::Policy::none())
-            // we decompress ourselves: to count what came over the wire and to stop at the cap
-            .no_gzip();
-        builder = tls(builder, &settings.tls, &base).await?;
-        if let Some(proxy) = &settings.proxy {
-            let url = resolved(proxy).await?;
-            let proxy = reqwest::Proxy::all(url.expose_secret()).map_err(|_| {
-                HttpError::setup(format!("the proxy from {proxy} is not an address"))
-            })?;
-            builder = builder.proxy(proxy);
-        } else if base.host_str().is_some_and(is_loopback) {
-            builder = builder.no_proxy();
-        }
-        let client = builder
-            .build()
-            .map_err(|e| HttpError::setup(format!("can't set up TLS: {}", error::chain(&e))))?;
+        let client = client(settings, &base, Version::HTTP_2).await?;
         let counters = Counters::default();
         counters.skew_ms.store(i64::MIN, Ordering::Relaxed);
         Ok(Self {
             client,
+            sockets: OnceCell::new(),
             base,
-            max_body: settings.max_body,
-            read_timeout: settings.read_timeout,
-            not_logged_in: settings.not_logged_in,
+            settings: settings.clone(),
             keyring: Keyring::new(auth),
             counters,
         })
@@ -209,6 +201,11 @@ impl Http {
     /// Where requests go, without user, password and query.
     pub fn base(&self) -> &Url {
         &self.base
+    }
+
+    /// Longest silence that is put up with.
+    pub fn read_timeout(&self) -> Duration {
+        self.settings.read_timeout
     }
 
     /// Goes on counting where another client of the same server stopped.
@@ -249,7 +246,7 @@ impl Http {
     pub async fn send(&self, call: &Call) -> Result<Answer<'_>, HttpError> {
         let result = self.authorised(call).await;
         if result.is_err() {
-            self.counters.failures.fetch_add(1, Ordering::Relaxed);
+            self.count_failure();
         }
         result
     }
@@ -275,15 +272,9 @@ impl Http {
         header: Option<&HeaderValue>,
     ) -> Result<Answer<'_>, HttpError> {
         let place = self.place(call);
-        let mut url = self.base.clone();
-        url.set_path(&format!(
-            "{}{}",
-            self.base.path().trim_end_matches('/'),
-            call.path
-        ));
         let mut request = self
             .client
-            .request(call.method.clone(), url)
+            .request(call.method.clone(), self.url(&call.path))
             .header(ACCEPT, call.accept)
             .header(ACCEPT_ENCODING, "gzip");
         if !call.query.is_empty() {
@@ -295,12 +286,12 @@ impl Http {
         if let Some(header) = header {
             request = request.header(AUTHORIZATION, header.clone());
         }
-        self.counters.requests.fetch_add(1, Ordering::Relaxed);
+        self.count_request();
         let (sent, clock) = (Instant::now(), Utc::now());
         let response = request
             .send()
             .await
-            .map_err(|e| error::transport(place.clone(), &e, self.read_timeout))?;
+            .map_err(|e| error::transport(place.clone(), &e, self.read_timeout()))?;
         let took = sent.elapsed();
         self.counters.latency_us.store(
             u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
@@ -323,7 +314,22 @@ impl Http {
         }
     }
 
-    fn count_bytes(&self, bytes: usize) {
+    /// The address of a path below the base.
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+        url
+    }
+
+    fn count_request(&self) {
+        self.counters.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn count_failure(&self) {
+        self.counters.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_bytes(&self, bytes: usize) {
         self.counters
             .bytes
             .fetch_add(bytes as u64, Ordering::Relaxed);
@@ -336,7 +342,7 @@ impl Http {
             let answer = self.send(call).await?;
             let read = answer.bytes().await;
             if read.is_err() {
-                self.counters.failures.fetch_add(1, Ordering::Relaxed);
+                self.count_failure();
             }
             read
         };
@@ -369,6 +375,47 @@ impl Http {
     pub fn place(&self, call: &Call) -> Place {
         Place::new(&call.method, &self.base, &call.path)
     }
+}
+
+/// A client with everything that the settings say. `most`: the newest version of HTTP that it speaks.
+async fn client(
+    settings: &HttpSettings,
+    base: &Url,
+    most: Version,
+) -> Result<reqwest::Client, HttpError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &settings.headers {
+        let key = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| HttpError::setup(format!("{name:?} is not the name of a header")))?;
+        headers.insert(key, sensitive(&resolved(value).await?, name)?);
+    }
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("dagtop/", env!("CARGO_PKG_VERSION")))
+        .default_headers(headers)
+        .connect_timeout(settings.connect_timeout)
+        .read_timeout(settings.read_timeout)
+        .pool_idle_timeout(Duration::from_secs(50))
+        .pool_max_idle_per_host(4)
+        .tcp_keepalive(Duration::from_secs(30))
+        // a redirect of an API is a login page
+        .redirect(reqwest::redirect::Policy::none())
+        // we decompress ourselves: to count what came over the wire and to stop at the cap
+        .no_gzip();
+    if most == Version::HTTP_11 {
+        builder = builder.http1_only();
+    }
+    builder = tls(builder, &settings.tls, base).await?;
+    if let Some(proxy) = &settings.proxy {
+        let url = resolved(proxy).await?;
+        let proxy = reqwest::Proxy::all(url.expose_secret())
+            .map_err(|_| HttpError::setup(format!("the proxy from {proxy} is not an address")))?;
+        builder = builder.proxy(proxy);
+    } else if base.host_str().is_some_and(is_loopback) {
+        builder = builder.no_proxy();
+    }
+    builder
+        .build()
+        .map_err(|e| HttpError::setup(format!("can't set up TLS: {}", error::chain(&e))))
 }
 
 async fn tls(

@@ -2,16 +2,33 @@
 //! allows, tells what it observes as events, and carries out plans.
 //! Must not know the world, alerts, screens or each other.
 
+mod act;
 pub mod airflow;
 mod build;
+mod client;
+pub mod dagster;
+pub mod dbt;
+mod disk;
+mod filter;
+mod fleet;
+mod follow;
 pub mod http;
+mod lenient;
 mod link;
 pub mod local;
 pub mod poll;
-pub mod turns;
+pub mod prefect;
+mod process;
+mod report;
+mod table;
+mod tail;
+mod turns;
+pub mod ws;
 
-pub use build::{build, local_info};
+pub use build::{build, own_info};
+pub use disk::StoreError;
 pub use link::{Emitter, EngineGone, Link, Request};
+pub use table::{capabilities_markdown, kinds};
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -101,6 +101,8 @@ pub enum Urgency {
     Now,
     /// Goes when there is room under the rate.
     WhenDue,
+    /// The same, and nobody waits for it: what is read in many pieces lets other looks in between.
+    Aside,
 }
 
 /// Keeps the mean number of requests to one backend under a rate, whatever the number of things

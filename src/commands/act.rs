@@ -39,14 +39,15 @@ pub(super) fn run(global: &Global, args: &Act) -> anyhow::Result<Exit> {
 
 /// Options that would be taken and then forgotten.
 fn check(args: &Act) -> Result<(), Usage> {
-    use ActionName::{Mark, Note, Retry, Trigger};
-    let fits: [(&str, bool, &[ActionName]); 6] = [
+    use ActionName::{Limit, Mark, Note, Retry, Trigger};
+    let fits: [(&str, bool, &[ActionName]); 7] = [
         ("--param", !args.params.is_empty(), &[Trigger]),
         ("--run-id", args.run_id.is_some(), &[Trigger]),
         ("--upstream", args.upstream, &[Retry, Mark]),
         ("--downstream", args.downstream, &[Retry, Mark]),
         ("--only-failed", args.only_failed, &[Retry]),
         ("--as", args.mark.is_some(), &[Mark]),
+        ("--to", args.to.is_some(), &[Limit]),
     ];
     let word = args.action.action().word();
     for (option, given, actions) in fits {
@@ -63,6 +64,7 @@ fn check(args: &Act) -> Result<(), Usage> {
             "mark needs --as succeeded, --as failed or --as skipped".to_owned(),
         )),
         (Note, _, None) => Err(Usage("note needs --note TEXT".to_owned())),
+        (Limit, ..) if args.to.is_none() => Err(Usage("limit needs --to NUMBER".to_owned())),
         (action, _, Some(_)) if action != Note => Err(Usage(format!(
             "--note means nothing to {word}; it is for note"
         ))),
@@ -193,6 +195,7 @@ fn options(args: &Act) -> ActionOptions {
         run_id: args.run_id.clone(),
         mark: args.mark.map(|m| m.state()),
         note: args.note.clone(),
+        limit: args.to,
     }
 }
 
@@ -208,9 +211,10 @@ fn must_name(session: &Session, plan: &Plan) -> bool {
 
 fn name_of(plan: &Plan) -> SafeText {
     let target = &plan.request.target;
-    match target.pipeline() {
-        Some(key) => key.pipeline.safe(),
-        None => target.backend().safe(),
+    match (target, target.pipeline()) {
+        (Target::Queue(key), _) => key.queue.safe(),
+        (_, Some(key)) => key.pipeline.safe(),
+        (_, None) => target.backend().safe(),
     }
 }
 
@@ -378,6 +382,7 @@ fn impossible(session: &Session, action: Action, target: &Target) -> Option<Safe
     };
     let kind = |kind: TargetKind| match kind {
         TargetKind::Backend => "BACKEND",
+        TargetKind::Queue => "BACKEND/QUEUE",
         TargetKind::Pipeline => "BACKEND/PIPELINE",
         TargetKind::Run => "BACKEND/PIPELINE/RUN",
         TargetKind::Node => "BACKEND/PIPELINE/RUN/NODE",

@@ -1,8 +1,10 @@
 //! `BACKEND/PIPELINE/RUN/NODE`, as typed on a command line.
 
 use crate::engine::Watch;
-use crate::model::{BackendId, NodeId, NodeKey, PipelineKey, RunKey, SafeText, Target};
-use crate::world::RunView;
+use crate::model::{
+    BackendId, NodeId, NodeKey, PipelineKey, QueueId, QueueKey, RunKey, SafeText, Target,
+};
+use crate::world::{BackendView, RunView};
 
 /// Stands for the newest run of a pipeline.
 const LATEST: &str = "latest";
@@ -85,6 +87,13 @@ pub fn resolve(watch: &Watch, address: &str) -> Result<Target, AddressError> {
         return Ok(Target::Backend(backend));
     };
     let key = PipelineKey::new(&backend, &pipeline);
+    let queue = |view: &BackendView| view.queues.iter().any(|q| q.name == pipeline.as_str());
+    if world.pipeline(&key).is_none() && parts.len() == 0 && queue(view) {
+        return Ok(Target::Queue(QueueKey {
+            queue: QueueId::new(&pipeline),
+            backend,
+        }));
+    }
     if world.pipeline(&key).is_none() {
         if !view.listed {
             let why = view.trouble().map_or_else(

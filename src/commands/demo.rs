@@ -29,7 +29,7 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Exit> {
 pub(super) fn session(config: &Config, paths: &Paths, dir: &Path) -> anyhow::Result<Session> {
     let settings = demo::prepare(dir).with_context(|| format!("can't write {}", dir.display()))?;
     let grace = settings.grace;
-    let backend = LocalBackend::new(backends::local_info("demo"), settings)
+    let backend = LocalBackend::new(backends::own_info("demo", "local"), settings)
         .map_err(|e| anyhow!("runs can't be kept: {e}"))?;
     Ok(open::start(config, paths, vec![Box::new(backend)], grace))
 }

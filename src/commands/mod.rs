@@ -14,6 +14,7 @@ mod names;
 mod open;
 mod paths;
 mod run;
+mod run_dbt;
 mod session;
 mod snapshot;
 mod status;

@@ -46,12 +46,14 @@ pub(super) fn backends(config: &Config, chosen: &[&Backend], paths: &Paths, role
         .collect();
     let grace = chosen.iter().filter_map(|b| match &b.kind {
         BackendKind::Local(local) => Some(local.grace),
-        BackendKind::Airflow(_) => None,
+        // INT, TERM, KILL
+        BackendKind::Dbt(dbt) => Some(dbt.grace * 2),
+        BackendKind::Airflow(_) | BackendKind::Prefect(_) | BackendKind::Dagster(_) => None,
     });
     start(config, paths, started, grace.max().unwrap_or_default())
 }
 
-/// `grace` is what a local backend gives its processes to end in peace.
+/// `grace` is what a backend gives its processes to end in peace.
 pub(super) fn start(
     config: &Config,
     paths: &Paths,

@@ -1,4 +1,4 @@
-//! `dagtop run FILE`: one local pipeline, run and watched.
+//! `dagtop run FILE`: one local pipeline, run and watched. `dagtop run dbt`: see `run_dbt`.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::backends;
 use crate::backends::local::{self, LocalBackend, Settings};
-use crate::cli::{Global, Run};
+use crate::cli::{Global, Run, RunWhat};
 use crate::config::{Config, Paths};
 use crate::engine::{Command, Watch};
 use crate::model::{
@@ -26,8 +26,14 @@ use super::{Exit, open, print, say};
 const READ: Duration = Duration::from_secs(10);
 
 pub(super) fn run(global: &Global, args: &Run) -> anyhow::Result<Exit> {
+    if let Some(RunWhat::Dbt(args)) = &args.what {
+        return super::run_dbt::run(global, args);
+    }
+    let Some(file) = &args.file else {
+        bail!("no pipeline file is given");
+    };
     // what is wrong with the file is said here, not on a screen
-    let definition = local::read(&args.file)?;
+    let definition = local::read(file)?;
     if !args.plain {
         need_terminal("--plain prints what happens")?;
     }
@@ -35,11 +41,11 @@ pub(super) fn run(global: &Global, args: &Run) -> anyhow::Result<Exit> {
     let mut config = Config::default();
     global.over(&mut config.ui);
     let screen = Screen::new(&config, &paths);
-    let file = std::path::absolute(&args.file)?;
+    let file = std::path::absolute(file)?;
     super::runtime()?.block_on(async {
         let settings = Settings::single(file, &paths.state_dir);
         let grace = settings.grace;
-        let backend = LocalBackend::new(backends::local_info("local"), settings)
+        let backend = LocalBackend::new(backends::own_info("local", "local"), settings)
             .map_err(|e| anyhow!("runs can't be kept: {e}"))?;
         let mut session = open::start(&config, &paths, vec![Box::new(backend)], grace);
         let plain = args.plain.then_some(Plain { json: global.json });
@@ -67,8 +73,8 @@ pub(super) fn run(global: &Global, args: &Run) -> anyhow::Result<Exit> {
 
 /// How a run without a screen is told.
 #[derive(Clone, Copy)]
-struct Plain {
-    json: bool,
+pub(super) struct Plain {
+    pub json: bool,
 }
 
 /// One line of what happens.
@@ -128,7 +134,7 @@ async fn start(session: &mut Session, name: &str, args: &Run) -> anyhow::Result<
         .map(|p| p.pipeline.key.clone())
         .find(|k| k.pipeline.raw() == name)
     else {
-        bail!("{} could not be read a second time", args.file.display());
+        bail!("{name}: its file could not be read a second time");
     };
     let known: Vec<RunKey> = watch
         .world
@@ -169,7 +175,11 @@ async fn start(session: &mut Session, name: &str, args: &Run) -> anyhow::Result<
 }
 
 /// Prints what happens to the nodes until the run is over.
-async fn follow(session: &mut Session, run: &RunKey, plain: Plain) -> anyhow::Result<Health> {
+pub(super) async fn follow(
+    session: &mut Session,
+    run: &RunKey,
+    plain: Plain,
+) -> anyhow::Result<Health> {
     session.engine.command(Command::Focus(Focus {
         runs: vec![run.clone()],
         ..Focus::default()

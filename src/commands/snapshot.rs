@@ -132,7 +132,7 @@ fn place(watch: &Watch, args: &Args) -> anyhow::Result<Place> {
     let target = || -> anyhow::Result<Target> {
         match &args.address {
             Some(text) => match address::resolve(watch, text)? {
-                Target::Backend(_) => {
+                Target::Backend(_) | Target::Queue(_) => {
                     let what = "a run belongs to a pipeline: write BACKEND/PIPELINE or BACKEND/PIPELINE/RUN";
                     Err(Usage(what.to_owned()).into())
                 }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::reader::Reader;
 use super::secret::readable_by_others;
-use super::sections;
 use super::source::{Problem, Problems, Source};
 use super::types::Config;
+use super::{sections, server};
 
 /// More is not a configuration.
 const LIMIT: u64 = 1024 * 1024;
@@ -116,5 +116,5 @@ fn has_literal_secret(loaded: &Loaded) -> bool {
         .config
         .backends
         .iter()
-        .any(|backend| sections::secrets(backend).any(|s| matches!(s, super::Secret::Literal(_))))
+        .any(|backend| server::secrets(backend).any(|s| matches!(s, super::Secret::Literal(_))))
 }

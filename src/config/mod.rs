@@ -9,6 +9,7 @@ pub mod paths;
 pub mod reader;
 pub mod secret;
 mod sections;
+mod server;
 mod source;
 pub mod types;
 mod units;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::reader::{Reader, Table, Value, nearest};
-use super::secret::Secret;
+use super::server::server;
 use super::source::{At, Span};
 use super::types::*;
 
@@ -210,7 +210,13 @@ fn accent(table: &mut Table<'_>) -> Option<Colour> {
 
 fn kind(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {
     type Read = fn(Table<'_>, &Path) -> Option<BackendKind>;
-    const KINDS: &[(&str, Read)] = &[("airflow", airflow), ("local", local)];
+    const KINDS: &[(&str, Read)] = &[
+        ("airflow", airflow),
+        ("prefect", prefect),
+        ("dagster", dagster),
+        ("local", local),
+        ("dbt", dbt),
+    ];
     let value = table.need("kind")?;
     if let Some(read) = value.choice(KINDS) {
         return read(table, dir);
@@ -245,194 +251,95 @@ fn local(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {
     }))
 }
 
+fn dbt(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {
+    let reader = table.reader();
+    let project = table.need_str("project");
+    let project = project.and_then(|at| path(reader, at, dir));
+    let mut dbt = Dbt::new(PathBuf::new());
+    let profiles = table.take_str("profiles");
+    dbt.profiles = profiles
+        .and_then(|at| path(reader, at, dir))
+        .map(|at| at.value);
+    dbt.target = table.take_str("target").map(|at| at.value);
+    if let Some(at) = table.take_str("dbt") {
+        // a bare name is looked for on PATH
+        if at.value.contains('/') {
+            dbt.dbt = path(reader, at, dir).map(|at| at.value).unwrap_or_default();
+        } else {
+            dbt.dbt = PathBuf::from(at.value);
+        }
+    }
+    if let Some(at) = table.take_str("command") {
+        if !Dbt::COMMANDS.contains(&at.value.as_str()) {
+            let help = match nearest(&at.value, Dbt::COMMANDS.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("write one of: {}", Dbt::COMMANDS.join(", ")),
+            };
+            let message = format!("unknown command \"{}\"", at.value);
+            reader.problem(at.span, message, help);
+        }
+        dbt.command = at.value;
+    }
+    dbt.select = selectors(reader, table.take_strings("select"));
+    dbt.exclude = selectors(reader, table.take_strings("exclude"));
+    if let Some(at) = table.take_duration("grace") {
+        dbt.grace = at.value;
+    }
+    table.finish();
+    dbt.project = project?.value;
+    Some(BackendKind::Dbt(dbt))
+}
+
+/// None may be taken for an option.
+fn selectors(reader: &Reader<'_>, list: Option<Vec<At<String>>>) -> Vec<String> {
+    let list = list.unwrap_or_default();
+    for at in &list {
+        if at.value.starts_with('-') || at.value.trim().is_empty() {
+            reader.problem(at.span, "not a selector of nodes", None);
+        }
+    }
+    plain(Some(list))
+}
+
 fn airflow(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {
-    let url = table
-        .need("url")
-        .and_then(|value| url(table.reader(), &value));
-    let login = login(&mut table, dir);
+    let server = server(&mut table, dir);
     let api = table
         .take_choice("api", AirflowApi::CHOICES)
         .unwrap_or(AirflowApi::Auto);
-    let tls = table
-        .take_table("tls")
-        .map(|table| tls(table, dir))
-        .unwrap_or_default();
-    let proxy = table
-        .take("proxy")
-        .and_then(|value| proxy(table.reader(), &value, dir));
-    let headers = table
-        .take_table("headers")
-        .map(|table| headers(table, dir))
-        .unwrap_or_default();
-    let dags = table.take_table("dags").map(dags).unwrap_or_default();
+    let dags = table.take_table("dags").map(filter).unwrap_or_default();
     table.finish();
     Some(BackendKind::Airflow(Box::new(Airflow {
-        url: url?,
-        login,
+        server: server?,
         api,
-        tls,
-        proxy,
-        headers,
         dags,
     })))
 }
 
-fn url(reader: &Reader<'_>, value: &Value<'_>) -> Option<reqwest::Url> {
-    let at = value.str()?;
-    // someone may have put the password in it
-    if at.value.contains('@') {
-        reader.hide(at.span);
-    }
-    let wrong = |message: &str, help: &str| {
-        reader.problem(
-            at.span,
-            message.to_owned(),
-            (!help.is_empty()).then(|| help.to_owned()),
-        );
-        None
-    };
-    let Ok(url) = reqwest::Url::parse(at.value.trim()) else {
-        return wrong(
-            "not a URL",
-            "write for example \"https://airflow.example.com\"",
-        );
-    };
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return wrong("the URL must begin with http:// or https://", "");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return wrong(
-            "the URL must not hold a user or a password",
-            "use the keys `user` and `password`",
-        );
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return wrong("the URL must end with the path, without ? or #", "");
-    }
-    Some(url)
-}
-
-fn login(table: &mut Table<'_>, dir: &Path) -> Login {
-    let reader = table.reader();
-    let user = table.take_str("user");
-    let password = table
-        .take("password")
-        .map(|value| (value.span(), secret(reader, &value, dir)));
-    let token = table
-        .take("token")
-        .map(|value| (value.span(), secret(reader, &value, dir)));
-    if let (Some(_), Some((span, _))) = (&token, &password) {
-        reader.problem(
-            *span,
-            "both `password` and `token` are given",
-            "choose one".to_owned(),
-        );
-    }
-    match (user, password, token) {
-        (_, _, Some((_, token))) => token.map_or(Login::None, Login::Token),
-        (Some(user), Some((_, password)), _) => {
-            password.map_or(Login::None, |password| Login::Password {
-                user: user.value,
-                password,
-            })
-        }
-        (Some(user), None, None) => {
-            reader.problem(user.span, "`user` without `password`", None);
-            Login::None
-        }
-        (None, Some((span, _)), _) => {
-            reader.problem(span, "`password` without `user`", None);
-            Login::None
-        }
-        (None, None, None) => Login::None,
-    }
-}
-
-fn secret(reader: &Reader<'_>, value: &Value<'_>, dir: &Path) -> Option<Secret> {
-    let at = value.secret()?;
-    match Secret::parse(&at.value, |text| expand(text, dir)) {
-        Ok(secret) => {
-            if let Some(weakness) = secret.weakness() {
-                reader.warn(at.span, weakness, None);
-            }
-            Some(secret)
-        }
-        Err(message) => {
-            reader.problem(at.span, message, None);
-            None
-        }
-    }
-}
-
-/// A proxy is a plain URL most of the time; only one with a password in it is worth a warning.
-fn proxy(reader: &Reader<'_>, value: &Value<'_>, dir: &Path) -> Option<Secret> {
-    let at = value.secret()?;
-    let parsed = Secret::parse(&at.value, |text| expand(text, dir));
-    let Ok(Secret::Literal(_)) = parsed else {
-        return secret(reader, value, dir);
-    };
-    match reqwest::Url::parse(at.value.trim()) {
-        Ok(url) if url.host_str().is_some() => {
-            if url.password().is_some() {
-                reader.warn(at.span, "the proxy's password stands in the config file itself; use env:, file: or cmd:", None);
-            }
-            parsed.ok()
-        }
-        _ => {
-            reader.problem(
-                at.span,
-                "not the URL of a proxy",
-                "write for example \"http://proxy:3128\"".to_owned(),
-            );
-            None
-        }
-    }
-}
-
-fn headers(mut table: Table<'_>, dir: &Path) -> Vec<(String, Secret)> {
-    let reader = table.reader();
-    let mut headers = Vec::new();
-    for (name, value) in table.take_rest() {
-        if reqwest::header::HeaderName::from_bytes(name.value.as_bytes()).is_err() {
-            reader.problem(name.span, "not the name of a header", None);
-        }
-        if let Some(secret) = secret(reader, &value, dir) {
-            headers.push((name.value, secret));
-        }
-    }
-    headers
-}
-
-fn tls(mut table: Table<'_>, dir: &Path) -> Tls {
-    let reader = table.reader();
-    let mut file = |key| table.take_str(key).and_then(|at| path(reader, at, dir));
-    let (ca, cert, key) = (file("ca"), file("cert"), file("key"));
-    let insecure = table.take_bool("insecure").unwrap_or(false);
+fn prefect(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {
+    let server = server(&mut table, dir);
+    let deployments = table
+        .take_table("deployments")
+        .map(filter)
+        .unwrap_or_default();
     table.finish();
-    let identity = match (cert, key) {
-        (Some(cert), Some(key)) => Some(ClientIdentity {
-            cert: cert.value,
-            key: key.value,
-        }),
-        (Some(one), None) => {
-            reader.problem(one.span, "`cert` without `key`", None);
-            None
-        }
-        (None, Some(one)) => {
-            reader.problem(one.span, "`key` without `cert`", None);
-            None
-        }
-        (None, None) => None,
-    };
-    Tls {
-        ca: ca.map(|at| at.value),
-        identity,
-        insecure,
-    }
+    Some(BackendKind::Prefect(Box::new(Prefect {
+        server: server?,
+        deployments,
+    })))
 }
 
-fn dags(mut table: Table<'_>) -> DagFilter {
-    let filter = DagFilter {
+fn dagster(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {
+    let server = server(&mut table, dir);
+    let jobs = table.take_table("jobs").map(filter).unwrap_or_default();
+    table.finish();
+    Some(BackendKind::Dagster(Box::new(Dagster {
+        server: server?,
+        jobs,
+    })))
+}
+
+fn filter(mut table: Table<'_>) -> Filter {
+    let filter = Filter {
         include: plain(table.take_strings("include")),
         exclude: plain(table.take_strings("exclude")),
         tags: plain(table.take_strings("tags")),
@@ -441,7 +348,7 @@ fn dags(mut table: Table<'_>) -> DagFilter {
     filter
 }
 
-fn path(reader: &Reader<'_>, at: At<String>, dir: &Path) -> Option<At<PathBuf>> {
+pub(super) fn path(reader: &Reader<'_>, at: At<String>, dir: &Path) -> Option<At<PathBuf>> {
     match expand(&at.value, dir) {
         Ok(value) => Some(At {
             value,
@@ -455,7 +362,7 @@ fn path(reader: &Reader<'_>, at: At<String>, dir: &Path) -> Option<At<PathBuf>> 
 }
 
 /// `~/x` from the home directory, anything relative from the directory of the file. Variables are not expanded.
-fn expand(text: &str, dir: &Path) -> Result<PathBuf, String> {
+pub(super) fn expand(text: &str, dir: &Path) -> Result<PathBuf, String> {
     if text.trim().is_empty() {
         return Err("a path must not be empty".to_owned());
     }
@@ -473,21 +380,4 @@ fn expand(text: &str, dir: &Path) -> Result<PathBuf, String> {
         Some(_) => Err("the home of another user can't be found; write the path out".to_owned()),
         None => Ok(dir.join(text)),
     }
-}
-
-/// Every secret of a backend.
-pub(super) fn secrets(backend: &Backend) -> impl Iterator<Item = &Secret> {
-    let BackendKind::Airflow(airflow) = &backend.kind else {
-        return Vec::new().into_iter();
-    };
-    let login = match &airflow.login {
-        Login::None => None,
-        Login::Password { password, .. } => Some(password),
-        Login::Token(token) => Some(token),
-    };
-    login
-        .into_iter()
-        .chain(airflow.headers.iter().map(|(_, secret)| secret))
-        .collect::<Vec<_>>()
-        .into_iter()
 }

@@ -171,7 +171,10 @@ pub struct Backend {
 #[derive(Clone, Debug)]
 pub enum BackendKind {
     Airflow(Box<Airflow>),
+    Prefect(Box<Prefect>),
+    Dagster(Box<Dagster>),
     Local(Local),
+    Dbt(Dbt),
 }
 
 impl BackendKind {
@@ -179,33 +182,68 @@ impl BackendKind {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Airflow(_) => "airflow",
+            Self::Prefect(_) => "prefect",
+            Self::Dagster(_) => "dagster",
             Self::Local(_) => "local",
+            Self::Dbt(_) => "dbt",
+        }
+    }
+
+    /// The server that it watches, if it watches one.
+    pub fn server(&self) -> Option<&Server> {
+        match self {
+            Self::Airflow(airflow) => Some(&airflow.server),
+            Self::Prefect(prefect) => Some(&prefect.server),
+            Self::Dagster(dagster) => Some(&dagster.server),
+            Self::Local(_) | Self::Dbt(_) => None,
         }
     }
 }
 
 #[derive(Clone, Debug)]
 pub struct Airflow {
+    pub server: Server,
+    pub api: AirflowApi,
+    pub dags: Filter,
+}
+
+#[derive(Clone, Debug)]
+pub struct Prefect {
+    /// With or without the `/api` of a server of one's own; a workspace's API for Prefect Cloud.
+    pub server: Server,
+    /// Patterns are held against `flow/deployment`.
+    pub deployments: Filter,
+}
+
+#[derive(Clone, Debug)]
+pub struct Dagster {
+    /// Of the webserver; of a deployment for Dagster+.
+    pub server: Server,
+    /// Patterns are held against the names of jobs.
+    pub jobs: Filter,
+}
+
+/// How a server is reached and how it lets us in: the same keys for every kind that watches one.
+#[derive(Clone, Debug)]
+pub struct Server {
     /// `http` or `https`, without user, query or fragment; a path is kept (`https://host/airflow`).
     pub url: reqwest::Url,
     pub login: Login,
-    pub api: AirflowApi,
     pub tls: Tls,
     /// May hold a user and a password, so it is never shown.
     pub proxy: Option<Secret>,
     pub headers: Vec<(String, Secret)>,
-    pub dags: DagFilter,
 }
 
 #[derive(Clone, Debug)]
 pub enum Login {
     None,
-    /// Token login on Airflow 3, Basic on Airflow 2.
+    /// Token login on Airflow 3, Basic on Airflow 2 and Prefect.
     Password {
         user: String,
         password: Secret,
     },
-    /// A bearer token; a `cmd:` secret is run again when it no longer works.
+    /// A bearer token (for Prefect Cloud an API key); a `cmd:` secret is run again when it no longer works.
     Token(Secret),
 }
 
@@ -238,13 +276,13 @@ pub struct ClientIdentity {
     pub key: PathBuf,
 }
 
-/// Which DAGs are watched. Patterns are globs over the DAG id: `*` is any text, `?` any character.
+/// Which pipelines are watched. Patterns are globs over the DAG id or the deployment's name: `*` is any text, `?` any character.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DagFilter {
+pub struct Filter {
     /// Empty means all.
     pub include: Vec<String>,
     pub exclude: Vec<String>,
-    /// Only DAGs with at least one of these tags; empty means all.
+    /// Only those with at least one of these tags; empty means all.
     pub tags: Vec<String>,
 }
 
@@ -256,6 +294,41 @@ pub struct Local {
     pub parallelism: u32,
     /// Time between TERM and KILL.
     pub grace: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dbt {
+    /// Folder with `dbt_project.yml`. Absolute.
+    pub project: PathBuf,
+    /// Folder with `profiles.yml`, absolute; dbt looks for it itself when there is none here.
+    pub profiles: Option<PathBuf>,
+    pub target: Option<String>,
+    /// A name to be found on PATH, or an absolute path.
+    pub dbt: PathBuf,
+    /// What a trigger runs when nobody says otherwise: one of [`Dbt::COMMANDS`].
+    pub command: String,
+    pub select: Vec<String>,
+    pub exclude: Vec<String>,
+    /// Between INT, TERM and KILL.
+    pub grace: Duration,
+}
+
+impl Dbt {
+    pub const COMMANDS: &[&str] = &["build", "run", "test", "seed", "snapshot", "freshness"];
+
+    /// With everything else as it is by default.
+    pub fn new(project: PathBuf) -> Self {
+        Self {
+            project,
+            profiles: None,
+            target: None,
+            dbt: PathBuf::from("dbt"),
+            command: "build".to_owned(),
+            select: Vec::new(),
+            exclude: Vec::new(),
+            grace: Duration::from_secs(10),
+        }
+    }
 }
 
 /// A colour as written: one of the terminal's 16 or an exact one.

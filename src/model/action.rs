@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{BackendId, NodeKey, NodeState, PipelineKey, RunKey, SafeText};
+use super::{BackendId, NodeKey, NodeState, PipelineKey, QueueKey, RunKey, SafeText};
 
 /// What can be done to a pipeline, a run or a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,10 +21,12 @@ pub enum Action {
     Note,
     /// Cancel everything that is active in a pipeline or a backend.
     Stop,
+    /// Set how many a queue lets run at once.
+    Limit,
 }
 
 impl Action {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Pause,
         Self::Resume,
         Self::Cancel,
@@ -34,6 +36,7 @@ impl Action {
         Self::Mark,
         Self::Note,
         Self::Stop,
+        Self::Limit,
     ];
 
     pub const fn word(self) -> &'static str {
@@ -47,6 +50,7 @@ impl Action {
             Self::Mark => "mark",
             Self::Note => "note",
             Self::Stop => "stop",
+            Self::Limit => "limit",
         }
     }
 
@@ -62,6 +66,7 @@ impl Action {
             Self::Mark => "marking",
             Self::Note => "noting",
             Self::Stop => "stopping",
+            Self::Limit => "limiting",
         }
     }
 }
@@ -70,6 +75,7 @@ impl Action {
 #[serde(rename_all = "lowercase")]
 pub enum TargetKind {
     Backend,
+    Queue,
     Pipeline,
     Run,
     Node,
@@ -80,6 +86,8 @@ pub enum TargetKind {
 #[serde(rename_all = "lowercase")]
 pub enum Target {
     Backend(BackendId),
+    /// A pool, a queue, a concurrency limit.
+    Queue(QueueKey),
     Pipeline(PipelineKey),
     Run(RunKey),
     /// A node, or a group (all its members).
@@ -90,6 +98,7 @@ impl Target {
     pub const fn kind(&self) -> TargetKind {
         match self {
             Self::Backend(_) => TargetKind::Backend,
+            Self::Queue(_) => TargetKind::Queue,
             Self::Pipeline(_) => TargetKind::Pipeline,
             Self::Run(_) => TargetKind::Run,
             Self::Node(_) => TargetKind::Node,
@@ -99,6 +108,7 @@ impl Target {
     pub fn backend(&self) -> &BackendId {
         match self {
             Self::Backend(id) => id,
+            Self::Queue(key) => &key.backend,
             Self::Pipeline(key) => &key.backend,
             Self::Run(key) => key.backend(),
             Self::Node(key) => key.backend(),
@@ -107,7 +117,7 @@ impl Target {
 
     pub fn pipeline(&self) -> Option<&PipelineKey> {
         match self {
-            Self::Backend(_) => None,
+            Self::Backend(_) | Self::Queue(_) => None,
             Self::Pipeline(key) => Some(key),
             Self::Run(key) => Some(&key.pipeline),
             Self::Node(key) => Some(&key.run.pipeline),
@@ -116,7 +126,7 @@ impl Target {
 
     pub fn run(&self) -> Option<&RunKey> {
         match self {
-            Self::Backend(_) | Self::Pipeline(_) => None,
+            Self::Backend(_) | Self::Queue(_) | Self::Pipeline(_) => None,
             Self::Run(key) => Some(key),
             Self::Node(key) => Some(&key.run),
         }
@@ -126,6 +136,7 @@ impl Target {
     pub fn label(&self) -> SafeText {
         match self {
             Self::Backend(id) => id.safe(),
+            Self::Queue(key) => key.queue.safe(),
             Self::Pipeline(key) => key.pipeline.safe(),
             Self::Run(key) => SafeText::new(format!(
                 "{} / {}",
@@ -163,6 +174,9 @@ pub struct ActionOptions {
     pub mark: Option<NodeState>,
     /// For note.
     pub note: Option<String>,
+    /// For limit.
+    #[serde(default)]
+    pub limit: Option<u64>,
 }
 
 /// Which request an answer belongs to. Given out by the engine, counted from 1.

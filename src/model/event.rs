@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
-    ActionId, ActionStatus, BackendId, BackendStatus, Capabilities, Component, Detail, LogKey,
-    Node, NodeId, NodeKey, Notice, Pipeline, PipelineKey, Queue, Run, RunKey, SafeText, Topology,
+    ActionId, ActionStatus, BackendId, BackendStatus, Capabilities, Check, Component, Detail,
+    LogKey, Node, NodeId, NodeKey, Notice, Pipeline, PipelineKey, Queue, Run, RunKey, SafeText,
+    Topology,
 };
 
 /// An event with its sender and the time it was observed (our clock).
@@ -55,6 +56,8 @@ pub enum Event {
     Queues(Vec<Queue>),
     Components(Vec<Component>),
     Notices(Vec<Notice>),
+    /// Every check of data that is bad, worst first, and those worth seeing while they are good.
+    Checks(Vec<Check>),
     Action {
         id: ActionId,
         status: ActionStatus,

@@ -56,6 +56,18 @@ id!(
     NodeId
 );
 
+id!(
+    /// A queue inside one backend, by the name under which its backend lists it.
+    QueueId
+);
+
+/// A queue anywhere.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct QueueKey {
+    pub backend: BackendId,
+    pub queue: QueueId,
+}
+
 /// A pipeline anywhere.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PipelineKey {

@@ -10,6 +10,7 @@ mod health;
 mod id;
 mod pipeline;
 mod progress;
+mod quality;
 mod run;
 mod state;
 mod system;
@@ -24,9 +25,12 @@ pub use backend::{BackendInfo, BackendStatus, Reach, WireStats};
 pub use capability::{Capabilities, Support};
 pub use event::{Event, Focus, LogChunk, LogUpdate, Stamped};
 pub use health::Health;
-pub use id::{BackendId, LogKey, NodeId, NodeKey, PipelineId, PipelineKey, RunId, RunKey};
+pub use id::{
+    BackendId, LogKey, NodeId, NodeKey, PipelineId, PipelineKey, QueueId, QueueKey, RunId, RunKey,
+};
 pub use pipeline::{Pipeline, Schedule};
 pub use progress::{Progress, Usage};
+pub use quality::Check;
 pub use run::{Attempt, Detail, Group, Node, NodeCounts, Run, RunState, Topology};
 pub use state::NodeState;
 pub use system::{Component, Notice, NoticeLevel, Queue};

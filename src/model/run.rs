@@ -9,6 +9,8 @@ use super::{NodeId, NodeState, Progress, RunKey, SafeText, Usage};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
+    /// Due and not started, as the backend itself says.
+    Late,
     Queued,
     Running,
     Paused,
@@ -31,6 +33,7 @@ impl RunState {
 
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Late => "late",
             Self::Queued => "queued",
             Self::Running => "running",
             Self::Paused => "paused",

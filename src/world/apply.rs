@@ -142,6 +142,7 @@ impl World {
             Event::Queues(queues) => replace(&mut backend.queues, queues, system),
             Event::Components(components) => replace(&mut backend.components, components, system),
             Event::Notices(notices) => replace(&mut backend.notices, notices, system),
+            Event::Checks(checks) => replace(&mut backend.checks, checks, system),
             Event::BadRecord { what } => {
                 backend.bad_records += 1;
                 backend.last_bad = Some(what.clone());

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Duration, Utc};
 
-use crate::model::{Health, NodeId, PipelineKey, RunKey};
+use crate::model::{Health, NodeId, PipelineKey, RunKey, RunState};
 
 use super::{PipelineView, RunView, World};
 
@@ -150,7 +150,12 @@ impl World {
             .next
             .filter(|due| !paused && *due + late_after < now)
             // a run for that time, or after it, is there already
-            .filter(|due| runs.first().is_none_or(|r| r.run.ordered_at < *due));
+            .filter(|due| runs.first().is_none_or(|r| r.run.ordered_at < *due))
+            // or the backend itself calls a run late
+            .or_else(|| {
+                run.filter(|r| r.run.state == RunState::Late)
+                    .map(|r| r.run.ordered_at)
+            });
         let mut health = match run {
             Some(r) => r.health,
             None if view.pipeline.stale.is_some() => Health::Failed,

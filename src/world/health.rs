@@ -15,6 +15,7 @@ pub fn run_health(view: &RunView) -> Health {
     let failed = has(NodeState::Failed) || has(NodeState::Blocked);
     match view.run.state {
         RunState::Lost => Health::Lost,
+        RunState::Late => Health::Late,
         RunState::Cancelled => Health::Cancelled,
         RunState::Failed => Health::Failed,
         RunState::Succeeded if failed => Health::Failed,

@@ -8,9 +8,9 @@ use indexmap::IndexMap;
 
 use super::sum::Sum;
 use crate::model::{
-    ActionRequest, ActionStatus, BackendInfo, BackendStatus, Capabilities, Component, Detail,
-    Health, Node, NodeCounts, NodeId, NodeState, Notice, Pipeline, Queue, Reach, Run, RunKey,
-    SafeText, Topology,
+    ActionRequest, ActionStatus, BackendInfo, BackendStatus, Capabilities, Check, Component,
+    Detail, Health, Node, NodeCounts, NodeId, NodeState, Notice, Pipeline, Queue, Reach, Run,
+    RunKey, SafeText, Topology,
 };
 
 /// One backend and what it says about itself.
@@ -22,6 +22,8 @@ pub struct BackendView {
     pub queues: Vec<Queue>,
     pub components: Vec<Component>,
     pub notices: Vec<Notice>,
+    /// Data quality, worst first.
+    pub checks: Vec<Check>,
     /// When it last told us anything while it was up.
     pub last_good: Option<DateTime<Utc>>,
     /// Since when it has not been up.
@@ -42,6 +44,7 @@ impl BackendView {
             queues: Vec::new(),
             components: Vec::new(),
             notices: Vec::new(),
+            checks: Vec::new(),
             last_good: None,
             down_since: None,
             listed: false,

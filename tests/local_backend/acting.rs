@@ -6,7 +6,7 @@ use dagtop::model::{
     Action, ActionOptions, NodeState, RunKey, RunState, SafeText, Scope, Target, TargetKind,
 };
 
-use super::driver::{Driver, backend, key, processes_with, write};
+use super::driver::{Driver, LinkDriver, backend, key, processes_with, write};
 
 /// Two nodes that write a dot every tenth of a second, one of them in a grandchild.
 const DOTS: &str = r#"
@@ -240,7 +240,7 @@ id = "aside"
 run = "true"
 "#;
 
-fn attempts(driver: &Driver, run: &RunKey) -> Vec<(String, u32)> {
+fn attempts(driver: &LinkDriver, run: &RunKey) -> Vec<(String, u32)> {
     let nodes = ["first", "mid", "last", "aside"];
     nodes
         .iter()

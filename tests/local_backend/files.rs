@@ -3,7 +3,7 @@
 use dagtop::backends::local::demo;
 use dagtop::model::{Health, NodeState, RunState};
 
-use super::driver::{Driver, backend, settings, write};
+use super::driver::{Driver, LinkDriver, backend, settings, write};
 
 const GOOD: &str = "[[node]]\nid = \"a\"\nrun = \"true\"\n";
 
@@ -68,7 +68,7 @@ async fn the_demo_shows_a_failure_a_retry_and_health() {
     }
     prepared.start.push("machine_watch".to_owned());
     let mut driver = Driver::with(prepared);
-    let newest = |d: &Driver, name: &str| {
+    let newest = |d: &LinkDriver, name: &str| {
         let run = d.world.runs_of(&d.pipeline(name)).next()?;
         Some((run.run.key.clone(), run.health))
     };

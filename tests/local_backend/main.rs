@@ -6,4 +6,6 @@ mod acting;
 mod driver;
 mod files;
 mod lasting;
+#[path = "../support/driver.rs"]
+mod link_driver;
 mod running;

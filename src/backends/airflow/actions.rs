@@ -1,196 +1,18 @@
-//! Carrying out what a person said yes to: once more the plan, so that nothing is hit that was not shown;
-//! the deeds; then reading back until the server says that it is so. An answer 200 is no proof.
+//! Reading back what an action did.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::time::Instant;
-
-use crate::backends::EngineGone;
+use crate::backends::act::Check;
+use crate::backends::client::Trouble;
 use crate::backends::http::HttpError;
 use crate::backends::poll::Urgency;
-use crate::model::{ActionError, ActionId, ActionRequest, Event, Plan, SafeText, Target};
+use crate::model::{Event, Target};
 
-use super::api::Api;
-use super::plan::{Deed, Expect, Refusal, action_error, prepare, tis_of};
-use super::shared::{Shared, Trouble};
+use super::plan::{Expect, tis_of};
+use super::shared::Shared;
 use super::{fleet, states, tell, wire};
 
-/// A change that is not seen by then is not confirmed.
-const LIMIT: Duration = Duration::from_secs(60);
-/// A deed whose outcome is in doubt is tried so often.
-const TRIES: u32 = 3;
-
-pub async fn plan(shared: Arc<Shared>, request: ActionRequest) {
-    let (id, target) = (request.id, request.target.clone());
-    let told = match prepare(&shared, request).await {
-        Ok((plan, _)) => shared.emitter.planned(plan).await,
-        Err(refusal) => refuse(&shared, id, refusal, &target).await,
-    };
-    // an engine that is gone has nobody left to tell
-    let _ = told;
-}
-
-async fn refuse(
-    shared: &Shared,
-    id: ActionId,
-    refusal: Refusal,
-    target: &Target,
-) -> Result<(), EngineGone> {
-    let why = match refusal {
-        Refusal::Action(why) => why,
-        Refusal::Trouble(Trouble::Http(error)) => action_error(&error, target),
-        Refusal::Trouble(Trouble::Gone(gone)) => return Err(gone),
-    };
-    shared.emitter.refused(id, why).await
-}
-
-pub async fn execute(shared: Arc<Shared>, plan: Box<Plan>) {
-    // an engine that is gone has nobody left to tell
-    let _ = carry_out(&shared, &plan).await;
-}
-
-async fn carry_out(shared: &Shared, plan: &Plan) -> Result<(), EngineGone> {
-    let (id, target) = (plan.request.id, &plan.request.target);
-    let deeds = match prepare(shared, plan.request.clone()).await {
-        Ok((now, deeds)) => {
-            if let Some(new) = beyond(plan, &now) {
-                let why = SafeText::new(format!(
-                    "things have changed since you looked: it would now also hit {new}. Look again"
-                ));
-                return shared.emitter.refused(id, ActionError::Refused(why)).await;
-            }
-            deeds
-        }
-        Err(refusal) => return refuse(shared, id, refusal, target).await,
-    };
-    let mut waiting = Vec::new();
-    let mut failed = Vec::new();
-    let total = deeds.len();
-    for deed in deeds {
-        match send(shared, &deed).await {
-            Ok(()) => waiting.push(deed),
-            Err(Trouble::Gone(gone)) => return Err(gone),
-            Err(Trouble::Http(error)) => failed.push((deed.name, error)),
-        }
-    }
-    if waiting.is_empty()
-        && let Some((_, error)) = failed.first()
-    {
-        return shared
-            .emitter
-            .refused(id, action_error(error, target))
-            .await;
-    }
-    shared.emitter.requested(id).await?;
-    let outcome = read_back(shared, &waiting).await;
-    refresh(shared, target);
-    match (outcome?, failed.first()) {
-        (Outcome::Seen(what), None) => shared.emitter.confirmed(id, what).await,
-        (Outcome::Seen(what), Some((name, error))) => {
-            let why = format!(
-                "{} of {total} failed ({name}: {}); the others: {what}",
-                failed.len(),
-                error.said()
-            );
-            shared.emitter.unconfirmed(id, why).await
-        }
-        (Outcome::NotSeen(last), _) => {
-            let why = format!(
-                "sent, but after {} s the server still says: {last}",
-                LIMIT.as_secs()
-            );
-            shared.emitter.unconfirmed(id, why).await
-        }
-    }
-}
-
-/// The first thing that would be hit and was not shown.
-fn beyond(shown: &Plan, now: &Plan) -> Option<SafeText> {
-    let known: HashSet<&SafeText> = shown.hits.iter().map(|h| &h.name).collect();
-    now.hits
-        .iter()
-        .find(|h| !known.contains(&h.name))
-        .map(|h| h.name.clone())
-}
-
-/// Sends a deed. When there is no clear answer (Airflow on SQLite answers 500 when its database is
-/// locked, and may or may not have done it) the server is asked before it is sent again.
-async fn send(shared: &Shared, deed: &Deed) -> Result<(), Trouble> {
-    for attempt in 1.. {
-        shared.pacer.turn(Urgency::Now).await;
-        let error = match shared.http.bytes(&deed.call).await {
-            Ok(_) => return Ok(()),
-            Err(HttpError::Refused { status: 409, .. }) if deed.conflict_is_done => return Ok(()),
-            Err(error) => error,
-        };
-        if !error.in_doubt() || attempt >= TRIES {
-            return Err(error.into());
-        }
-        tokio::time::sleep(Duration::from_secs(u64::from(attempt))).await;
-        if let Ok(Check::Done(_)) = check(shared, &deed.expect).await {
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
-enum Outcome {
-    Seen(String),
-    NotSeen(String),
-}
-
-enum Check {
-    Done(String),
-    NotYet(String),
-}
-
-/// Reads until everything is as expected, or the time is up.
-async fn read_back(shared: &Shared, deeds: &[Deed]) -> Result<Outcome, EngineGone> {
-    let interval = match shared.api {
-        Api::V1 => Duration::from_secs(2),
-        Api::V2 => Duration::from_secs(1),
-    };
-    let deadline = Instant::now() + LIMIT;
-    let mut seen = Vec::new();
-    for deed in deeds {
-        loop {
-            let last = match check(shared, &deed.expect).await {
-                Ok(Check::Done(what)) => {
-                    seen.push(what);
-                    break;
-                }
-                Ok(Check::NotYet(what)) => what,
-                Err(Trouble::Gone(gone)) => return Err(gone),
-                Err(Trouble::Http(error)) => error.to_string(),
-            };
-            if Instant::now() >= deadline {
-                return Ok(Outcome::NotSeen(last));
-            }
-            tokio::time::sleep(interval).await;
-        }
-    }
-    Ok(Outcome::Seen(match seen.as_slice() {
-        [one] => one.clone(),
-        all => format!(
-            "{} done: {}",
-            all.len(),
-            all.last().map_or("", String::as_str)
-        ),
-    }))
-}
-
 /// Whether the server says that it is so; what it says is told on.
-async fn check(shared: &Shared, expect: &Expect) -> Result<Check, Trouble> {
+pub async fn check(shared: &Shared, expect: &Expect) -> Result<Check, Trouble> {
     let api = shared.api;
-    let done = |yes: bool, what: String| {
-        if yes {
-            Check::Done(what)
-        } else {
-            Check::NotYet(what)
-        }
-    };
     match expect {
         Expect::Paused { dag, paused } => {
             let now: wire::Dag = shared.json(Urgency::Now, &api.dag(dag)).await?;
@@ -214,7 +36,7 @@ async fn check(shared: &Shared, expect: &Expect) -> Result<Check, Trouble> {
                     .await?;
                 tell::emit_runs(shared, &going.rows).await?;
             }
-            Ok(done(
+            Ok(Check::done(
                 yes,
                 format!(
                     "{dag} is {}",
@@ -240,7 +62,7 @@ async fn check(shared: &Shared, expect: &Expect) -> Result<Check, Trouble> {
                 .iter()
                 .filter(|ti| states::node_state(ti.state.as_deref()).active())
                 .count();
-            Ok(done(
+            Ok(Check::done(
                 going == 0,
                 match going {
                     0 => format!("run {run} is {state}"),
@@ -269,7 +91,7 @@ async fn check(shared: &Shared, expect: &Expect) -> Result<Check, Trouble> {
             if same == 0 {
                 read_run(shared, dag, run).await?;
             }
-            Ok(done(
+            Ok(Check::done(
                 same == 0,
                 match same {
                     0 => format!("{} of {} cleared", before.len(), run),
@@ -292,14 +114,14 @@ async fn check(shared: &Shared, expect: &Expect) -> Result<Check, Trouble> {
                 .filter(|ti| tasks.contains(&(ti.task_id.clone(), ti.map_index)))
                 .filter(|ti| ti.state.as_deref() == Some(state))
                 .count();
-            Ok(done(
+            Ok(Check::done(
                 is >= tasks.len(),
                 format!("{is} of {} {state}", tasks.len()),
             ))
         }
         Expect::RunNote { dag, run, note } => {
             let row = read_run(shared, dag, run).await?;
-            Ok(done(
+            Ok(Check::done(
                 row.note.as_deref() == Some(note),
                 format!(
                     "the note on run {run} is {:?}",
@@ -320,7 +142,7 @@ async fn check(shared: &Shared, expect: &Expect) -> Result<Check, Trouble> {
             ti.dag_id.clone_from(dag);
             ti.dag_run_id.clone_from(run);
             tell::emit_tis(shared, std::slice::from_ref(&ti)).await?;
-            Ok(done(
+            Ok(Check::done(
                 ti.note.as_deref() == Some(note),
                 format!("the note on {task} is {:?}", ti.note.unwrap_or_default()),
             ))
@@ -336,7 +158,7 @@ async fn read_run(shared: &Shared, dag: &str, run: &str) -> Result<wire::Run, Tr
 }
 
 /// What was changed is looked at again at once.
-fn refresh(shared: &Shared, target: &Target) {
+pub fn refresh(shared: &Shared, target: &Target) {
     if let Some(run) = target.run() {
         let mut memory = shared.memory();
         memory.examined.remove(run);
@@ -346,42 +168,4 @@ fn refresh(shared: &Shared, target: &Target) {
     }
     shared.look.notify_one();
     shared.reload.notify_waiters();
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-    use super::*;
-    use crate::model::{Action, ActionOptions, BackendId, Hit, PipelineKey};
-
-    fn plan(hits: &[&str]) -> Plan {
-        Plan {
-            request: ActionRequest {
-                id: ActionId(1),
-                action: Action::Retry,
-                target: Target::Pipeline(PipelineKey::new(&BackendId::new("b"), "p")),
-                options: ActionOptions::default(),
-            },
-            summary: SafeText::default(),
-            hits: hits
-                .iter()
-                .map(|name| Hit {
-                    name: SafeText::new(name),
-                    now: SafeText::default(),
-                    then: SafeText::default(),
-                })
-                .collect(),
-            warnings: Vec::new(),
-            server_preview: true,
-        }
-    }
-
-    #[test]
-    fn a_plan_holds_while_nothing_more_would_be_hit() {
-        assert_eq!(beyond(&plan(&["a", "b"]), &plan(&["b"])), None);
-        assert_eq!(
-            beyond(&plan(&["a"]), &plan(&["a", "c"])),
-            Some(SafeText::new("c"))
-        );
-    }
 }

@@ -29,13 +29,13 @@ pub async fn connect(
     airflow: &config::Airflow,
 ) -> Result<Connected, HttpError> {
     // in front of a managed Airflow a gate may want the token for everything
-    let first = match &airflow.login {
+    let first = match &airflow.server.login {
         Login::Token(token) => Auth::Token(token.clone()),
         _ => Auth::None,
     };
     let scout = Http::new(settings, first).await?;
     let (api, version) = version(&scout, airflow.api).await?;
-    let auth = match (&airflow.login, api) {
+    let auth = match (&airflow.server.login, api) {
         (Login::None, _) => Auth::None,
         (Login::Token(token), _) => Auth::Token(token.clone()),
         (Login::Password { user, password }, Api::V1) => Auth::Basic {
@@ -53,7 +53,7 @@ pub async fn connect(
     let probe = Call::get(api.at(["dags"])).query("limit", 1);
     match http.bytes(&probe).await {
         Ok(_) => Ok(Connected { http, api, version }),
-        Err(error) => Err(explain(error, &airflow.login, api, &version)),
+        Err(error) => Err(explain(error, &airflow.server.login, api, &version)),
     }
 }
 

@@ -11,9 +11,10 @@ use crate::backends::poll::Urgency;
 use crate::model::{Detail, Event, NodeKey, SafeText};
 
 use super::run::{Try, attempt};
-use super::shared::{Shared, Trouble};
+use super::shared::Shared;
 use super::wire::{TaskInstance, Variable, XCom};
 use super::{states, wire};
+use crate::backends::client::Trouble;
 
 /// Between two looks while the node is open and not over.
 const AGAIN: Duration = Duration::from_secs(15);

@@ -6,11 +6,15 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Duration, Utc};
 
 use crate::backends::EngineGone;
+use crate::backends::http::Records;
 use crate::backends::poll::Urgency;
 use crate::model::{Event, NodeId, NodeState, Pipeline, RunKey, SafeText, Schedule};
 
-use super::api::TiQuery;
-use super::shared::{Shared, Trouble, watched};
+use super::api::{PAGE, TiQuery};
+use crate::backends::client::Trouble;
+use crate::backends::filter::watched;
+
+use super::shared::Shared;
 use super::states::{self, NOTABLE};
 use super::tell::{emit_runs, emit_tis, ordered_at};
 use super::{system, v2, wire};
@@ -19,6 +23,10 @@ use super::{system, v2, wire};
 const RUNS: usize = 10;
 /// A transaction may commit this long after the time that it writes as `updated_at`.
 const OVERLAP: Duration = Duration::seconds(4);
+/// More DAGs than this are not read.
+const MOST_DAGS: usize = 100_000;
+/// Looks at changes from one page of DAGs to the next, when nobody waits for it and a run is in view.
+const BETWEEN: f64 = 1.1;
 /// More changes than this are not followed one by one.
 const MOST_CHANGES: usize = 300;
 /// The public way to the newest runs reads so many pages of the newest of all.
@@ -31,9 +39,109 @@ pub async fn resync(shared: &Shared, urgency: Urgency) -> Result<(), Trouble> {
     let began = shared.server_now() - OVERLAP;
     shared.memory().resync = false;
     system::notices(shared, urgency).await?;
-    let (dags, complete) = dags(shared, urgency).await?;
+    let (list, complete) = dags(shared, urgency).await?;
+    remember_dags(shared, &list, complete);
+    if !shared.ui() {
+        let rows = newest_runs(shared, urgency).await?;
+        emit_runs(shared, &rows).await?;
+    }
+    failures(shared, urgency).await?;
+    shared.emit(Event::Pipelines { list, complete }).await?;
+    let mut memory = shared.memory();
+    memory.since = Some(memory.since.map_or(began, |since| since.min(began)));
+    Ok(())
+}
+
+/// All DAGs that are watched, and whether that is the whole list. Each page is told of when it is there: names at
+/// once, the list is whole when runs and failures are known too.
+async fn dags(shared: &Shared, urgency: Urgency) -> Result<(Vec<Pipeline>, bool), Trouble> {
+    let mut list: Vec<Pipeline> = Vec::new();
+    let (mut offset, mut complete, mut total) = (0, true, None);
+    loop {
+        let ui = shared.ui();
+        let Some(page) = dags_page(shared, urgency, offset).await? else {
+            // the private way is closed: from the start by the public one
+            (list, offset, complete, total) = (Vec::new(), 0, true, None);
+            continue;
+        };
+        offset += page.held;
+        complete &= page.bad.is_empty();
+        // with another DAG before it a page begins elsewhere
+        complete &= total.is_none_or(|before| before == page.total);
+        total = Some(page.total);
+        let over = match page.total {
+            Some(total) => offset >= total || page.held == 0,
+            None => page.held < PAGE,
+        };
+        let dags: Vec<wire::Dag> = page
+            .rows
+            .into_iter()
+            .filter(|d| wanted(shared, d))
+            .collect();
+        let found: Vec<Pipeline> = dags.iter().map(|dag| pipeline(shared, dag)).collect();
+        remember_dags(shared, &found, false);
+        list.extend(found.iter().cloned());
+        shared
+            .emit(Event::Pipelines {
+                list: found,
+                complete: false,
+            })
+            .await?;
+        if ui {
+            let rows = runs_of(shared, &dags).await?;
+            forget_deleted(shared, &dags, &rows).await?;
+            remember_idle(shared, &dags, &rows);
+            emit_runs(shared, &rows).await?;
+        }
+        if over || offset >= MOST_DAGS {
+            return Ok((list, complete && over));
+        }
+        if urgency == Urgency::Aside && !shared.memory().open.is_empty() {
+            // the next page is not for the same moment, and changes don't wait for it
+            tokio::time::sleep(shared.refresh.mul_f64(BETWEEN)).await;
+            let since = shared.memory().since;
+            if let Some(since) = since {
+                changes_since(shared, since).await?;
+            }
+        }
+    }
+}
+
+/// The page of DAGs that begins with the row `offset`; `None`: the private endpoint can't be used any more.
+async fn dags_page(
+    shared: &Shared,
+    urgency: Urgency,
+    offset: usize,
+) -> Result<Option<Records<wire::Dag>>, Trouble> {
+    if !shared.ui() {
+        let call = shared.api.dags(offset);
+        return Ok(Some(shared.records(urgency, &call, "dags").await?));
+    }
+    match shared
+        .records(urgency, &v2::ui_dags(offset, RUNS), "dags")
+        .await
+    {
+        Ok(page) => Ok(Some(page)),
+        Err(Trouble::Http(error)) if !passing(&error) => {
+            shared.no_ui(&error).await?;
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a DAG is watched. A stale one without an error was taken away on purpose.
+fn wanted(shared: &Shared, dag: &wire::Dag) -> bool {
+    let broken =
+        || dag.has_import_errors || shared.memory().import_errors.iter().any(|e| e.is_of(dag));
+    let tags = dag.tags.iter().map(|t| t.name.as_str());
+    (!dag.stale() || broken()) && watched(&shared.filter, &dag.dag_id, tags)
+}
+
+/// The newest runs that came with the DAGs.
+async fn runs_of(shared: &Shared, dags: &[wire::Dag]) -> Result<Vec<wire::Run>, EngineGone> {
     let mut rows: Vec<wire::Run> = Vec::new();
-    for dag in &dags {
+    for dag in dags {
         for value in &dag.latest_dag_runs {
             match serde_json::from_value::<wire::Run>(value.clone()) {
                 Ok(mut run) => {
@@ -48,73 +156,19 @@ pub async fn resync(shared: &Shared, urgency: Urgency) -> Result<(), Trouble> {
             }
         }
     }
-    let list: Vec<Pipeline> = dags.iter().map(|dag| pipeline(shared, dag)).collect();
-    remember_dags(shared, &list, complete);
-    // names at once; the list is whole when their runs and failures are known too
-    let names = Event::Pipelines {
-        list: list.clone(),
-        complete: false,
-    };
-    shared.emit(names).await?;
-    if shared.ui() {
-        forget_deleted(shared, &dags, &rows).await?;
-        let ran: HashSet<&str> = rows.iter().map(|r| r.dag_id.as_str()).collect();
-        let mut memory = shared.memory();
-        memory.never_ran = dags
-            .iter()
-            .map(|d| d.dag_id.clone())
-            .filter(|d| !ran.contains(d.as_str()))
-            .collect();
-    } else {
-        rows.extend(newest_runs(shared, urgency).await?);
-    }
-    emit_runs(shared, &rows).await?;
-    failures(shared, urgency).await?;
-    shared.emit(Event::Pipelines { list, complete }).await?;
-    let mut memory = shared.memory();
-    memory.since = Some(memory.since.map_or(began, |since| since.min(began)));
-    Ok(())
+    Ok(rows)
 }
 
-/// All DAGs that are watched, and whether that is the whole list.
-async fn dags(shared: &Shared, urgency: Urgency) -> Result<(Vec<wire::Dag>, bool), Trouble> {
-    const ALL: usize = 100_000;
-    let mut found = None;
-    if shared.ui() {
-        match shared
-            .pages::<wire::Dag>(urgency, "dags", ALL, |offset| v2::ui_dags(offset, RUNS))
-            .await
-        {
-            Ok(pages) => found = Some(pages),
-            Err(Trouble::Http(error)) if !passing(&error) => shared.no_ui(&error).await?,
-            Err(error) => return Err(error),
-        }
+/// DAGs that came without a run have never run.
+fn remember_idle(shared: &Shared, dags: &[wire::Dag], rows: &[wire::Run]) {
+    let ran: HashSet<&str> = rows.iter().map(|r| r.dag_id.as_str()).collect();
+    let mut memory = shared.memory();
+    for dag in dags {
+        match ran.contains(dag.dag_id.as_str()) {
+            true => memory.never_ran.remove(&dag.dag_id),
+            false => memory.never_ran.insert(dag.dag_id.clone()),
+        };
     }
-    let pages = match found {
-        Some(pages) => pages,
-        None => {
-            shared
-                .pages(urgency, "dags", ALL, |offset| shared.api.dags(offset))
-                .await?
-        }
-    };
-    let broken = |dag: &wire::Dag| {
-        dag.has_import_errors || shared.memory().import_errors.iter().any(|e| e.is_of(dag))
-    };
-    let rows = pages
-        .rows
-        .into_iter()
-        // a stale DAG without an error was taken away on purpose
-        .filter(|dag| !dag.stale() || broken(dag))
-        .filter(|dag| {
-            watched(
-                &shared.filter,
-                &dag.dag_id,
-                dag.tags.iter().map(|t| t.name.as_str()),
-            )
-        })
-        .collect();
-    Ok((rows, pages.complete))
 }
 
 /// Whether an error says something about the moment rather than about the endpoint.
@@ -415,10 +469,15 @@ async fn settle(
 
 /// What changed since the last look.
 pub async fn changes(shared: &Shared) -> Result<(), Trouble> {
+    let since = shared.memory().since;
+    match since {
+        Some(since) => changes_since(shared, since).await,
+        None => resync(shared, Urgency::WhenDue).await,
+    }
+}
+
+async fn changes_since(shared: &Shared, since: DateTime<Utc>) -> Result<(), Trouble> {
     let began = shared.server_now() - OVERLAP;
-    let Some(since) = shared.memory().since else {
-        return resync(shared, Urgency::WhenDue).await;
-    };
     let api = shared.api;
     let runs = shared
         .pages::<wire::Run>(Urgency::WhenDue, "dag_runs", MOST_CHANGES, |offset| {

@@ -9,11 +9,13 @@ use tokio::time::Instant;
 use crate::backends::EngineGone;
 use crate::backends::http::HttpError;
 use crate::backends::poll::{Schedule, Urgency};
-use crate::model::{Event, LogChunk, LogKey, LogUpdate, NodeState, Progress, SafeText};
+use crate::backends::report::Report;
+use crate::model::{Event, LogChunk, LogKey, LogUpdate, NodeState, SafeText};
 
 use super::api::Api;
-use super::shared::{Report, Shared, Trouble};
+use super::shared::Shared;
 use super::{detail, log_v1, log_v2, states};
+use crate::backends::client::Trouble;
 
 /// Sent on when so much has come together.
 const PIECE: usize = 64 << 10;
@@ -254,8 +256,7 @@ async fn report(shared: &Shared, key: &LogKey, report: &Report) -> Result<(), En
 }
 
 impl Position {
-    /// Takes in `::progress 400/1000`, `::progress 40` (percent) and `::metric rows=5` lines; says
-    /// whether there were any.
+    /// Takes in what whole lines report; says whether any did.
     fn read_reports(&mut self, text: &str) -> bool {
         let mut any = false;
         let whole;
@@ -270,45 +271,17 @@ impl Position {
             self.partial = partial.to_owned();
         }
         for line in lines.lines() {
-            if let Some((_, rest)) = line.split_once("::progress ") {
-                let word = rest.split_whitespace().next().unwrap_or_default();
-                let progress = match word.split_once('/') {
-                    Some((done, total)) => number(done)
-                        .zip(number(total))
-                        .and_then(|(d, t)| Progress::new(d, t)),
-                    None => {
-                        number(word.trim_end_matches('%')).and_then(|done| Progress::new(done, 100))
-                    }
-                };
-                any |= progress.is_some();
-                self.report.progress = progress.or(self.report.progress);
-            } else if let Some((_, rest)) = line.split_once("::metric ")
-                && let Some((name, value)) = rest.split_once('=')
-                && let Ok(value) = value.trim().parse::<f64>()
-            {
-                let name = SafeText::new(name.trim());
-                any = true;
-                let metrics = &mut self.report.metrics;
-                match metrics.iter().position(|(known, _)| *known == name) {
-                    Some(at) => metrics[at].1 = value,
-                    None if metrics.len() < 32 => metrics.push((name, value)),
-                    None => {}
-                }
-            }
+            any |= self.report.read(line);
         }
         any
     }
-}
-
-fn number(text: &str) -> Option<u64> {
-    let value: f64 = text.trim().parse().ok()?;
-    (value.is_finite() && value >= 0.0).then_some(value as u64)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
+    use crate::model::Progress;
 
     #[test]
     fn progress_and_metrics_are_found_in_lines_also_when_cut() {

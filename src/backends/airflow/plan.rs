@@ -9,31 +9,23 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use crate::backends::http::{Call, HttpError};
+use crate::backends::act::{self, Prepared, Refusal, hit, many, nothing, unsupported};
+use crate::backends::http::HttpError;
 use crate::backends::poll::Urgency;
-use crate::model::{
-    Action, ActionError, ActionRequest, Hit, NodeState, Plan, RunKey, SafeText, Target,
-};
+use crate::model::{Action, ActionRequest, NodeState, RunKey, Target};
 
 use super::api::{Api, Clear, PAGE, TiQuery};
-use super::shared::{Shared, Trouble};
+use super::shared::Shared;
 use super::wire::{Dag, Run, TaskInstance};
+use crate::backends::client::Trouble;
 
 /// A group larger than this is not marked task by task.
 const LARGEST_GROUP: usize = 60;
 /// Task instances read of one run for a plan.
 const MOST: usize = 20_000;
 
-/// A request that changes something, and how to see that it did.
-#[derive(Clone, Debug)]
-pub struct Deed {
-    pub call: Call,
-    /// What it is for, when one of several fails.
-    pub name: SafeText,
-    /// "Already there" (409) is what was wanted.
-    pub conflict_is_done: bool,
-    pub expect: Expect,
-}
+pub type Deed = act::Deed<Expect>;
+type Draft = act::Draft<Expect>;
 
 /// What the server says when a deed has been done.
 #[derive(Clone, Debug)]
@@ -100,55 +92,14 @@ impl Before {
     }
 }
 
-/// Why there is no plan.
-pub enum Refusal {
-    Trouble(Trouble),
-    Action(ActionError),
-}
-
-impl<T: Into<Trouble>> From<T> for Refusal {
-    fn from(trouble: T) -> Self {
-        Self::Trouble(trouble.into())
-    }
-}
-
-impl From<ActionError> for Refusal {
-    fn from(error: ActionError) -> Self {
-        Self::Action(error)
-    }
-}
-
-/// A server's refusal in the words of an action.
-pub fn action_error(error: &HttpError, target: &Target) -> ActionError {
-    match error {
-        HttpError::Unauthorised { said, .. } | HttpError::Forbidden { said, .. } => {
-            ActionError::Forbidden(said.clone())
-        }
-        HttpError::NotFound { .. } => ActionError::Gone(target.label()),
-        HttpError::Refused { reason, .. } => ActionError::Refused(reason.clone()),
-        other => ActionError::Unreachable(SafeText::new(other.to_string())),
-    }
-}
-
-fn nothing<T>(why: impl AsRef<str>) -> Result<T, Refusal> {
-    Err(ActionError::Nothing(SafeText::new(why)).into())
-}
-
-fn unsupported<T>(why: impl AsRef<str>) -> Result<T, Refusal> {
-    Err(ActionError::Unsupported(SafeText::new(why)).into())
-}
-
 /// The plan of a request as things are now, and its deeds. Changes nothing.
-pub async fn prepare(
-    shared: &Shared,
-    request: ActionRequest,
-) -> Result<(Plan, Vec<Deed>), Refusal> {
+pub async fn prepare(shared: &Shared, request: ActionRequest) -> Prepared<Expect> {
     let maker = Maker {
         shared,
         api: shared.api,
     };
     let target = request.target.clone();
-    let mut draft = match (request.action, &target) {
+    let draft = match (request.action, &target) {
         (Action::Pause | Action::Resume, Target::Pipeline(_) | Target::Run(_)) => {
             maker
                 .pause(&target, request.action == Action::Pause)
@@ -196,44 +147,12 @@ pub async fn prepare(
             };
         }
     };
-    draft.warnings.dedup();
-    let plan = Plan {
-        request,
-        summary: SafeText::new(draft.summary),
-        hits: draft.hits,
-        warnings: draft.warnings.iter().map(SafeText::new).collect(),
-        server_preview: draft.server_preview,
-    };
-    Ok((plan, draft.deeds))
-}
-
-struct Draft {
-    summary: String,
-    hits: Vec<Hit>,
-    warnings: Vec<String>,
-    server_preview: bool,
-    deeds: Vec<Deed>,
+    Ok(draft.finish(request))
 }
 
 struct Maker<'a> {
     shared: &'a Shared,
     api: Api,
-}
-
-fn hit(name: impl AsRef<str>, now: impl AsRef<str>, then: impl AsRef<str>) -> Hit {
-    Hit {
-        name: SafeText::new(name),
-        now: SafeText::new(now),
-        then: SafeText::new(then),
-    }
-}
-
-/// "1 task", "3 tasks"
-fn many(count: usize, what: &str) -> String {
-    match count {
-        1 => format!("1 {what}"),
-        n => format!("{n} {what}s"),
-    }
 }
 
 impl Maker<'_> {

@@ -7,8 +7,9 @@ use crate::backends::poll::Urgency;
 use crate::model::{NodeId, RunKey};
 
 use super::api::Api;
-use super::shared::{Shared, Trouble};
+use super::shared::Shared;
 use super::{run, states, tell, wire};
+use crate::backends::client::Trouble;
 
 /// Rows of a part: compressed, an answer of less than 2 kB.
 const PART: usize = 40;

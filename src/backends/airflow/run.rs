@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::backends::http::{Call, HttpError};
+use crate::backends::lenient::parse_time;
 use crate::backends::poll::{Schedule, Urgency};
 use crate::model::{
     Attempt, Detail, Event, Node, NodeId, NodeState, ParamSpec, PipelineKey, RunKey, SafeText,
@@ -17,9 +18,10 @@ use crate::model::{
 
 use super::api::PAGE;
 use super::round::{self, Found, Round};
-use super::shared::{Shared, Trouble};
+use super::shared::Shared;
 use super::structure::Structure;
 use super::{states, tell, v2, wire};
+use crate::backends::client::Trouble;
 
 /// So many task instances are read of one run.
 pub const MOST: usize = 20_000;
@@ -388,13 +390,13 @@ pub fn attempt(row: &Try) -> Option<Attempt> {
     let number = row.try_number.filter(|n| *n > 0)?;
     let word = row.state.as_deref();
     let state = states::node_state(word);
-    let ended = wire::parse_time(&row.end_date).filter(|_| state != NodeState::Running);
+    let ended = parse_time(&row.end_date).filter(|_| state != NodeState::Running);
     Some(Attempt {
         number,
         state,
         native: states::native(word),
-        queued_at: wire::parse_time(&row.queued_when),
-        started_at: wire::parse_time(&row.start_date),
+        queued_at: parse_time(&row.queued_when),
+        started_at: parse_time(&row.start_date),
         ended_at: ended,
         exit_code: None,
         signal: None,

@@ -10,8 +10,10 @@ use crate::backends::poll::Urgency;
 use crate::model::{Component, Event, Notice, NoticeLevel, Queue, SafeText};
 
 use super::api::TiQuery;
-use super::shared::{Shared, Trouble};
-use super::wire::{DagWarning, ImportError, Pool, TaskInstance, parse_time};
+use super::shared::Shared;
+use super::wire::{DagWarning, ImportError, Pool, TaskInstance};
+use crate::backends::client::Trouble;
+use crate::backends::lenient::parse_time;
 
 /// Heartbeats and pools. What this user may not see is left out and told once.
 pub async fn look(shared: &Shared) -> Result<(), Trouble> {

@@ -81,7 +81,7 @@ pub async fn emit_runs(shared: &Shared, rows: &[wire::Run]) -> Result<(), Engine
         for row in rows {
             let Some(paused) = memory.dags.get(&row.dag_id).map(|p| p.paused) else {
                 // a DAG that came since the list was read; one that is filtered out is never in it
-                memory.resync |= shared.filter == crate::config::DagFilter::default();
+                memory.resync |= shared.filter == crate::config::Filter::default();
                 continue;
             };
             memory.never_ran.remove(&row.dag_id);

@@ -74,7 +74,7 @@ pub(super) async fn open(
     };
     Err(match code {
         401 => HttpError::Unauthorised { place, said },
-        403 if (http.not_logged_in)(&said) => HttpError::Unauthorised { place, said },
+        403 if (http.settings.not_logged_in)(&said) => HttpError::Unauthorised { place, said },
         403 => HttpError::Forbidden { place, said },
         404 if html => HttpError::Html {
             place,
@@ -136,7 +136,7 @@ impl Answer<'_> {
 
     /// The whole body, if it is not larger than the client's cap.
     pub async fn bytes(self) -> Result<Vec<u8>, HttpError> {
-        let limit = self.http.max_body;
+        let limit = self.http.settings.max_body;
         self.capped(limit).await
     }
 
@@ -181,8 +181,8 @@ impl Answer<'_> {
         &mut self,
     ) -> Result<Option<impl std::ops::Deref<Target = [u8]> + use<>>, HttpError> {
         let piece = self.response.chunk().await;
-        let piece =
-            piece.map_err(|e| error::transport(self.place.clone(), &e, self.http.read_timeout))?;
+        let piece = piece
+            .map_err(|e| error::transport(self.place.clone(), &e, self.http.read_timeout()))?;
         if let Some(piece) = &piece {
             self.http.count_bytes(piece.len());
         }

@@ -163,6 +163,21 @@ fn bearer(token: &SecretString) -> Result<HeaderValue, HttpError> {
     sensitive(&value, "the token")
 }
 
+impl Http {
+    /// What is sent where no header can be: the token, or `user:password`. `None` when there is nothing to say.
+    pub async fn credential(&self) -> Result<Option<SecretString>, HttpError> {
+        match &self.keyring.auth {
+            Auth::None | Auth::Login { .. } => Ok(None),
+            Auth::Token(token) => resolved(token).await.map(Some),
+            Auth::Basic { user, password } => {
+                let password = resolved(password).await?;
+                let pair = format!("{user}:{}", password.expose_secret());
+                Ok(Some(SecretString::from(pair)))
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 impl Keyring {
     pub(super) async fn forget_time(&self) {

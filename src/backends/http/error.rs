@@ -16,7 +16,7 @@ const QUOTE: usize = 300;
 pub struct Place(SafeText);
 
 impl Place {
-    pub(super) fn new(method: &Method, base: &Url, path: &str) -> Self {
+    pub(in crate::backends) fn new(method: &Method, base: &Url, path: &str) -> Self {
         let host = base.host_str().unwrap_or("?");
         let port = base.port().map(|p| format!(":{p}")).unwrap_or_default();
         let prefix = base.path().trim_end_matches('/');
@@ -117,6 +117,14 @@ impl HttpError {
         )
     }
 
+    /// Whether something else than the server that was there may be there now.
+    pub fn elsewhere(&self) -> bool {
+        matches!(
+            self,
+            Self::NotFound { .. } | Self::Html { .. } | Self::BadAnswer { .. }
+        )
+    }
+
     /// Only the server's own words, without where and what to do.
     pub fn said(&self) -> SafeText {
         match self {
@@ -180,13 +188,17 @@ pub(super) fn quote(text: &str) -> SafeText {
 }
 
 /// The sentence in an error body: `{"detail": text | [{"loc","msg"}] | {"reason","message"}}` (FastAPI
-/// and Airflow 3), `{"title","detail"}` (RFC 7807, Airflow 2), `{"message"}`, or the first line of text.
+/// and Airflow 3), `{"title","detail"}` (RFC 7807, Airflow 2), `{"exception_message","exception_detail":[{"loc","msg"}]}`
+/// (Prefect), `{"message"}`, `{"errors":[{"message"}]}` (GraphQL), or the first line of text.
 pub(super) fn words(body: &[u8]) -> SafeText {
     let text = String::from_utf8_lossy(body);
     let Ok(json) = serde_json::from_str::<serde_json::Value>(&text) else {
         return quote(text.trim().lines().next().unwrap_or_default());
     };
-    let detail = &json["detail"];
+    let detail = match &json["detail"] {
+        serde_json::Value::Null => &json["exception_detail"],
+        detail => detail,
+    };
     if let Some(text) = detail.as_str() {
         return quote(text);
     }
@@ -214,6 +226,9 @@ pub(super) fn words(body: &[u8]) -> SafeText {
         let parts = ["reason", "message"].map(|key| detail[key].as_str());
         return quote(&parts.into_iter().flatten().collect::<Vec<_>>().join(": "));
     }
-    let any = ["message", "title", "error"].map(|key| json[key].as_str());
-    quote(any.into_iter().flatten().next().unwrap_or_default())
+    let any = ["message", "title", "error", "exception_message"].map(|key| json[key].as_str());
+    // a server of GraphQL says it in a list
+    let first = json["errors"][0]["message"].as_str();
+    let any = any.into_iter().chain([first]).flatten().next();
+    quote(any.unwrap_or_default())
 }

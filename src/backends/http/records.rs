@@ -32,7 +32,11 @@ pub fn parse<T: DeserializeOwned>(place: &Place, body: &[u8]) -> Result<T, HttpE
     })
 }
 
-/// Parses `{"<list>": [...], "total_entries": n}`. Fails only when there is no such list.
+/// The name of a list that is the answer itself, without anything around it.
+pub const BARE: &str = "";
+
+/// Parses `{"<list>": [...], "total_entries": n}`, or `[...]` when `list` is [`BARE`]. Fails only when there is no
+/// such list.
 pub fn records<T: DeserializeOwned>(
     place: &Place,
     body: &[u8],
@@ -41,6 +45,11 @@ pub fn records<T: DeserializeOwned>(
     #[derive(Deserialize)]
     struct Page<'a>(#[serde(borrow)] BTreeMap<Cow<'a, str>, &'a RawValue>);
 
+    if list == BARE {
+        let each: Vec<&RawValue> =
+            serde_json::from_slice(body).map_err(|e| bad_answer(place, body, ".", &e))?;
+        return Ok(read(&each, list, None));
+    }
     let page: Page<'_> =
         serde_json::from_slice(body).map_err(|e| bad_answer(place, body, ".", &e))?;
     let Some(raw) = page.0.get(list) else {
@@ -56,13 +65,18 @@ pub fn records<T: DeserializeOwned>(
         .0
         .get("total_entries")
         .and_then(|raw| serde_json::from_str(raw.get()).ok());
+    Ok(read(&each, list, total))
+}
+
+/// Every record that can be read.
+fn read<T: DeserializeOwned>(each: &[&RawValue], list: &str, total: Option<usize>) -> Records<T> {
     let mut records = Records {
         rows: Vec::with_capacity(each.len()),
         bad: Vec::new(),
         held: each.len(),
         total,
     };
-    for (index, raw) in each.into_iter().enumerate() {
+    for (index, raw) in each.iter().enumerate() {
         let mut json = serde_json::Deserializer::from_str(raw.get());
         match serde_path_to_error::deserialize(&mut json) {
             Ok(row) => records.rows.push(row),
@@ -79,7 +93,7 @@ pub fn records<T: DeserializeOwned>(
             }
         }
     }
-    Ok(records)
+    records
 }
 
 fn bad_answer(place: &Place, body: &[u8], path: &str, error: &serde_json::Error) -> HttpError {

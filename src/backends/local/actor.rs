@@ -9,7 +9,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::backends::{EngineGone, Link, Request};
+use crate::backends::disk::StoreError;
+use crate::backends::{EngineGone, Link, Request, process};
 use crate::model::{
     BackendId, BackendInfo, Event, Focus, LogKey, Notice, Pipeline, PipelineKey, Queue, RunKey,
     Usage,
@@ -20,7 +21,7 @@ use super::drive::Timing;
 use super::pending::Pending;
 use super::process::Word;
 use super::slot::{Hold, Slot};
-use super::store::{Store, StoreError};
+use super::store::Store;
 use super::{Settings, capabilities};
 
 /// How often files and other dagtops' runs are looked at.
@@ -232,7 +233,7 @@ impl Actor {
         self.sampling = true;
         let hear = self.hear.clone();
         tokio::task::spawn_blocking(move || {
-            let usage = super::procs::usage(&groups, seconds);
+            let usage = process::usage(&groups, seconds);
             // nobody may be left to hear it
             let _ = hear.blocking_send(Heard::Measured(usage));
         });

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use chrono::Utc;
 use tokio::time::Instant;
 
+use crate::backends::disk::StoreError;
+use crate::backends::process::{self, Order};
 use crate::model::{Action, ActionError, ActionId, NodeState, RunKey, RunState};
 
 use super::actions::refused;
 use super::actor::Actor;
 use super::definition::Definition;
 use super::pending::{Wish, plural};
-use super::process::{self, Order};
 use super::record::Fact;
 use super::runner;
-use super::store::StoreError;
 
 #[derive(Debug)]
 pub(super) enum Deed {

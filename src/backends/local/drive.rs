@@ -5,16 +5,19 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
+use crate::backends::disk::{Lock, StoreError};
+use crate::backends::process::Order;
 use crate::model::{NodeState, RunKey, RunState};
 
 use super::actions::given;
 use super::actor::{Actor, Heard};
 use super::definition::Definition;
-use super::process::{self, Ended, Order, Word};
+use super::output::Report;
+use super::process::{self, Ended, Word};
 use super::record::{Fact, Header, RunRecord};
 use super::runner;
 use super::slot::{Hold, Live, Slot};
-use super::store::{KEEP_RUNS, Lock, StoreError, VERSION};
+use super::store::{KEEP_RUNS, VERSION};
 
 /// When a pipeline runs by itself.
 #[derive(Debug, Default)]
@@ -177,7 +180,7 @@ impl Actor {
         }
         self.dirty = true;
         let result = match word {
-            Word::Reported { progress, metrics } => {
+            Word::Reported(Report { progress, metrics }) => {
                 let node = &mut slot.record.nodes[task];
                 node.progress = progress;
                 node.metrics = metrics;

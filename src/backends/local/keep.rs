@@ -6,6 +6,7 @@ use std::fs;
 use chrono::{DateTime, Utc};
 
 use crate::backends::EngineGone;
+use crate::backends::disk::StoreError;
 use crate::model::{Event, NodeState, RunKey, RunState, SafeText};
 
 use super::actor::Actor;
@@ -14,7 +15,7 @@ use super::record::{Fact, RunRecord};
 use super::runner;
 use super::schedule;
 use super::slot::{Hold, Slot};
-use super::store::{RunDir, StoreError};
+use super::store::RunDir;
 use super::view;
 
 /// A run as found on disk.

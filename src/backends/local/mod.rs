@@ -4,7 +4,7 @@
 //!
 //! The parts: `file` and `catalog` read pipeline files; `definition` unfolds them; `record` and
 //! `store` remember runs; `runner` says what follows from a run's state; `process` runs one attempt
-//! and `procs` looks at processes; `tail` follows a log; `actor`, `drive`, `keep`, `tell`,
+//! (by `backends::process`); `actor`, `drive`, `keep`, `tell`,
 //! `actions`, `redo`, `deeds`, `pending` are the one task that owns it all.
 //!
 //! When dagtop ends, what it runs is ended too. When it is killed, its runs are lost: they are
@@ -24,26 +24,25 @@ mod keep;
 mod output;
 mod pending;
 mod process;
-mod procs;
 mod record;
 mod redo;
 mod runner;
 mod schedule;
 mod slot;
 mod store;
-mod tail;
 mod tell;
 mod view;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::backends::disk::{StoreError, file_name};
 use crate::backends::{Backend, BackendError, Link, Role, Running};
 use crate::config::{Local, Problems};
-use crate::model::{BackendInfo, Capabilities, SafeText};
+use crate::model::{BackendInfo, Capabilities};
 
+pub use capabilities::all as capabilities;
 pub use definition::{Definition, NodeDef, Param};
-pub use store::StoreError;
 
 use store::Store;
 
@@ -71,7 +70,7 @@ impl Settings {
             pipelines: config.pipelines.iter().map(|at| at.value.clone()).collect(),
             parallelism: usize::try_from(config.parallelism).unwrap_or(1).max(1),
             grace: config.grace,
-            state: state_dir.join("local").join(store::file_name(backend)),
+            state: state_dir.join("local").join(file_name(backend)),
             start: Vec::new(),
             schedules: true,
         }
@@ -155,11 +154,5 @@ impl Backend for LocalBackend {
             let actor = actor::Actor::new(self.info, self.settings, self.store, link);
             actor.run().await.map_err(BackendError::EngineGone)
         })
-    }
-}
-
-impl From<StoreError> for BackendError {
-    fn from(error: StoreError) -> Self {
-        Self::Setup(SafeText::new(error.to_string()))
     }
 }

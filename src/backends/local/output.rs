@@ -17,6 +17,13 @@ const MAX_METRICS: usize = 64;
 /// How often progress and metrics are told at most.
 const TELL: Duration = Duration::from_millis(200);
 
+/// What the lines said so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    pub progress: Option<Progress>,
+    pub metrics: Vec<(String, f64)>,
+}
+
 /// The log file and what the lines in it say.
 pub struct Output {
     log: File,
@@ -25,8 +32,8 @@ pub struct Output {
     sieve: Sieve,
     scrap: Vec<u8>,
     found: Vec<Directive>,
-    pub progress: Option<Progress>,
-    pub metrics: Vec<(String, f64)>,
+    progress: Option<Progress>,
+    metrics: Vec<(String, f64)>,
     told_at: Option<Instant>,
     /// When there is something to tell.
     pub tell_at: Option<Instant>,
@@ -88,10 +95,13 @@ impl Output {
     }
 
     /// What is to be told.
-    pub fn report(&mut self) -> (Option<Progress>, Vec<(String, f64)>) {
+    pub fn report(&mut self) -> Report {
         self.told_at = Some(Instant::now());
         self.tell_at = None;
-        (self.progress, self.metrics.clone())
+        Report {
+            progress: self.progress,
+            metrics: self.metrics.clone(),
+        }
     }
 
     pub fn finish(&mut self) {

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::backends::EngineGone;
+use crate::backends::{EngineGone, process};
 use crate::model::{ActionId, NodeState, RunKey};
 
 use super::actor::Actor;
 use super::drive::defaults;
-use super::process;
 
 /// Beyond the grace time, how long to wait before saying that it was not seen.
 const PATIENCE: Duration = Duration::from_secs(12);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::backends::process::ProcessId;
 use crate::model::{NodeState, Progress, RunState, Usage};
 
 use super::definition::{Definition, NodeDef, Shape};
@@ -67,14 +68,6 @@ pub enum Fact {
     Definition {
         definition: Box<Definition>,
     },
-}
-
-/// A process group that can be told from a later one with the same number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessId {
-    pub group: i32,
-    /// Of the group's leader, in clock ticks since boot.
-    pub started: Option<u64>,
 }
 
 /// How an attempt ended.

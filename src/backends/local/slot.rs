@@ -7,13 +7,15 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use crate::backends::disk::StoreError;
+use crate::backends::process::{self, Order, ProcessId};
 use crate::model::{NodeState, RunState, Usage};
 
 use super::definition::Definition;
 use super::file::variable;
-use super::process::{self, Ended, Order, Spec};
-use super::record::{AttemptEnd, Entry, Fact, ProcessId, RunRecord};
-use super::store::{Journal, RunDir, StoreError};
+use super::process::{Ended, Spec, marks};
+use super::record::{AttemptEnd, Entry, Fact, RunRecord};
+use super::store::{Journal, RunDir};
 
 /// Who drives a run.
 #[derive(Debug)]
@@ -192,12 +194,7 @@ impl Slot {
         env.extend(pipeline.env.iter().chain(&def.env).cloned());
         env.push(own("DAGTOP_PIPELINE", pipeline.name.clone()));
         env.push(own("DAGTOP_RUN", header.run.clone()));
-        env.push(own(process::NODE, boxed.id.clone()));
         env.push(own("DAGTOP_ATTEMPT", attempt.to_string()));
-        env.push(own(
-            process::RUN_DIR,
-            self.dir.work().to_string_lossy().into_owned(),
-        ));
         if let Some((index, item)) = &boxed.item {
             env.push(own("DAGTOP_INDEX", index.to_string()));
             env.push(own("DAGTOP_ITEM", item.clone()));
@@ -207,6 +204,7 @@ impl Slot {
             script: def.run.clone(),
             cwd: def.cwd.as_ref().unwrap_or(&pipeline.cwd).clone(),
             env,
+            marks: marks(self.mark(), Some(boxed.id.clone())),
             log: self.dir.log(&boxed.id, attempt),
             timeout: def.timeout,
             grace,
@@ -240,37 +238,24 @@ impl Slot {
             native,
             exit: ended.exit,
             signal: ended.signal,
-            progress: ended.progress,
-            metrics: ended.metrics,
+            progress: ended.last.progress,
+            metrics: ended.last.metrics,
             usage,
             note: ended.note,
         }
+    }
+
+    /// What the processes of this run carry.
+    fn mark(&self) -> String {
+        self.dir.work().to_string_lossy().into_owned()
     }
 
     /// Marks of the processes a dead driver left behind, looked for among those alive.
     pub fn look_for_left(&mut self) -> bool {
         let mut left: Vec<i32> = Vec::new();
         if self.record.state == RunState::Lost {
-            let dir = self.dir.work().to_string_lossy().into_owned();
-            left = process::strays(&dir, None)
-                .into_iter()
-                .map(|pid| pid.as_raw_nonzero().get())
-                .collect();
-            // where environments can't be read, the group's leader is known by its start
-            for node in &self.record.nodes {
-                let process = node.open_attempt().and_then(|a| a.process);
-                if let Some(ProcessId {
-                    group,
-                    started: Some(started),
-                }) = process
-                    && super::procs::started(group) == Some(started)
-                    && !left.contains(&group)
-                    && super::procs::members(group) != super::procs::Members::None
-                {
-                    left.push(group);
-                }
-            }
-            left.sort_unstable();
+            let open = self.record.nodes.iter().filter_map(|n| n.open_attempt());
+            left = process::left_behind(&marks(self.mark(), None), open.filter_map(|a| a.process));
         }
         let changed = left != self.left;
         self.left = left;

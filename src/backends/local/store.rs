@@ -5,14 +5,13 @@
 //! Whoever drives a run holds an exclusive `flock` on its `lock`; the kernel lets go of it when
 //! the driver dies, however it dies.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
-
-use crate::config::paths::{append_private_file, create_private_dir, replace_private_file};
+use crate::backends::disk::{At, Lock, StoreError, file_name, lock, make_dir, replace_file};
+use crate::config::paths::append_private_file;
 
 use super::record::{Entry, Header, RunRecord};
 
@@ -20,30 +19,6 @@ use super::record::{Entry, Header, RunRecord};
 pub const VERSION: u32 = 1;
 /// How many ended runs of a pipeline are kept.
 pub const KEEP_RUNS: usize = 50;
-
-/// Something on disk could not be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    #[error("{}: {source}", path.display())]
-    Io { path: PathBuf, source: io::Error },
-    #[error("{}: not a run of this version: {why}", path.display())]
-    Format { path: PathBuf, why: String },
-    #[error("{} exists already", .0.display())]
-    Exists(PathBuf),
-}
-
-trait At<T> {
-    fn at(self, path: &Path) -> Result<T, StoreError>;
-}
-
-impl<T> At<T> for io::Result<T> {
-    fn at(self, path: &Path) -> Result<T, StoreError> {
-        self.map_err(|source| StoreError::Io {
-            path: path.to_owned(),
-            source,
-        })
-    }
-}
 
 /// The folder of one backend's state.
 #[derive(Clone, Debug)]
@@ -54,12 +29,6 @@ pub struct Store {
 /// Folder of one run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RunDir(PathBuf);
-
-/// The right to drive a run (or a pipeline's schedule); given back when dropped.
-#[derive(Debug)]
-pub struct Lock {
-    _file: File,
-}
 
 /// The journal of a run that is ours.
 #[derive(Debug)]
@@ -243,45 +212,4 @@ impl Journal {
         line.push(b'\n');
         self.file.write_all(&line).at(&self.path)
     }
-}
-
-/// An id as a file name: letters, digits and `_-+=,@:` stay, `.` except in front; everything else is percent-encoded.
-pub fn file_name(id: &str) -> String {
-    let mut name = String::with_capacity(id.len());
-    for (i, byte) in id.bytes().enumerate() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => name.push(char::from(byte)),
-            b'_' | b'-' | b'+' | b'=' | b',' | b'@' | b':' => name.push(char::from(byte)),
-            b'.' if i > 0 => name.push('.'),
-            _ => name.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    name
-}
-
-fn make_dir(path: &Path) -> Result<(), StoreError> {
-    create_private_dir(path).at(path)
-}
-
-fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    replace_private_file(path, bytes).at(path)
-}
-
-fn lock(path: &Path) -> Result<Option<Lock>, StoreError> {
-    // opened without emptying it: it may be another's
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .at(path)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Err(e) if e == rustix::io::Errno::WOULDBLOCK => return Ok(None),
-        other => other.map_err(io::Error::from).at(path)?,
-    }
-    file.set_len(0).at(path)?;
-    file.write_all(format!("{}\n", std::process::id()).as_bytes())
-        .at(path)?;
-    Ok(Some(Lock { _file: file }))
 }

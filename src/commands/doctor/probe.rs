@@ -137,7 +137,8 @@ fn rights(view: &BackendView) -> Check {
     };
     let (can, cannot): (Vec<Action>, Vec<Action>) = Action::ALL
         .into_iter()
-        .filter(|action| *action != Action::Stop)
+        // of which the one is always there and the other is for queues
+        .filter(|action| !matches!(action, Action::Stop | Action::Limit))
         .partition(may);
     let words = |actions: &[Action]| {
         actions

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use crate::config::secret::readable_by_others;
-use crate::config::{Airflow, Backend, BackendKind, Loaded, Local, Login, Paths, Secret};
+use crate::config::{Backend, BackendKind, Dbt, Loaded, Local, Login, Paths, Secret, Server};
 
 use super::report::Check;
+use crate::backends::dbt::find_program;
 use crate::commands::chain;
 
 pub(super) fn file(paths: &Paths, loaded: &Loaded) -> Vec<Check> {
@@ -34,15 +35,19 @@ pub(super) fn file(paths: &Paths, loaded: &Loaded) -> Vec<Check> {
 
 pub(super) async fn backend(backend: &Backend) -> Vec<Check> {
     let mut checks = Vec::new();
+    if let Some(server) = backend.kind.server() {
+        self::server(server, &mut checks).await;
+    }
     match &backend.kind {
-        BackendKind::Airflow(airflow) => self::airflow(airflow, &mut checks).await,
         BackendKind::Local(local) => self::local(local, &mut checks),
+        BackendKind::Dbt(dbt) => self::dbt(dbt, &mut checks),
+        BackendKind::Airflow(_) | BackendKind::Prefect(_) | BackendKind::Dagster(_) => {}
     }
     checks
 }
 
-async fn airflow(airflow: &Airflow, checks: &mut Vec<Check>) {
-    match &airflow.login {
+async fn server(server: &Server, checks: &mut Vec<Check>) {
+    match &server.login {
         Login::None => checks.push(
             Check::warning("neither user nor token is given")
                 .help("add `user` and `password`, or `token`"),
@@ -50,26 +55,26 @@ async fn airflow(airflow: &Airflow, checks: &mut Vec<Check>) {
         Login::Password { password, .. } => secret("password", password, checks).await,
         Login::Token(token) => secret("token", token, checks).await,
     }
-    if let Some(proxy) = &airflow.proxy {
+    if let Some(proxy) = &server.proxy {
         secret("proxy", proxy, checks).await;
     }
-    for (name, value) in &airflow.headers {
+    for (name, value) in &server.headers {
         secret(&format!("header {name}"), value, checks).await;
     }
-    let plain = airflow.url.scheme() == "http" && !loopback(&airflow.url);
-    if plain && !matches!(airflow.login, Login::None) {
+    let plain = server.url.scheme() == "http" && !loopback(&server.url);
+    if plain && !matches!(server.login, Login::None) {
         checks.push(Check::warning("the credentials go over plain http").help("use https"));
     }
-    if airflow.tls.insecure {
+    if server.tls.insecure {
         checks.push(
             Check::warning("`tls.insecure` trusts any certificate")
                 .help("give the certificate authority as `tls.ca`"),
         );
     }
-    if let Some(ca) = &airflow.tls.ca {
+    if let Some(ca) = &server.tls.ca {
         pem("tls.ca", ca, checks);
     }
-    if let Some(identity) = &airflow.tls.identity {
+    if let Some(identity) = &server.tls.identity {
         pem("tls.cert", &identity.cert, checks);
         pem("tls.key", &identity.key, checks);
         if readable_by_others(&identity.key) {
@@ -106,6 +111,25 @@ fn pem(what: &str, path: &Path, checks: &mut Vec<Check>) {
             "{what}: {}: {error}",
             path.display()
         ))),
+    }
+}
+
+fn dbt(dbt: &Dbt, checks: &mut Vec<Check>) {
+    match find_program(&dbt.dbt) {
+        Some(path) => checks.push(Check::ok(format!("dbt is {}", path.display()))),
+        None => checks.push(
+            Check::warning(format!(
+                "{} is not installed here: the project can only be watched",
+                dbt.dbt.display()
+            ))
+            .help("give the path of dbt as `dbt`, for example \"~/venv/bin/dbt\""),
+        ),
+    }
+    if let Some(profiles) = &dbt.profiles
+        && !profiles.join("profiles.yml").is_file()
+    {
+        let text = format!("`profiles`: {} has no profiles.yml", profiles.display());
+        checks.push(Check::problem(text));
     }
 }
 

@@ -60,7 +60,7 @@ async fn show(
                 None => return Err(AddressError::NoRun(key.pipeline.safe()).into()),
             }
         }
-        Target::Backend(_) => {
+        Target::Backend(_) | Target::Queue(_) => {
             let what = "a log belongs to a node: write BACKEND/PIPELINE/RUN/NODE; without NODE the worst one is taken, without RUN the newest";
             return Err(Usage(what.to_owned()).into());
         }

@@ -34,6 +34,7 @@ impl Subject {
     fn target(&self, kind: TargetKind) -> Option<Target> {
         Some(match kind {
             TargetKind::Backend => Target::Backend(self.backend.clone()),
+            TargetKind::Queue => return None,
             TargetKind::Pipeline => Target::Pipeline(self.pipeline.clone()?),
             TargetKind::Run => Target::Run(self.run.clone()?),
             TargetKind::Node => Target::Node(self.run.as_ref()?.node(self.node.as_ref()?)),
@@ -114,7 +115,8 @@ fn candidates(watch: &Watch, action: Action, subject: &Subject) -> Result<Vec<Ta
         }
         Action::Cancel => match run {
             None => return Err("it has no run yet".into()),
-            Some(r) if r.run.state.ended() => {
+            // one whose process is gone may still be going for its backend
+            Some(r) if r.run.state.ended() && r.run.state != RunState::Lost => {
                 return Err(format!(
                     "the run has ended ({}); there is nothing to cancel",
                     r.health.word()
@@ -128,6 +130,8 @@ fn candidates(watch: &Watch, action: Action, subject: &Subject) -> Result<Vec<Ta
         Action::Note => vec![Run],
         Action::Stop if subject.pipeline.is_some() => vec![Pipeline, Backend],
         Action::Stop => vec![Backend],
+        // queues are not chosen on a screen yet
+        Action::Limit => Vec::new(),
     })
 }
 
@@ -230,6 +234,7 @@ const TARGETS: [TargetKind; 4] = [
 pub fn kind_word(kind: TargetKind) -> &'static str {
     match kind {
         TargetKind::Backend => "backend",
+        TargetKind::Queue => "queue",
         TargetKind::Pipeline => "pipeline",
         TargetKind::Run => "run",
         TargetKind::Node => "node",
@@ -358,6 +363,7 @@ impl App {
 fn short(target: &Target) -> String {
     match target {
         Target::Backend(id) => id.safe().as_str().to_owned(),
+        Target::Queue(key) => key.queue.safe().as_str().to_owned(),
         Target::Pipeline(key) => key.pipeline.safe().as_str().to_owned(),
         Target::Run(key) => key.pipeline.pipeline.safe().as_str().to_owned(),
         Target::Node(key) => format!("{} / {}", key.run.pipeline.pipeline.safe(), key.node.safe()),

@@ -1,7 +1,7 @@
 //! Where one is: which log, which alert, which run is meant on the screen that has the keys; and going elsewhere.
 
 use crate::engine::Watch;
-use crate::model::{Alert, AlertId, LogKey, PipelineKey, RunKey, Target};
+use crate::model::{Alert, AlertId, LogKey, PipelineKey, QueueKey, RunKey, Target};
 use crate::tui::command::Context;
 
 use super::{App, FleetState, ListState, LogScreen, LogView, Pane, RunScreen, Screen};
@@ -154,7 +154,7 @@ impl App {
 
     pub(in crate::tui) fn open_target(&mut self, watch: &Watch, target: &Target) {
         match target {
-            Target::Backend(id) => {
+            Target::Backend(id) | Target::Queue(QueueKey { backend: id, .. }) => {
                 let at = watch.world.backends().position(|b| &b.info.id == id);
                 let mut list = ListState::default();
                 list.sync((0..watch.world.backends().count()).collect());

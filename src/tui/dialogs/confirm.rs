@@ -5,7 +5,7 @@ use crossterm::event::KeyCode;
 use tui_input::Input as TextInput;
 
 use crate::engine::{self, Watch};
-use crate::model::{Action, ActionId, ActionStatus, Plan, SafeText, Target, TargetKind};
+use crate::model::{Action, ActionId, ActionStatus, Plan, QueueKey, SafeText, Target, TargetKind};
 use crate::tui::app::{App, Batch, Draft, Effect};
 use crate::tui::command::Key;
 use crate::tui::term::KeyPress;
@@ -103,6 +103,7 @@ impl Confirm {
             [] => None,
             [one] if self.items.len() == 1 => Some(match one {
                 Target::Backend(id) => id.safe(),
+                Target::Queue(key) => key.queue.safe(),
                 other => other
                     .pipeline()
                     .map(|p| p.pipeline.safe())
@@ -132,7 +133,9 @@ impl Confirm {
     pub fn gone(watch: &Watch, item: &Item) -> bool {
         match item.draft.target() {
             None => true,
-            Some(Target::Backend(id)) => watch.world.backend(id).is_none(),
+            Some(Target::Backend(id) | Target::Queue(QueueKey { backend: id, .. })) => {
+                watch.world.backend(id).is_none()
+            }
             Some(Target::Pipeline(key)) => watch.world.pipeline(key).is_none(),
             Some(Target::Run(key)) => watch.world.run(key).is_none(),
             Some(Target::Node(key)) => watch.world.run(&key.run).is_none(),

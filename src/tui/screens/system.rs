@@ -1,4 +1,4 @@
-//! What surrounds the pipelines: backends, queues, components, notices, one below the other.
+//! What surrounds the pipelines: backends, queues, components, notices, data quality, one below the other.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -9,6 +9,7 @@ use crate::tui::app::{App, ListState};
 use crate::tui::theme::{Theme, Token};
 use crate::tui::widgets::Pen;
 use crate::tui::widgets::panel::Panel;
+use crate::tui::widgets::quality;
 use crate::tui::widgets::system::{self, Place};
 use crate::world::BackendView;
 
@@ -33,12 +34,23 @@ pub fn draw(
         .iter()
         .flat_map(|b| b.notices.iter().map(|n| (b.info.name.as_str(), n)))
         .collect();
-    let areas = split(
-        area,
-        [backends.len(), queues.len(), parts.len(), notices.len()],
-    );
-    let titles = ["backends", "queues", "components", "notices"];
-    for (i, (area, title)) in areas.into_iter().zip(titles).enumerate() {
+    let checks: Vec<_> = backends
+        .iter()
+        .flat_map(|b| b.checks.iter().map(|c| (b.info.name.as_str(), c)))
+        .collect();
+    let mut parts_of_screen = vec![
+        ("backends", backends.len()),
+        ("queues", queues.len()),
+        ("components", parts.len()),
+        ("notices", notices.len()),
+    ];
+    // most backends check no data
+    if !checks.is_empty() {
+        parts_of_screen.push(("data quality", checks.len()));
+    }
+    let rows: Vec<usize> = parts_of_screen.iter().map(|(_, rows)| *rows).collect();
+    let areas = split(area, &rows);
+    for (i, (area, (title, _))) in areas.into_iter().zip(parts_of_screen).enumerate() {
         if area.height < 2 {
             continue;
         }
@@ -71,6 +83,9 @@ pub fn draw(
             2 => {
                 system::components(buf, place, theme, &parts, &mut top);
             }
+            4 => {
+                quality::checks(buf, place, theme, &checks, &mut top);
+            }
             _ if notices.is_empty() => none(buf, inner, theme, "no import error, no warning"),
             _ => {
                 system::notices(buf, place, theme, &notices, &mut top);
@@ -86,23 +101,26 @@ fn none(buf: &mut Buffer, area: Rect, theme: &Theme, text: &str) {
 }
 
 /// Each part gets what it needs, the later ones less when there is too little.
-fn split(area: Rect, rows: [usize; 4]) -> [Rect; 4] {
+fn split(area: Rect, rows: &[usize]) -> Vec<Rect> {
     let mut y = area.y;
     let mut left = area.height;
-    let mut out = [Rect { height: 0, ..area }; 4];
-    for (i, rows) in rows.into_iter().enumerate() {
+    let mut out = Vec::with_capacity(rows.len());
+    let last = rows.len() - 1;
+    for (i, rows) in rows.iter().copied().enumerate() {
         // frame and heading
         let wanted = u16::try_from(rows.max(1))
             .unwrap_or(u16::MAX)
             .saturating_add(3);
-        let later = (3 - i as u16) * 4;
-        let most = if i == 3 {
+        let later = u16::try_from(last - i)
+            .unwrap_or(u16::MAX)
+            .saturating_mul(4);
+        let most = if i == last {
             left
         } else {
             left.saturating_sub(later).max(4).min(left)
         };
         let height = wanted.min(most);
-        out[i] = Rect { y, height, ..area };
+        out.push(Rect { y, height, ..area });
         y += height;
         left -= height;
     }

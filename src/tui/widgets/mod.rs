@@ -17,6 +17,7 @@ pub mod log;
 pub mod panel;
 pub mod pen;
 pub mod popup;
+pub mod quality;
 pub mod scroll;
 pub mod spark;
 pub mod system;

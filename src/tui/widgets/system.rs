@@ -14,7 +14,7 @@ use super::format;
 use super::pen::Pen;
 use super::table::{Column, Table, Width};
 
-/// What the four tables have in common.
+/// What these tables have in common.
 #[derive(Clone, Copy)]
 pub struct Place {
     pub area: Rect,
@@ -24,7 +24,7 @@ pub struct Place {
 }
 
 impl Place {
-    fn table<'a>(&self, columns: &'a [Column], len: usize) -> Table<'a> {
+    pub(super) fn table<'a>(&self, columns: &'a [Column], len: usize) -> Table<'a> {
         Table {
             columns,
             len,

@@ -4,6 +4,7 @@ use chrono::SecondsFormat;
 use serde_json::Value;
 
 use super::{Deed, Draft, Expect, Maker, Refusal, hit, many, nothing, unsupported};
+use crate::backends::act::params_of_trigger;
 use crate::backends::airflow::run;
 use crate::backends::poll::Urgency;
 use crate::model::{ActionRequest, PipelineKey, Plan, SafeText, Target};
@@ -112,42 +113,10 @@ impl Maker<'_> {
         if now.stale() || now.has_import_errors {
             warnings.push("the DAG's file can't be imported now: the run may not start".to_owned());
         }
-        for spec in &specs {
-            let given = conf.contains_key(spec.name.as_str());
-            if spec.required && !given {
-                warnings.push(format!(
-                    "the parameter {} has no value and none is given",
-                    spec.name
-                ));
-            }
-        }
-        for name in conf
-            .keys()
-            .filter(|name| !specs.is_empty() && !specs.iter().any(|s| s.name == name.as_str()))
-        {
-            warnings.push(format!("the DAG knows no parameter {name}"));
-        }
+        let (params, odd) = params_of_trigger("DAG", &specs, &conf);
+        warnings.extend(odd);
         let mut hits = vec![hit(format!("run {run}"), "not there", "queued")];
-        for spec in &specs {
-            if !conf.contains_key(spec.name.as_str()) {
-                hits.push(hit(
-                    format!("param {}", spec.name),
-                    spec.default.to_string(),
-                    "default",
-                ));
-            }
-        }
-        hits.extend(conf.iter().map(|(name, value)| {
-            let default = specs
-                .iter()
-                .find(|s| s.name == name.as_str())
-                .map(|s| s.default.to_string());
-            hit(
-                format!("param {name}"),
-                default.unwrap_or_else(|| "not there".to_owned()),
-                value.to_string(),
-            )
-        }));
+        hits.extend(params);
         let deed = Deed {
             call: self.api.trigger(
                 dag,

@@ -1,4 +1,5 @@
-//! Following one log file for as long as it is on screen.
+//! Owns following one log file for as long as it is on screen. Must not know what its lines mean:
+//! whoever follows brings a [`Sift`].
 
 use std::fs::File;
 use std::io;
@@ -11,20 +12,31 @@ use tokio::sync::watch;
 use crate::backends::{Emitter, EngineGone};
 use crate::model::{Event, LogChunk, LogKey, LogUpdate, SafeText};
 
-use super::directive::Sieve;
-
-/// Of a longer log only this much of its end is shown, in bytes.
-const SHOWN: u64 = 4 << 20;
 /// Largest piece that is sent at once, in bytes.
 const PIECE: usize = 64 << 10;
 /// How often a growing file is looked at.
 const LOOK: Duration = Duration::from_millis(80);
 
+/// Makes what is shown of what is in a file.
+pub trait Sift: Send + 'static {
+    /// Of a longer file only this much of its end is wanted, in bytes.
+    const SHOWN: Option<u64>;
+
+    fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>);
+
+    /// Nothing more will come.
+    fn finish(&mut self, out: &mut Vec<u8>);
+
+    /// Something was left out: what comes next does not follow.
+    fn restart(&mut self) {}
+}
+
 /// Sends what the file holds, then what is added to it, until `ended` says that nothing more will
-/// be and everything was sent. Lines that are directives are left out.
-pub async fn follow(
+/// be and everything was sent.
+pub async fn follow<S: Sift>(
     path: PathBuf,
     key: LogKey,
+    mut sift: S,
     mut ended: watch::Receiver<bool>,
     emitter: Emitter,
 ) -> Result<(), EngineGone> {
@@ -36,8 +48,6 @@ pub async fn follow(
     };
     let mut file: Option<File> = None;
     let mut at = 0;
-    let mut sieve = Sieve::default();
-    let mut found = Vec::new();
     let mut piece = vec![0; PIECE];
     let mut first = true;
     loop {
@@ -56,11 +66,12 @@ pub async fn follow(
         if let Some(file) = &file {
             let size = file.metadata().map_or(0, |m| m.len());
             // the beginning of a long log, or what a fast writer is ahead of the reader
-            let skipped = size.saturating_sub(SHOWN).saturating_sub(at);
+            let shown = S::SHOWN.unwrap_or(u64::MAX);
+            let skipped = size.saturating_sub(shown).saturating_sub(at);
             let mut resync = skipped > 0;
             if resync {
                 at += skipped;
-                sieve = Sieve::default();
+                sift.restart();
                 if first {
                     send(LogUpdate::Replace(Vec::new())).await?;
                     first = false;
@@ -82,13 +93,15 @@ pub async fn follow(
                     resync = false;
                 }
                 let mut out = Vec::with_capacity(bytes.len());
-                found.clear();
-                sieve.feed(bytes, &mut out, &mut found);
+                sift.feed(bytes, &mut out);
                 if first {
                     send(LogUpdate::Replace(out)).await?;
                     first = false;
                 } else if !out.is_empty() {
                     send(LogUpdate::Append(out)).await?;
+                } else {
+                    // a long way to the next line that is wanted
+                    tokio::task::yield_now().await;
                 }
                 // a writer that never rests must not keep us from looking up
                 if n < PIECE || at >= size {
@@ -98,7 +111,7 @@ pub async fn follow(
         }
         if last {
             let mut out = Vec::new();
-            sieve.finish(&mut out, &mut found);
+            sift.finish(&mut out);
             if !out.is_empty() {
                 send(LogUpdate::Append(out)).await?;
             }

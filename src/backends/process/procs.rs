@@ -3,6 +3,8 @@
 
 use crate::model::Usage;
 
+use super::Marks;
+
 /// One living process (no zombie).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proc {
@@ -32,8 +34,11 @@ impl Proc {
 #[cfg(target_os = "linux")]
 mod system {
     use std::ffi::OsStr;
+    use std::path::Path;
 
-    use super::Proc;
+    use procfs::process::FDTarget;
+
+    use super::{Marks, Opener, Proc};
 
     /// `None` where the system does not tell.
     pub fn all() -> Option<Vec<Proc>> {
@@ -61,15 +66,11 @@ mod system {
         procfs::ticks_per_second()
     }
 
-    /// Clock ticks between boot and the start of this process: with the pid, its identity.
+    /// Clock ticks between boot and the start of this living process: with the pid, its identity.
     pub fn started(pid: i32) -> Option<u64> {
-        Some(
-            procfs::process::Process::new(pid)
-                .ok()?
-                .stat()
-                .ok()?
-                .starttime,
-        )
+        let stat = procfs::process::Process::new(pid).ok()?.stat().ok()?;
+        // one that has ended may wait for its parent to look
+        (!matches!(stat.state, 'Z' | 'X' | 'x')).then_some(stat.starttime)
     }
 
     /// Bytes read from and written to storage, with those of children it has waited for.
@@ -78,8 +79,36 @@ mod system {
         Some((io.read_bytes, io.write_bytes))
     }
 
+    /// Processes of ours, but not this one, that hold a file open whose path begins so.
+    pub fn opened_by(path: &Path) -> Option<Vec<Opener>> {
+        let me = rustix::process::getuid().as_raw();
+        let own = i32::try_from(std::process::id()).ok();
+        let list = procfs::process::all_processes()
+            .ok()?
+            .filter_map(Result::ok)
+            .filter(|p| Some(p.pid()) != own && p.uid().is_ok_and(|uid| uid == me))
+            .filter(|p| {
+                p.fd().is_ok_and(|mut files| {
+                    files.any(|file| match file.map(|f| f.target) {
+                        // a rotated file has another ending
+                        Ok(FDTarget::Path(open)) => open
+                            .as_os_str()
+                            .as_encoded_bytes()
+                            .starts_with(path.as_os_str().as_encoded_bytes()),
+                        _ => false,
+                    })
+                })
+            })
+            .map(|p| Opener {
+                pid: p.pid(),
+                started: p.stat().ok().map(|s| s.starttime),
+            })
+            .collect();
+        Some(list)
+    }
+
     /// Living processes of ours in whose environment all these are.
-    pub fn carrying(marks: &[(&str, &OsStr)]) -> Vec<i32> {
+    pub fn carrying(marks: &Marks) -> Vec<i32> {
         let me = rustix::process::getuid().as_raw();
         let Ok(all) = procfs::process::all_processes() else {
             return Vec::new();
@@ -90,7 +119,7 @@ mod system {
                 p.environ().is_ok_and(|env| {
                     marks
                         .iter()
-                        .all(|(k, v)| env.get(OsStr::new(k)).is_some_and(|have| have == v))
+                        .all(|(k, v)| env.get(OsStr::new(k)).is_some_and(|have| *have == **v))
                 })
             })
             .filter(|p| p.stat().is_ok_and(|s| !matches!(s.state, 'Z' | 'X' | 'x')))
@@ -101,9 +130,9 @@ mod system {
 
 #[cfg(not(target_os = "linux"))]
 mod system {
-    use std::ffi::OsStr;
+    use std::path::Path;
 
-    use super::Proc;
+    use super::{Marks, Opener, Proc};
 
     pub fn all() -> Option<Vec<Proc>> {
         None
@@ -121,12 +150,24 @@ mod system {
         None
     }
 
-    pub fn carrying(_: &[(&str, &OsStr)]) -> Vec<i32> {
+    pub fn opened_by(_: &Path) -> Option<Vec<Opener>> {
+        None
+    }
+
+    pub fn carrying(_: &Marks) -> Vec<i32> {
         Vec::new()
     }
 }
 
-pub use system::{carrying, started};
+pub use system::{carrying, opened_by, started};
+
+/// A process that holds a file open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opener {
+    pub pid: i32,
+    /// With the pid, its identity.
+    pub started: Option<u64>,
+}
 
 /// What is alive in a process group.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,529 @@
+//! The events of one run, read once for all who want them: the run in view takes the states of its steps from them,
+//! logs take their lines. By subscription while the run goes (Dagster's only one: the old `graphql-ws` protocol), else
+//! and before by asking from a cursor.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::backends::client::Trouble;
+use crate::backends::http::HttpError;
+use crate::backends::poll::{Schedule, Urgency};
+use crate::backends::ws::{Socket, SocketError};
+use crate::model::SafeText;
+
+use super::shared::Shared;
+use super::wire::{Event, Events};
+use super::{api, events, gql, run};
+
+/// Events of one answer.
+const PAGE: usize = 1000;
+/// The name of the sub-protocol. `graphql-transport-ws`, which came after it, is answered and not spoken.
+const PROTOCOL: &str = "graphql-ws";
+/// The lines of all steps of one run; the step that was silent for longest is let go of first.
+const MOST: usize = 12 << 20;
+/// The lines of one attempt; more are left out in their middle, where the end is what tells.
+const LONGEST: usize = 4 << 20;
+/// Between two tries of the subscription.
+const AGAIN: Duration = Duration::from_secs(15);
+/// What arrives together is taken in together.
+const GATHER: Duration = Duration::from_millis(40);
+/// Words of the run's launcher may follow its end.
+const AFTERWORDS: Duration = Duration::from_secs(4);
+
+/// Dropping the last reference ends the reading.
+pub struct Feed {
+    tape: Mutex<Tape>,
+    news: watch::Sender<u64>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Tape {
+    /// By step (none: the run itself) and attempt; 0: before the first, or never begun.
+    texts: HashMap<(Option<String>, u32), Text>,
+    attempts: HashMap<String, u32>,
+    captures: Vec<Capture>,
+    bytes: usize,
+    turn: u64,
+    /// Everything up to now is here.
+    caught_up: bool,
+    ended: bool,
+    /// Events come by themselves.
+    live: bool,
+    trouble: Option<SafeText>,
+}
+
+#[derive(Default)]
+struct Text {
+    bytes: Vec<u8>,
+    /// Bytes that were let go of before the first.
+    gone: usize,
+    closed: bool,
+    touched: u64,
+}
+
+/// Where the standard output of a process is, and whose it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Capture {
+    pub key: String,
+    pub steps: Vec<String>,
+}
+
+/// What a reader gets.
+#[derive(Debug, Default, PartialEq)]
+pub struct Piece {
+    pub bytes: Vec<u8>,
+    /// Where to go on.
+    pub next: usize,
+    /// Something before `bytes` is not held any more.
+    pub lost: bool,
+    /// Nothing more will come.
+    pub ended: bool,
+    /// All that is there up to now has been read.
+    pub caught_up: bool,
+    pub trouble: Option<SafeText>,
+}
+
+impl Feed {
+    /// The events of a run, which somebody may be reading already.
+    pub fn of(shared: &Arc<Shared>, run: &str) -> Arc<Self> {
+        let mut feeds = shared.feeds();
+        feeds.retain(|_, feed| feed.strong_count() > 0);
+        if let Some(feed) = feeds.get(run).and_then(Weak::upgrade) {
+            return feed;
+        }
+        let feed = Arc::new(Self {
+            tape: Mutex::default(),
+            news: watch::Sender::new(0),
+            task: Mutex::default(),
+        });
+        feeds.insert(run.to_owned(), Arc::downgrade(&feed));
+        drop(feeds);
+        let task = tokio::spawn(read(
+            Arc::clone(shared),
+            run.to_owned(),
+            Arc::downgrade(&feed),
+        ));
+        *feed.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+        feed
+    }
+
+    fn tape(&self) -> MutexGuard<'_, Tape> {
+        self.tape.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes when there is something new.
+    pub fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    pub fn live(&self) -> bool {
+        self.tape().live
+    }
+
+    /// What a step (none: the run itself) said in an attempt, behind what was read before.
+    pub fn piece(&self, step: Option<&str>, attempt: u32, from: usize) -> Piece {
+        self.tape().piece(step, attempt, from)
+    }
+
+    /// The outputs that a step's process wrote to, oldest first.
+    pub fn captures(&self, step: &str) -> Vec<Capture> {
+        let tape = self.tape();
+        let of = |c: &&Capture| c.steps.iter().any(|s| s == step);
+        tape.captures.iter().filter(of).cloned().collect()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Tape)) {
+        change(&mut self.tape());
+        self.news.send_modify(|n| *n += 1);
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        let task = self.task.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = task.take() {
+            task.abort();
+        }
+    }
+}
+
+impl Tape {
+    fn piece(&self, step: Option<&str>, attempt: u32, from: usize) -> Piece {
+        let key = (step.map(str::to_owned), attempt);
+        let mut piece = Piece {
+            next: from,
+            ended: self.ended,
+            caught_up: self.caught_up,
+            trouble: self.trouble.clone(),
+            ..Piece::default()
+        };
+        if let Some(text) = self.texts.get(&key) {
+            piece.lost = from < text.gone;
+            let start = from.saturating_sub(text.gone);
+            piece.bytes = text.bytes.get(start..).unwrap_or_default().to_vec();
+            piece.next = text.gone + text.bytes.len();
+            piece.ended |= text.closed && self.caught_up;
+        }
+        piece
+    }
+
+    fn take(&mut self, event: &Event) {
+        if event.is("LOGS_CAPTURED")
+            && let (Some(key), Some(steps)) = (&event.file_key, &event.step_keys)
+        {
+            let capture = Capture {
+                key: key.clone(),
+                steps: steps.clone(),
+            };
+            if !self.captures.contains(&capture) {
+                self.captures.push(capture);
+            }
+        }
+        let kind = event.event_type.as_deref().unwrap_or_default();
+        let step = event.step_key.clone();
+        let attempt = match &step {
+            None => 1,
+            Some(step) => {
+                let attempt = self.attempts.entry(step.clone()).or_default();
+                if matches!(kind, "STEP_START" | "STEP_RESTARTED") {
+                    *attempt += 1;
+                }
+                *attempt
+            }
+        };
+        // what led to the first attempt belongs to it
+        if attempt == 1
+            && kind == "STEP_START"
+            && let Some(before) = self.texts.remove(&(step.clone(), 0))
+        {
+            self.texts.insert((step.clone(), 1), before);
+        }
+        let mut lines = String::new();
+        events::line(event, &mut lines);
+        self.turn += 1;
+        let text = self.texts.entry((step, attempt)).or_default();
+        text.touched = self.turn;
+        text.bytes.extend_from_slice(lines.as_bytes());
+        self.bytes += lines.len();
+        text.closed |= matches!(
+            kind,
+            "STEP_SUCCESS" | "STEP_FAILURE" | "STEP_SKIPPED" | "STEP_UP_FOR_RETRY"
+        );
+        if text.bytes.len() > LONGEST {
+            self.bytes -= text.let_go(LONGEST / 2);
+        }
+        while self.bytes > MOST {
+            let oldest = self
+                .texts
+                .values_mut()
+                .filter(|text| !text.bytes.is_empty())
+                .min_by_key(|text| text.touched);
+            let Some(oldest) = oldest else { break };
+            self.bytes -= oldest.let_go(usize::MAX);
+        }
+    }
+}
+
+impl Text {
+    /// Forgets its first bytes, whole lines. Says how many.
+    fn let_go(&mut self, bytes: usize) -> usize {
+        let end = match self.bytes.get(bytes..) {
+            Some(rest) => memchr::memchr(b'\n', rest).map_or(self.bytes.len(), |at| bytes + at + 1),
+            None => self.bytes.len(),
+        };
+        self.bytes.drain(..end);
+        self.gone += end;
+        end
+    }
+}
+
+/// Why the reading goes on another way.
+enum Stop {
+    Nobody,
+    Trouble(Trouble),
+}
+
+impl<T: Into<Trouble>> From<T> for Stop {
+    fn from(trouble: T) -> Self {
+        Self::Trouble(trouble.into())
+    }
+}
+
+/// Reads until the run is over or nobody wants it any more.
+async fn read(shared: Arc<Shared>, run: String, feed: Weak<Feed>) {
+    let mut reader = Reader {
+        shared: &shared,
+        run: &run,
+        feed,
+        cursor: None,
+        over: None,
+    };
+    let mut schedule = Schedule::new(shared.refresh.max(Duration::from_secs(2)), run.len() as u64);
+    let mut socket_at = Instant::now();
+    let mut urgency = Urgency::Now;
+    loop {
+        let began = Instant::now();
+        match reader.ask(urgency).await {
+            Ok(()) => schedule.succeeded(began.elapsed()),
+            Err(Stop::Nobody) => return,
+            Err(Stop::Trouble(Trouble::Gone(_))) => return,
+            Err(Stop::Trouble(Trouble::Http(error))) => {
+                schedule.failed(error.retry_after());
+                let said = SafeText::new(error.to_string());
+                let gone = matches!(error, HttpError::NotFound { .. });
+                if reader.tell(|tape| {
+                    tape.trouble = Some(said);
+                    tape.ended |= gone;
+                }) || gone
+                {
+                    return;
+                }
+                tokio::time::sleep(schedule.wait()).await;
+                continue;
+            }
+        }
+        urgency = Urgency::WhenDue;
+        if reader.over.is_some_and(|over| over.elapsed() >= AFTERWORDS) {
+            reader.tell(|tape| tape.ended = true);
+            return;
+        }
+        if reader.over.is_none() && Instant::now() >= socket_at {
+            let why = match reader.subscribe().await {
+                Ok(()) => None,
+                Err(Stop::Nobody) => return,
+                Err(Stop::Trouble(Trouble::Gone(_))) => return,
+                Err(Stop::Trouble(Trouble::Http(error))) => Some(error),
+            };
+            reader.tell(|tape| tape.live = false);
+            if let Some(error) = why {
+                let said = format!("run events by asking every few seconds: {error}");
+                if shared.degraded(said).await.is_err() {
+                    return;
+                }
+                socket_at = Instant::now() + AGAIN;
+            }
+            // what came between is asked for at once
+            continue;
+        }
+        tokio::time::sleep(schedule.wait()).await;
+    }
+}
+
+struct Reader<'a> {
+    shared: &'a Arc<Shared>,
+    run: &'a str,
+    feed: Weak<Feed>,
+    cursor: Option<String>,
+    /// When it was seen to be over.
+    over: Option<Instant>,
+}
+
+impl Reader<'_> {
+    /// Says whether nobody is there to be told.
+    fn tell(&self, change: impl FnOnce(&mut Tape)) -> bool {
+        match self.feed.upgrade() {
+            Some(feed) => {
+                feed.change(change);
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// Page after page to the end as it is now.
+    async fn ask(&mut self, urgency: Urgency) -> Result<(), Stop> {
+        let query = api::events();
+        loop {
+            let variables = json!({"run": self.run, "after": self.cursor, "limit": PAGE});
+            let mut reply = gql::ask(self.shared, urgency, &query, variables).await?;
+            let page: Events = reply.take("events")?;
+            let more = page.has_more && !page.events.rows.is_empty();
+            self.take(page, !more).await?;
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn take(&mut self, page: Events, caught_up: bool) -> Result<(), Stop> {
+        for bad in &page.events.bad {
+            self.shared
+                .complain(format!("an event of run {}: {bad}", self.run))
+                .await?;
+        }
+        self.cursor = page.cursor.or(self.cursor.take());
+        let rows = page.events.rows;
+        if self.over.is_none() && rows.iter().any(run::ends) {
+            self.over = Some(Instant::now());
+        }
+        let nobody = self.tell(|tape| {
+            rows.iter().for_each(|event| tape.take(event));
+            tape.caught_up = caught_up;
+            tape.trouble = None;
+        });
+        if nobody {
+            return Err(Stop::Nobody);
+        }
+        run::happened(self.shared, self.run, &rows).await?;
+        Ok(())
+    }
+
+    /// Takes what the server tells by itself, until the run is over. An error is why it can't go on.
+    async fn subscribe(&mut self) -> Result<(), Stop> {
+        let shared = Arc::clone(self.shared);
+        let mut socket = Socket::open(&shared.http, gql::PATH, PROTOCOL)
+            .await
+            .map_err(http_error)?;
+        let init = json!({"type": "connection_init", "payload": {}});
+        socket.send(&init).await.map_err(http_error)?;
+        let start = json!({"type": "start", "id": "1", "payload": {
+            "query": api::events_subscription(),
+            "variables": {"run": self.run, "after": self.cursor}}});
+        socket.send(&start).await.map_err(http_error)?;
+        let mut told = false;
+        loop {
+            let batch = match self.over {
+                None => socket.batch(256).await.map_err(http_error)?,
+                // Dagster never says that a run's events are over
+                Some(_) => match tokio::time::timeout(AFTERWORDS, socket.batch(256)).await {
+                    Ok(batch) => batch.map_err(http_error)?,
+                    Err(_) => return Ok(()),
+                },
+            };
+            for text in &batch {
+                match message(&shared, text)? {
+                    Said::Nothing => {}
+                    Said::Over => return Ok(()),
+                    Said::Events(page) => {
+                        let caught_up = !page.has_more_past_events;
+                        self.take(page, caught_up).await?;
+                        if !told {
+                            told = true;
+                            shared.restored().await?;
+                            self.tell(|tape| tape.live = true);
+                        }
+                    }
+                }
+            }
+            tokio::time::sleep(GATHER).await;
+        }
+    }
+}
+
+enum Said {
+    Nothing,
+    Events(Events),
+    Over,
+}
+
+/// One message of the protocol `subscriptions-transport-ws`.
+fn message(shared: &Shared, text: &str) -> Result<Said, HttpError> {
+    let place = || shared.http.place(&gql::call("", Value::Null));
+    let bad = |problem: String| HttpError::BadAnswer {
+        place: place(),
+        path: SafeText::new("the subscription"),
+        problem: SafeText::new(problem),
+    };
+    let mut message: Value = serde_json::from_str(text).map_err(|e| bad(e.to_string()))?;
+    let payload = message["payload"].take();
+    match message["type"].as_str().unwrap_or_default() {
+        "data" => {
+            let mut reply = gql::Reply::of(place(), payload)?;
+            reply.take("events").map(Said::Events)
+        }
+        "complete" => Ok(Said::Over),
+        "error" | "connection_error" => Err(bad(format!(
+            "refused: {}",
+            payload["message"].as_str().unwrap_or("without a reason")
+        ))),
+        // "connection_ack", "ka"
+        _ => Ok(Said::Nothing),
+    }
+}
+
+fn http_error(error: SocketError) -> HttpError {
+    match error {
+        SocketError::Http(error) => error,
+        SocketError::Closed { ref place, .. } | SocketError::Silent { ref place, .. } => {
+            HttpError::Unreachable {
+                place: place.clone(),
+                why: SafeText::new(error.to_string()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    fn event(kind: Option<&str>, step: Option<&str>, said: &str) -> Event {
+        serde_json::from_value(
+            json!({"eventType": kind, "stepKey": step, "message": said, "level": "INFO",
+            "timestamp": "1795140000250"}),
+        )
+        .unwrap()
+    }
+
+    fn text(tape: &Tape, step: Option<&str>, attempt: u32) -> String {
+        String::from_utf8(tape.piece(step, attempt, 0).bytes).unwrap()
+    }
+
+    #[test]
+    fn lines_go_to_the_attempt_that_said_them() {
+        let mut tape = Tape::default();
+        let step = Some("load");
+        for (kind, said) in [
+            (Some("RESOURCE_INIT_STARTED"), "resources"),
+            (Some("STEP_START"), "start"),
+            (None, "first try"),
+            (Some("STEP_UP_FOR_RETRY"), "again"),
+            (Some("STEP_RESTARTED"), "restart"),
+            (None, "second try"),
+        ] {
+            tape.take(&event(kind, step, said));
+        }
+        tape.take(&event(Some("RUN_FAILURE"), None, "the run"));
+        tape.take(&event(
+            None,
+            Some("report"),
+            "Dependencies for step report failed",
+        ));
+        tape.caught_up = true;
+        let first = text(&tape, step, 1);
+        assert!(
+            first.contains("resources") && first.contains("first try") && !first.contains("second")
+        );
+        assert!(text(&tape, step, 2).contains("second try"));
+        assert!(text(&tape, None, 1).contains("the run"));
+        assert!(text(&tape, Some("report"), 0).contains("Dependencies"));
+        assert!(tape.piece(step, 1, 0).ended && !tape.piece(step, 2, 0).ended);
+        let all = tape.piece(step, 1, 0).next;
+        assert!(tape.piece(step, 1, all).bytes.is_empty());
+    }
+
+    #[test]
+    fn what_is_held_of_a_run_has_a_bound_and_what_is_lost_is_said() {
+        let mut tape = Tape::default();
+        let long = "x".repeat(1 << 20);
+        for step in 0..20 {
+            tape.take(&event(None, Some(&format!("s{step}")), &long));
+        }
+        assert!(tape.bytes <= MOST);
+        assert!(tape.piece(Some("s0"), 0, 0).lost && !tape.piece(Some("s19"), 0, 0).lost);
+        for _ in 0..6 {
+            tape.take(&event(None, Some("s19"), &long));
+        }
+        let held: usize = tape.texts.values().map(|t| t.bytes.len()).sum();
+        assert_eq!(held, tape.bytes);
+        assert!(tape.piece(Some("s19"), 0, 0).bytes.len() <= LONGEST);
+    }
+}

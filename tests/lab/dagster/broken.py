@@ -1,0 +1,2 @@
+"""A code location that can't be loaded."""
+import no_such_module

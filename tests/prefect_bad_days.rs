@@ -1,0 +1,444 @@
+//! Days on which Prefect is wrong, slow, gone or odd.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod prefect_support;
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use dagtop::config::Login;
+use dagtop::model::*;
+use prefect_support::fake::*;
+use prefect_support::*;
+use serde_json::json;
+use wiremock::ResponseTemplate;
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn nightly() -> PipelineKey {
+    pipeline("orders/nightly")
+}
+
+fn quick(fake: &Fake) -> Rig {
+    watch_with(
+        &settings(&fake.url, Login::None),
+        Duration::from_secs(1),
+        Duration::from_millis(200),
+    )
+}
+
+fn degraded(rig: &Rig) -> Option<String> {
+    rig.status().degraded.as_ref().map(ToString::to_string)
+}
+
+fn node_state(rig: &Rig, run: &str, id: &str) -> Option<NodeState> {
+    let view = rig.run(&nightly().run(run))?;
+    view.nodes.get(&NodeId::new(id)).map(|node| node.state)
+}
+
+fn now() -> String {
+    stamp(chrono::Utc::now())
+}
+
+fn stamp(at: chrono::DateTime<chrono::Utc>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_told_as_one_and_the_right_one_opens_the_socket_too() {
+    let fake = Fake::start().await;
+    {
+        let mut db = fake.db();
+        // lab:s3cret
+        db.auth = "Basic bGFiOnMzY3JldA==".to_owned();
+        db.token = Some("lab:s3cret".to_owned());
+    }
+    let mut rig = watch(&settings(&fake.url, password("lab", "wrong")));
+    rig.until("a refusal", SOON, |rig| matches!(&rig.status().reach, Reach::Refused { reason } if reason.contains("user or password was refused"))).await;
+    assert!(!rig.listed());
+    let mut rig = watch(&settings(&fake.url, Login::None));
+    rig.until("a hint", SOON, |rig| matches!(&rig.status().reach, Reach::Refused { reason } if reason.contains("wants a login"))).await;
+    let mut rig = watch(&settings(&fake.url, password("lab", "s3cret")));
+    rig.until("the list", SOON, |rig| rig.listed() && rig.up())
+        .await;
+    rig.until("the socket", SOON, |_| fake.opened() == 1).await;
+    assert_eq!(degraded(&rig), None);
+}
+
+#[tokio::test]
+async fn what_is_no_prefect_or_too_old_a_one_is_called_so() {
+    let fake = Fake::start().await;
+    fake.db().version = "2.20.1".to_owned();
+    let mut rig = watch(&settings(&fake.url, Login::None));
+    rig.until("the version", SOON, |rig| matches!(&rig.status().reach, Reach::Refused { reason } if reason.contains("Prefect 2.20.1"))).await;
+    let other = wiremock::MockServer::start().await;
+    let mut rig = watch(&settings(&other.uri(), Login::None));
+    rig.until("no prefect", SOON, |rig| matches!(&rig.status().reach, Reach::Refused { reason } if reason.contains("is no Prefect API"))).await;
+}
+
+#[tokio::test]
+async fn without_a_socket_it_is_polled_and_said_so_and_with_one_it_is_quiet() {
+    let fake = Fake::start().await;
+    fake.sockets.store(false, Ordering::SeqCst);
+    fake.db()
+        .flow_runs
+        .push(flow_run("r1", "dep-1", "RUNNING", START));
+    let mut rig = quick(&fake);
+    rig.until("a word on it", SOON, |rig| {
+        rig.listed() && degraded(rig).is_some_and(|why| why.contains("no live events"))
+    })
+    .await;
+    fake.db().flow_runs[0] = flow_run("r1", "dep-1", "COMPLETED", &now());
+    rig.until("the end by polling", SOON, |rig| {
+        rig.run(&nightly().run("r1"))
+            .is_some_and(|r| r.run.state == RunState::Succeeded)
+    })
+    .await;
+    // the socket comes
+    fake.sockets.store(true, Ordering::SeqCst);
+    rig.requests
+        .send(dagtop::backends::Request::Refresh)
+        .await
+        .unwrap();
+    rig.until("no word on it", Duration::from_secs(60), |rig| {
+        degraded(rig).is_none()
+    })
+    .await;
+    rig.for_(Duration::from_secs(2)).await;
+    let before = rig.stats().requests;
+    rig.for_(Duration::from_secs(4)).await;
+    let asked = fake.db().asked.values().sum::<usize>();
+    rig.for_(Duration::from_secs(4)).await;
+    let later = fake.db().asked.values().sum::<usize>();
+    assert!(
+        later - asked <= 2,
+        "{} requests in 4 s at rest ({before} before)",
+        later - asked
+    );
+}
+
+#[tokio::test]
+async fn a_socket_that_is_cut_closed_or_silent_is_opened_again() {
+    let fake = Fake::start().await;
+    fake.db()
+        .flow_runs
+        .push(flow_run("r1", "dep-1", "RUNNING", START));
+    let mut rig = quick(&fake);
+    let filters = || -> Vec<serde_json::Value> {
+        let heard = fake.heard.lock().unwrap();
+        let all = heard.iter().filter(|frame| frame["type"] == "filter");
+        all.cloned().collect()
+    };
+    let socket = async |rig: &mut Rig, nth: usize| {
+        rig.until("the socket", SOON, |rig| {
+            rig.listed() && fake.opened() == nth && degraded(rig).is_none()
+        })
+        .await;
+        // it listens only when it was told what for
+        while filters().len() < nth {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    socket(&mut rig, 1).await;
+    for (nth, say) in [Say::Cut, Say::Close(1011, "restarting"), Say::Freeze]
+        .into_iter()
+        .enumerate()
+    {
+        fake.say.send(say.clone()).unwrap();
+        rig.until("a word on it", SOON, |rig| degraded(rig).is_some())
+            .await;
+        let why = degraded(&rig).unwrap();
+        match say {
+            Say::Close(..) => assert!(why.contains("restarting"), "{why}"),
+            Say::Freeze => assert!(why.contains("silent"), "{why}"),
+            _ => assert!(why.contains("closed"), "{why}"),
+        }
+        socket(&mut rig, nth + 2).await;
+    }
+    // what was said before is asked for again
+    for filter in filters() {
+        let occurred = &filter["filter"]["occurred"];
+        let time = |key: &str| {
+            chrono::DateTime::parse_from_rfc3339(occurred[key].as_str().unwrap()).unwrap()
+        };
+        assert!(
+            time("until") - time("since") > chrono::Duration::days(300),
+            "{filter}"
+        );
+        assert_eq!(filter["backfill"], true);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_socket_leaves_polling() {
+    let fake = Fake::start().await;
+    fake.db().token = Some("another".to_owned());
+    let mut rig = quick(&fake);
+    rig.until("a word on it", SOON, |rig| {
+        rig.listed() && degraded(rig).is_some_and(|why| why.contains("Invalid token"))
+    })
+    .await;
+    assert!(rig.up());
+}
+
+#[tokio::test]
+async fn events_come_twice_and_in_the_wrong_order_and_from_slow_clocks() {
+    let fake = Fake::start().await;
+    fake.db()
+        .flow_runs
+        .push(flow_run("r1", "dep-1", "RUNNING", START));
+    let mut rig = watch_with(
+        &settings(&fake.url, Login::None),
+        Duration::from_secs(30),
+        Duration::from_secs(2),
+    );
+    rig.until("the socket", SOON, |rig| rig.listed() && fake.opened() == 1)
+        .await;
+    rig.look(|focus| focus.runs = vec![nightly().run("r1")]);
+    rig.until("the run", SOON, |rig| {
+        node_state(rig, "r1", "@flow").is_some()
+    })
+    .await;
+    let at = |second: i64| stamp(chrono::Utc::now() + chrono::Duration::seconds(second));
+    let (first, second) = (at(0), at(1));
+    fake.db()
+        .task_runs
+        .push(task_run("t", "r1", "load", "RUNNING", &second));
+    let running = task_event(
+        "e2",
+        Some("e1"),
+        &task_run("t", "r1", "load", "RUNNING", &second),
+    );
+    fake.tell(running.clone());
+    fake.tell(running);
+    fake.tell(task_event(
+        "e1",
+        None,
+        &task_run("t", "r1", "load", "PENDING", &first),
+    ));
+    fake.tell("{\"type\":\"event\",\"event\":{\"id\":5}}".to_owned());
+    fake.tell("no json".to_owned());
+    rig.until("the task", SOON, |rig| {
+        node_state(rig, "r1", "load") == Some(NodeState::Running)
+    })
+    .await;
+    rig.for_(Duration::from_millis(500)).await;
+    assert_eq!(node_state(&rig, "r1", "load"), Some(NodeState::Running));
+    assert!(!rig.complaints.is_empty(), "what can't be read is told");
+    // the worker's clock is hours behind the one that stamped the state before
+    fake.tell(task_event(
+        "e3",
+        Some("e2"),
+        &task_run("t", "r1", "load", "FAILED", &at(-7200)),
+    ));
+    rig.until("its failure", SOON, |rig| {
+        node_state(rig, "r1", "load") == Some(NodeState::Failed)
+    })
+    .await;
+    // an event for what nobody knows is no event for anybody
+    fake.tell(task_event(
+        "e4",
+        None,
+        &task_run("t", "unknown", "load", "COMPLETED", &at(9)),
+    ));
+    // a run that is new is asked for
+    fake.db()
+        .flow_runs
+        .push(flow_run("r2", "dep-1", "PENDING", &now()));
+    fake.tell(flow_event("e5", "r2", "PENDING", "Pending", &now()));
+    rig.until("the new run", SOON, |rig| {
+        rig.run(&nightly().run("r2")).is_some()
+    })
+    .await;
+    fake.tell(flow_event("e6", "r2", "FAILED", "Failed", &at(3)));
+    rig.until("its end", SOON, |rig| {
+        rig.run(&nightly().run("r2"))
+            .is_some_and(|r| r.run.state == RunState::Failed)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_locked_database_is_asked_again_and_a_broken_server_is_waited_for() {
+    let fake = Fake::start().await;
+    let locked = ResponseTemplate::new(503)
+        .set_body_json(json!({"exception_message": "Service Unavailable"}));
+    fake.db()
+        .instead
+        .insert("/deployments/filter", (2, locked.clone()));
+    let mut rig = quick(&fake);
+    rig.until("the list", SOON, Rig::listed).await;
+    assert!(rig.up());
+    assert_eq!(fake.asked("/deployments/filter"), 3);
+    // longer than a moment
+    fake.db().instead.insert("filter", (6, locked));
+    rig.requests
+        .send(dagtop::backends::Request::Refresh)
+        .await
+        .unwrap();
+    rig.until("a word on it", SOON, |rig| matches!(&rig.status().reach, Reach::Down { reason, .. } if reason.contains("Service Unavailable"))).await;
+    rig.until("it is back", Duration::from_secs(60), Rig::up)
+        .await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_started_again_is_found_again() {
+    let fake = Fake::start().await;
+    fake.db()
+        .flow_runs
+        .push(flow_run("r1", "dep-1", "RUNNING", START));
+    let mut rig = quick(&fake);
+    rig.until("the list", SOON, |rig| rig.listed() && fake.opened() == 1)
+        .await;
+    let gone = ResponseTemplate::new(502).set_body_string("Bad Gateway");
+    fake.db().instead.insert("", (usize::MAX, gone));
+    fake.sockets.store(false, Ordering::SeqCst);
+    fake.say.send(Say::Cut).unwrap();
+    rig.until("it is down", SOON, |rig| {
+        matches!(rig.status().reach, Reach::Down { .. })
+    })
+    .await;
+    // meanwhile things happened
+    fake.db().flow_runs[0] = flow_run("r1", "dep-1", "FAILED", &now());
+    fake.db()
+        .task_runs
+        .push(task_run("t", "r1", "load", "FAILED", &now()));
+    fake.db().instead.clear();
+    fake.sockets.store(true, Ordering::SeqCst);
+    rig.until("it is up", Duration::from_secs(60), |rig| {
+        rig.up() && degraded(rig).is_none()
+    })
+    .await;
+    rig.until("what happened", SOON, |rig| {
+        node_state(rig, "r1", "load") == Some(NodeState::Failed)
+    })
+    .await;
+    let run = rig.run(&nightly().run("r1")).unwrap();
+    assert_eq!(run.health, Health::Failed);
+    assert_eq!(
+        run.worst_node().unwrap().id,
+        NodeId::new("load"),
+        "the task is the cause, not the flow"
+    );
+}
+
+#[tokio::test]
+async fn ten_thousand_runs_cost_a_few_pages() {
+    let fake = Fake::start().await;
+    {
+        let mut db = fake.db();
+        for n in 0..10_000 {
+            let at = stamp(chrono::Utc::now() - chrono::Duration::minutes(10_000 - n));
+            let kind = if n % 7 == 0 { "FAILED" } else { "COMPLETED" };
+            let mut run = flow_run(&format!("r{n}"), "dep-1", kind, &at);
+            run["end_time"] = json!(at);
+            db.flow_runs.push(run);
+        }
+        db.deployments.push(deployment("dep-2", "rare"));
+        db.flow_runs
+            .push(flow_run("old", "dep-2", "COMPLETED", START));
+    }
+    let mut rig = quick(&fake);
+    rig.until("the list", SOON, Rig::listed).await;
+    let db = fake.db();
+    assert!(db.asked["/flow_runs/filter"] <= 6, "{:?}", db.asked);
+    assert_eq!(db.largest, 200, "more is refused");
+    drop(db);
+    assert!(rig.run(&nightly().run("r9999")).is_some());
+    assert!(
+        rig.run(&pipeline("orders/rare").run("old")).is_some(),
+        "whoever runs rarely is not hidden by whoever runs often"
+    );
+}
+
+#[tokio::test]
+async fn a_run_of_two_thousand_nodes_is_loaded_whole_and_followed_by_events() {
+    let fake = Fake::start().await;
+    {
+        let mut db = fake.db();
+        db.flow_runs.push(flow_run("r1", "dep-1", "RUNNING", START));
+        db.task_runs
+            .push(task_run("first", "r1", "fetch", "COMPLETED", START));
+        for n in 0..2000 {
+            let mut task = task_run(
+                &format!("t{n:04}"),
+                "r1",
+                "clean",
+                "PENDING",
+                "2026-11-20T02:00:01Z",
+            );
+            task["task_inputs"] = json!({"row": [{"input_type": "task_run", "id": "first"}]});
+            db.task_runs.push(task);
+        }
+    }
+    let mut rig = watch_with(
+        &settings(&fake.url, Login::None),
+        Duration::from_secs(30),
+        Duration::from_secs(2),
+    );
+    rig.until("the list", SOON, |rig| rig.listed() && fake.opened() == 1)
+        .await;
+    let key = nightly().run("r1");
+    rig.look(|focus| focus.runs = vec![key.clone()]);
+    rig.until("all nodes", SOON, |rig| {
+        rig.run(&key).is_some_and(|run| run.complete)
+    })
+    .await;
+    let run = rig.run(&key).unwrap();
+    assert_eq!(run.nodes.len(), 2002, "with the flow's own");
+    let topology = run.topology.as_ref().unwrap();
+    assert_eq!((topology.groups.len(), topology.edges.len()), (1, 2000));
+    assert!(topology.groups[0].mapped);
+    let pages = fake.asked("/task_runs/filter");
+    assert!((11..=13).contains(&pages), "{pages} pages");
+    let events = rig.events;
+    for n in 0..2000 {
+        let task = task_run(&format!("t{n:04}"), "r1", "clean", "COMPLETED", &now());
+        let mut task = task;
+        task["task_inputs"] = json!({"row": [{"input_type": "task_run", "id": "first"}]});
+        fake.tell(task_event(&format!("e{n}"), None, &task));
+    }
+    let done = |rig: &Rig| {
+        rig.run(&key)
+            .unwrap()
+            .nodes
+            .values()
+            .filter(|n| n.state == NodeState::Succeeded)
+            .count()
+    };
+    rig.until("their ends", SOON, |rig| done(rig) == 2001).await;
+    assert_eq!(
+        fake.asked("/task_runs/filter"),
+        pages,
+        "events need no question"
+    );
+    assert!(
+        rig.events - events <= 2100,
+        "{} events",
+        rig.events - events
+    );
+}
+
+#[tokio::test]
+async fn a_bad_record_hides_no_other_and_a_clock_that_is_off_is_told() {
+    let fake = Fake::start().await;
+    {
+        let mut db = fake.db();
+        db.flow_runs.push(json!({"name": "without an id"}));
+        db.flow_runs
+            .push(flow_run("r1", "dep-1", "COMPLETED", START));
+        db.flow_runs[0]["state"] = json!({"type": "COMPLETED"});
+        db.date = Some("Fri, 20 Nov 2026 02:00:00 GMT");
+    }
+    let mut rig = quick(&fake);
+    rig.until("the list", SOON, |rig| {
+        rig.listed() && rig.run(&nightly().run("r1")).is_some()
+    })
+    .await;
+    assert!(
+        rig.complaints.iter().any(|what| what.contains("id")),
+        "{:?}",
+        rig.complaints
+    );
+    assert!(rig.status().clock_skew_ms.unwrap() < -3_600_000);
+}

@@ -1,0 +1,38 @@
+//! Prefect backends for tests.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs
+)]
+
+pub mod fake;
+#[path = "../rig/mod.rs"]
+pub mod rig;
+
+use std::time::Duration;
+
+use dagtop::backends::prefect::Prefect;
+use dagtop::config::{self, BackendKind, Filter, Login};
+
+#[allow(unused_imports)]
+pub use rig::{NAME, Rig, node, password, pipeline, secret, server};
+
+pub fn settings(url: &str, login: Login) -> config::Prefect {
+    config::Prefect {
+        server: server(url, login),
+        deployments: Filter::default(),
+    }
+}
+
+pub fn watch(prefect: &config::Prefect) -> Rig {
+    watch_with(prefect, Duration::from_secs(30), Duration::from_secs(2))
+}
+
+/// `silence`: how long the server may be silent. `refresh`: time between two looks.
+pub fn watch_with(prefect: &config::Prefect, silence: Duration, refresh: Duration) -> Rig {
+    let kind = BackendKind::Prefect(Box::new(prefect.clone()));
+    let (info, section) = rig::section(kind, silence, refresh);
+    Rig::start_with(Prefect::new(info, &section, prefect))
+}
