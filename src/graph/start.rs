@@ -31,7 +31,7 @@ pub(super) fn walk(sheet: &mut Sheet, from_top: bool) {
             let place = &mut next[sheet.rank[v as usize] as usize];
             order[*place as usize] = v;
             *place += 1;
-            let more = ahead.of(v).0.iter().rev().copied();
+            let more = ahead.of(v).iter().rev().map(|t| t.0);
             waiting.extend(more.filter(|&w| !seen[w as usize]));
         }
     }
@@ -112,11 +112,10 @@ impl Springs {
         let mut next = vec![0u32; n as usize];
         let mut degree = vec![0.0f32; ends.len()];
         for &v in &ends {
-            let (to, weight) = sheet.down.of(v);
-            for (&first, &weight) in to.iter().zip(weight) {
+            for &(first, weight) in sheet.down.of(v) {
                 let (mut w, mut length) = (first, 1u32);
                 while between(w) {
-                    next[w as usize] = sheet.down.of(w).0[0];
+                    next[w as usize] = sheet.down.of(w)[0].0;
                     w = next[w as usize];
                     length += 1;
                 }

@@ -75,16 +75,16 @@ fn median(sheet: &mut Sheet, r: usize, down: bool, flip: bool, keys: &mut Vec<(f
 
 /// The weighted median of Gansner et al.: between the two middle ones, nearer to the denser side.
 pub(super) fn median_of(ties: &Ties, v: u32, slot: &[u32], ends: &mut Vec<u32>) -> Option<f32> {
-    let to = ties.of(v).0;
+    let to = ties.of(v);
     let at = |w: u32| slot[w as usize] as f32;
     match *to {
         [] => return None,
-        [a] => return Some(at(a)),
-        [a, b] => return Some((at(a) + at(b)) / 2.0),
+        [(a, _)] => return Some(at(a)),
+        [(a, _), (b, _)] => return Some((at(a) + at(b)) / 2.0),
         _ => {}
     }
     ends.clear();
-    ends.extend(to.iter().map(|&w| slot[w as usize]));
+    ends.extend(to.iter().map(|t| slot[t.0 as usize]));
     ends.sort_unstable();
     let (n, m) = (ends.len(), ends.len() / 2);
     let at = |i: usize| ends[i] as f32;
