@@ -4,17 +4,17 @@
 
 use super::sheet::Sheet;
 
-/// Temperatures, in crossings.
-const HOT: f64 = 2.0;
-const COLD: f64 = 0.3;
+/// The last temperature, in crossings.
+const COLD: f64 = 0.2;
 const STEPS: u64 = 40;
 /// From this many crossings on a change is never accepted.
 const NEVER: usize = 20;
 
-/// Uses `allowed` work, and says by how much the crossings changed.
+/// Uses `allowed` work from the temperature `hot` on, and says by how much the crossings changed.
 pub(super) fn anneal(
     sheet: &mut Sheet,
     seed: u64,
+    hot: f64,
     allowed: u64,
     cancelled: &dyn Fn() -> bool,
 ) -> Option<i64> {
@@ -30,7 +30,7 @@ pub(super) fn anneal(
         if cancelled() {
             return None;
         }
-        let heat = HOT * (COLD / HOT).powf(step as f64 / (STEPS - 1) as f64);
+        let heat = hot * (COLD / hot).powf(step as f64 / (STEPS - 1) as f64);
         // of a change by -1 and less, 0, 1, ...; the last one is never
         let chance: [u32; NEVER + 2] =
             std::array::from_fn(|i| match i.saturating_sub(1) {

@@ -8,7 +8,7 @@ const SWEEPS: usize = 100;
 /// Passes of exchanges after each sweep.
 const PASSES: usize = 3;
 /// Places to each side that sifting tries.
-const WINDOW: usize = 60;
+const WINDOW: usize = 20;
 
 /// Median sweeps down and up, with exchanges; leaves the best order in place and says its crossings.
 pub(super) fn sweeps(sheet: &mut Sheet, limit: u64, cancelled: &dyn Fn() -> bool) -> Option<u64> {
