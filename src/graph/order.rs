@@ -6,7 +6,7 @@ use super::keep;
 use super::layers::Layers;
 use super::sheet::Sheet;
 use super::start;
-use super::sweep::{exchange, sift, sweeps};
+use super::sweep::{sift, sweeps};
 
 /// Orders all ranks. `prior` gives the place in an earlier order to boxes that had one.
 pub(super) fn arrange(
@@ -40,7 +40,7 @@ const WARM: f64 = 0.8;
 const SWEEP: u64 = 30;
 const ANNEAL: u64 = 170;
 const SIFT: u64 = 90;
-const SETTLE: u64 = 100;
+const SETTLE: u64 = 60;
 /// Work that is always spent on annealing, as long as it is no more than so much for each vertex and segment.
 const SMALL: u64 = 500_000;
 const MOST: u64 = 800;
@@ -95,9 +95,7 @@ fn improve(
     }
     let mut crossings = first.0 as i64;
     crossings += anneal(sheet, seed, heat, work, cancelled)?;
-    let limit = sheet.work + sifting;
-    crossings += exchange(sheet, false, 40, limit, cancelled)?;
-    crossings += sift(sheet, limit, cancelled)?;
+    crossings += sift(sheet, sheet.work + sifting, cancelled)?;
     Some((u64::try_from(crossings).unwrap_or(0), sheet.order.clone()))
 }
 
