@@ -13,8 +13,7 @@ pub(super) struct Pin {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wire {
     hub: Pin,
-    /// Ascending.
-    spokes: Vec<Pin>,
+    spokes: Spokes,
     /// The hub is on the left.
     out: bool,
     pub low: i32,
@@ -25,22 +24,57 @@ pub(super) struct Wire {
     pub family: usize,
 }
 
+/// Spokes in ascending order. Most wires have one, which needs no memory of its own.
+#[derive(Debug, Clone)]
+enum Spokes {
+    One([Pin; 1]),
+    Many(Vec<Pin>),
+}
+
+impl Default for Spokes {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+impl Spokes {
+    fn new(mut rows: impl Iterator<Item = (i32, u32)>) -> Self {
+        let (first, second) = (rows.next(), rows.next());
+        let mut sum = 0;
+        let mut pin = |(row, links)| {
+            sum += links;
+            Pin {
+                row,
+                links,
+                upto: sum,
+            }
+        };
+        if let (Some(one), None) = (first, second) {
+            return Self::One([pin(one)]);
+        }
+        let mut many: Vec<(i32, u32)> = first.into_iter().chain(second).chain(rows).collect();
+        many.sort_unstable_by_key(|p| p.0);
+        Self::Many(many.into_iter().map(pin).collect())
+    }
+}
+
+impl std::ops::Deref for Spokes {
+    type Target = [Pin];
+
+    #[inline]
+    fn deref(&self) -> &[Pin] {
+        match self {
+            Self::One(pin) => pin,
+            Self::Many(pins) => pins,
+        }
+    }
+}
+
 impl Wire {
     /// `spokes` are (row, links).
     pub(super) fn new(out: bool, hub: i32, spokes: impl Iterator<Item = (i32, u32)>) -> Self {
-        let mut spokes: Vec<Pin> = spokes
-            .map(|(row, links)| Pin {
-                row,
-                links,
-                upto: 0,
-            })
-            .collect();
-        spokes.sort_unstable_by_key(|p| p.row);
-        let mut sum = 0;
-        for pin in &mut spokes {
-            sum += pin.links;
-            pin.upto = sum;
-        }
+        let spokes = Spokes::new(spokes);
+        let sum = spokes.last().map_or(0, |p| p.upto);
         let ends = (spokes.first(), spokes.last());
         Self {
             low: ends.0.map_or(hub, |p| p.row.min(hub)),
