@@ -139,6 +139,15 @@ impl Wire {
         }
     }
 
+    /// The rows at which it comes in and goes out, if that is one each.
+    fn simple(&self) -> Option<(i32, i32)> {
+        match &self.spokes {
+            Spokes::One([pin]) if self.out => Some((self.hub.row, pin.row)),
+            Spokes::One([pin]) => Some((pin.row, self.hub.row)),
+            Spokes::Many(_) => None,
+        }
+    }
+
     /// Links on the vertical part at a row strictly inside it.
     fn load(&self, row: i32) -> u64 {
         let upto = |i: usize| if i == 0 { 0 } else { self.spokes[i - 1].upto };
@@ -160,6 +169,14 @@ impl Wire {
 
 /// Crossings of two wires if the first, and if the second stands left of the other one.
 pub(super) fn either_way(a: &Wire, b: &Wire) -> (u64, u64) {
+    if let (Some((a_in, a_out)), Some((b_in, b_out))) = (a.simple(), b.simple()) {
+        let inside = |w: &Wire, row: i32| u64::from(w.low < row && row < w.high);
+        let pairs = a.links() * b.links();
+        return (
+            (inside(b, a_out) + inside(a, b_in)) * pairs,
+            (inside(a, b_out) + inside(b, a_in)) * pairs,
+        );
+    }
     (
         b.crossed(a.right()) + a.crossed(b.left()),
         a.crossed(b.right()) + b.crossed(a.left()),
