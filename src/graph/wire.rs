@@ -160,8 +160,8 @@ impl Wire {
 
     /// Crossings of the vertical part with horizontal pieces at these rows.
     fn crossed(&self, pins: &[Pin]) -> u64 {
-        pins.iter()
-            .filter(|p| p.row > self.low && p.row < self.high)
+        let from = pins.partition_point(|p| p.row <= self.low);
+        (pins[from..].iter().take_while(|p| p.row < self.high))
             .map(|p| u64::from(p.links) * self.load(p.row))
             .sum()
     }
