@@ -24,7 +24,7 @@ pub(super) enum Way {
 }
 
 /// More wires than this are ordered by a rule of thumb instead of pair by pair.
-const PAIRWISE: usize = 500;
+const PAIRWISE: usize = 650;
 
 /// Rows to each side that are looked at for a free one.
 const FAR: usize = 500;

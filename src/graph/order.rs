@@ -63,7 +63,8 @@ fn search(sheet: &mut Sheet, cancelled: &dyn Fn() -> bool) -> Option<u64> {
     firsts.sort_by_key(|f| f.0);
     let mut best = firsts.first()?.clone();
     let share = worth(sheet, best.0);
-    let mut left = share(effort * size);
+    // where crossings abound, annealing gains less than sifting
+    let mut left = share(share(effort * size));
     let sifting = share(SIFT * size);
     if small {
         let part = left / PART;

@@ -6,6 +6,9 @@ use std::collections::BinaryHeap;
 
 const NONE: u32 = u32::MAX;
 
+/// Links that are looked at together.
+const STRIDE: usize = 32;
+
 struct Simplex<'a> {
     links: &'a [(u32, u32)],
     rank: Vec<i32>,
@@ -250,18 +253,21 @@ impl<'a> Simplex<'a> {
         let mut seen = 0;
         // links outside of the tree have the value 0
         for range in [*from..self.cut.len(), 0..*from] {
-            for l in range {
-                let cut = self.cut[l];
-                if cut >= 0 {
+            for first in range.clone().step_by(STRIDE) {
+                let some = first..range.end.min(first + STRIDE);
+                // most are not negative: a look at many at once
+                if self.cut[some.clone()].iter().fold(0, |m, &c| m.min(c)) == 0 {
                     continue;
                 }
-                if best.is_none_or(|b| cut < b.0) {
-                    best = Some((cut, l));
-                }
-                seen += 1;
-                if seen >= 30 {
-                    *from = l + 1;
-                    return best.map(|b| b.1 as u32);
+                for l in some.filter(|&l| self.cut[l] < 0) {
+                    if best.is_none_or(|b| self.cut[l] < b.0) {
+                        best = Some((self.cut[l], l));
+                    }
+                    seen += 1;
+                    if seen >= 30 {
+                        *from = l + 1;
+                        return best.map(|b| b.1 as u32);
+                    }
                 }
             }
         }
