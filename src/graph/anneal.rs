@@ -4,51 +4,53 @@
 
 use super::sheet::Sheet;
 
-/// Temperatures, in crossings.
-const HOT: f64 = 2.0;
-const COLD: f64 = 0.3;
+/// The last temperature, in crossings.
+const COLD: f64 = 0.2;
 const STEPS: u64 = 40;
 /// From this many crossings on a change is never accepted.
 const NEVER: usize = 20;
 
-/// Uses `allowed` work, and says by how much the crossings changed.
+/// Uses `allowed` work from the temperature `hot` on, and says by how much the crossings changed.
 pub(super) fn anneal(
     sheet: &mut Sheet,
     seed: u64,
+    hot: f64,
     allowed: u64,
     cancelled: &dyn Fn() -> bool,
 ) -> Option<i64> {
-    let n = sheet.order.len() as u64;
+    // slots that can be exchanged with the next one
+    let last = |i: &usize| sheet.begin.binary_search(&(*i as u32 + 1)).is_ok();
+    let places: Vec<u32> = (0..sheet.order.len())
+        .filter(|i| !last(i))
+        .map(|i| i as u32)
+        .collect();
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut sum = 0;
     for step in 0..STEPS {
         if cancelled() {
             return None;
         }
-        let heat = HOT * (COLD / HOT).powf(step as f64 / (STEPS - 1) as f64);
-        let mut chance = [0u32; NEVER];
-        for (d, c) in chance.iter_mut().enumerate() {
-            *c = ((-(d as f64) / heat).exp() * 65536.0) as u32;
-        }
+        let heat = hot * (COLD / hot).powf(step as f64 / (STEPS - 1) as f64);
+        // of a change by -1 and less, 0, 1, ...; the last one is never
+        let chance: [u32; NEVER + 2] =
+            std::array::from_fn(|i| match i.saturating_sub(1) {
+                NEVER => 0,
+                d => ((-(d as f64) / heat).exp() * 65536.0) as u32,
+            });
         let end = sheet.work + allowed / STEPS;
         while sheet.work < end {
             sheet.work += 2;
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            let i = (((state >> 32) * n) >> 32) as usize;
-            let Some(&[u, v]) = sheet.order.get(i..i + 2).and_then(|p| p.first_chunk()) else {
-                continue;
+            let drawn = ((state >> 32) * places.len() as u64) >> 32;
+            let Some(&i) = places.get(drawn as usize) else {
+                break;
             };
-            if sheet.rank[u as usize] != sheet.rank[v as usize] {
-                continue;
-            }
-            let d = sheet.delta(u, v);
-            let fine = d <= 0
-                || chance
-                    .get(d as usize)
-                    .is_some_and(|&c| (state as u32 & 0xffff) < c);
-            if fine {
+            let i = i as usize;
+            let d = sheet.delta(sheet.order[i], sheet.order[i + 1]);
+            let kind = d.clamp(-1, NEVER as i64) + 1;
+            if (state as u32 & 0xffff) < chance[kind as usize] {
                 sheet.swap(i);
                 sum += d;
             }

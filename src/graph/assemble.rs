@@ -12,7 +12,7 @@ const APART: (i32, i32) = (3, 1);
 pub(super) fn assemble(
     visible: &Visible,
     parts: &[Part],
-    drawings: &[Drawing],
+    mut drawings: Vec<Drawing>,
     options: &Options,
 ) -> Layout {
     let turn = |p: (i32, i32)| match options.direction {
@@ -25,7 +25,7 @@ pub(super) fn assemble(
     let mut placed: Vec<Option<Placed>> = visible.boxes.iter().map(|_| None).collect();
     // reversed links have nets of their own, by target; forward ones are named by their source
     let boxes = visible.boxes.len() as u32;
-    for ((part, drawing), &(dx, dy)) in parts.iter().zip(drawings).zip(&corner) {
+    for ((part, drawing), &(dx, dy)) in parts.iter().zip(&mut drawings).zip(&corner) {
         let moved = |p: &(i32, i32)| {
             let (x, y) = turn(*p);
             (x + dx, y + dy)
@@ -45,9 +45,11 @@ pub(super) fn assemble(
         }
         for (i, &l) in part.links.iter().enumerate() {
             let link = &visible.links[l];
-            let points: Vec<(i32, i32)> = drawing.paths[i].iter().map(moved).collect();
+            let mut points = std::mem::take(&mut drawing.paths[i]);
+            points.iter_mut().for_each(|p| *p = moved(p));
             let reversed = drawing.back[i];
-            for &edge in &link.edges {
+            for (k, &edge) in link.edges.iter().enumerate() {
+                let last = k + 1 == link.edges.len();
                 layout.routes.push(Route {
                     from: link.from,
                     to: link.to,
@@ -58,7 +60,7 @@ pub(super) fn assemble(
                     } else {
                         link.from as u32
                     },
-                    points: points.clone(),
+                    points: if last { std::mem::take(&mut points) } else { points.clone() },
                 });
                 layout.stats.reversed += usize::from(reversed);
             }
@@ -70,7 +72,7 @@ pub(super) fn assemble(
         stats.tracks = stats.tracks.max(drawing.tracks);
     }
     let mut loop_of: HashMap<usize, Vec<(i32, i32)>> = HashMap::new();
-    for ((part, drawing), &(dx, dy)) in parts.iter().zip(drawings).zip(&corner) {
+    for ((part, drawing), &(dx, dy)) in parts.iter().zip(&drawings).zip(&corner) {
         for (&b, path) in part.loops.iter().zip(&drawing.loops) {
             let points = path.iter().map(|&p| {
                 let (x, y) = turn(p);

@@ -24,7 +24,7 @@ pub(super) enum Way {
 }
 
 /// More wires than this are ordered by a rule of thumb instead of pair by pair.
-const PAIRWISE: usize = 500;
+const PAIRWISE: usize = 650;
 
 /// Rows to each side that are looked at for a free one.
 const FAR: usize = 500;
@@ -37,9 +37,6 @@ pub(super) fn pack(parted: &Parted) -> (Vec<Way>, u32) {
     (ways, packer.tracks.len() as u32)
 }
 
-/// Wires that may be placed: fewest crossings first, then by rule of thumb.
-type Queue = BinaryHeap<Reverse<(u64, (bool, i32), usize)>>;
-
 struct Packer<'a> {
     parted: &'a Parted,
     wires: &'a [Wire],
@@ -50,7 +47,7 @@ struct Packer<'a> {
     strict_after: Lists<u32>,
     strict_before: Lists<u32>,
     /// Wires that had better be right of each wire, with the crossings that saves.
-    soft_after: Lists<(u32, u64)>,
+    soft_after: Lists<(u32, u32)>,
     soft_before: Lists<u32>,
     pairwise: bool,
     tracks: Vec<BTreeMap<i32, i32>>,
@@ -62,7 +59,11 @@ struct Packer<'a> {
     strict_waits: Vec<usize>,
     /// Crossings that it costs to place each wire now.
     cost: Vec<u64>,
-    queue: Queue,
+    /// Wires not yet placed, by rule of thumb, and the place of each wire among all of them.
+    open: Vec<u32>,
+    turn: Vec<u32>,
+    /// Those of them that nothing forbids and that cost nothing, by their `turn`; some are placed by now.
+    free: BinaryHeap<Reverse<(u32, u32)>>,
     rows: Rows,
 }
 
@@ -125,12 +126,20 @@ impl<'a> Packer<'a> {
         let n = wires.len();
         let forth = |pairs: &'a [(u32, u32)]| Lists::new(n, pairs.iter().copied());
         let back = |pairs: &'a [(u32, u32)]| Lists::new(n, pairs.iter().map(|&(a, b)| (b, a)));
-        let bent = wires.iter().filter(|w| !w.straight()).count();
-        let soft = if bent <= PAIRWISE {
+        let mut open: Vec<u32> = (0..n as u32)
+            .filter(|&i| !wires[i as usize].straight())
+            .collect();
+        let pairwise = open.len() <= PAIRWISE;
+        let soft = if pairwise {
             preferences(wires)
         } else {
             Vec::new()
         };
+        open.sort_by_key(|&i| wires[i as usize].turn());
+        let mut turn = vec![0; n];
+        for (place, &i) in open.iter().enumerate() {
+            turn[i as usize] = place as u32;
+        }
         let mut p = Self {
             parted,
             wires,
@@ -140,14 +149,16 @@ impl<'a> Packer<'a> {
             strict_before: back(&parted.strict),
             soft_after: Lists::new(n, soft.iter().map(|&(a, b, saved)| (a, (b, saved)))),
             soft_before: Lists::new(n, soft.iter().map(|&(a, b, _)| (b, a))),
-            pairwise: bent <= PAIRWISE,
+            pairwise,
             tracks: Vec::new(),
             ways: vec![Way::Straight; n],
             placed: vec![false; n],
             waits: Vec::new(),
             strict_waits: Vec::new(),
             cost: vec![0; n],
-            queue: Queue::new(),
+            open,
+            turn,
+            free: BinaryHeap::new(),
             rows: Rows::new(wires),
         };
         p.strict_waits = (0..n).map(|i| p.strict_before.of(i).len()).collect();
@@ -155,28 +166,20 @@ impl<'a> Packer<'a> {
             .map(|i| p.loose_before.of(i).len() + p.strict_waits[i])
             .collect();
         for &(_, b, saved) in &soft {
-            p.cost[b as usize] += saved;
+            p.cost[b as usize] += u64::from(saved);
         }
         p
     }
 
     /// Places wire after wire from left to right: always one that nothing forbids and that costs the fewest crossings.
     fn run(&mut self) {
-        let bent = |i: &usize| !self.wires[*i].straight();
-        let mut open: Vec<usize> = (0..self.wires.len()).filter(bent).collect();
-        for &i in &open {
-            self.offer(i);
+        for k in 0..self.open.len() {
+            self.offer(self.open[k] as usize);
         }
         loop {
             let next = self.next();
-            if next.is_none_or(|i| self.cost[i] > 0) {
-                open.retain(|&i| !self.placed[i]);
-                if self.make_way(&open, next) {
-                    if let Some(i) = next {
-                        self.offer(i);
-                    }
-                    continue;
-                }
+            if next.is_none_or(|i| self.cost[i] > 0) && self.make_way(next) {
+                continue;
             }
             let Some(i) = next else { break };
             self.placed[i] = true;
@@ -205,27 +208,29 @@ impl<'a> Packer<'a> {
             }
             for k in self.soft_after.range(i) {
                 let (b, c) = self.soft_after.items[k];
-                self.cost[b as usize] = self.cost[b as usize].saturating_sub(c);
+                self.cost[b as usize] = self.cost[b as usize].saturating_sub(u64::from(c));
                 self.offer(b as usize);
             }
         }
     }
 
-    /// Puts a wire that may be placed into the queue, with its present cost.
+    /// Notes a wire if it is free to be placed.
     fn offer(&mut self, i: usize) {
-        if self.waits[i] == 0 && !self.placed[i] {
-            self.queue
-                .push(Reverse((self.cost[i], self.wires[i].turn(), i)));
+        if self.waits[i] == 0 && self.cost[i] == 0 && !self.placed[i] {
+            self.free.push(Reverse((self.turn[i], i as u32)));
         }
     }
 
+    /// A free wire, or else the one that costs least.
     fn next(&mut self) -> Option<usize> {
-        while let Some(Reverse((cost, _, i))) = self.queue.pop() {
-            if !self.placed[i] && cost == self.cost[i] {
-                return Some(i);
+        while let Some(Reverse((_, i))) = self.free.pop() {
+            if !self.placed[i as usize] {
+                return Some(i as usize);
             }
         }
-        None
+        self.open.retain(|&i| !self.placed[i as usize]);
+        let may = (self.open.iter().map(|&i| i as usize)).filter(|&i| self.waits[i] == 0);
+        may.min_by_key(|&i| self.cost[i])
     }
 
     /// The left part of `i` has its place: who had to be right of it need wait no longer.
@@ -239,7 +244,7 @@ impl<'a> Packer<'a> {
 
     /// Lets wires that block others step aside at once: if that is better than the crossings that `next` has to pay
     /// because it is placed before those others, or if nothing else can be placed at all. Whether something changed.
-    fn make_way(&mut self, open: &[usize], next: Option<usize>) -> bool {
+    fn make_way(&mut self, next: Option<usize>) -> bool {
         let mut best: Option<(i64, Vec<usize>)> = None;
         let mut consider = |s: &Self, i: usize, gain: u64| {
             let mut steps: Vec<usize> = s
@@ -268,12 +273,15 @@ impl<'a> Packer<'a> {
                     if blocked(self, i) {
                         let mut saved = self.soft_after.of(i).iter();
                         let gain = saved.find(|s| s.0 as usize == j).map_or(0, |s| s.1);
-                        consider(self, i, gain);
+                        consider(self, i, u64::from(gain));
                     }
                 }
             }
-            None => (open.iter().filter(|&&i| blocked(self, i)).take(60))
-                .for_each(|&i| consider(self, i, 0)),
+            None => {
+                let open = self.open.iter().map(|&i| i as usize);
+                let first = open.filter(|&i| blocked(self, i)).take(60);
+                first.for_each(|i| consider(self, i, 0));
+            }
         }
         let Some((loss, steps)) = best else {
             return false;
@@ -438,7 +446,8 @@ impl<'a> Packer<'a> {
 }
 
 /// Pairs of wires of which the first had better be left, and the crossings that saves.
-fn preferences(wires: &[Wire]) -> Vec<(u32, u32, u64)> {
+fn preferences(wires: &[Wire]) -> Vec<(u32, u32, u32)> {
+    let saved = |more: u64, less: u64| u32::try_from(more - less).unwrap_or(u32::MAX);
     let bent = |i: &usize| !wires[*i].straight();
     let mut by_low: Vec<usize> = (0..wires.len()).filter(bent).collect();
     by_low.sort_by_key(|&i| (wires[i].low, i));
@@ -453,9 +462,9 @@ fn preferences(wires: &[Wire]) -> Vec<(u32, u32, u64)> {
             }
             let (a_first, b_first) = either_way(&wires[a], &wires[b]);
             if a_first < b_first {
-                pairs.push((a as u32, b as u32, b_first - a_first));
+                pairs.push((a as u32, b as u32, saved(b_first, a_first)));
             } else if b_first < a_first {
-                pairs.push((b as u32, a as u32, a_first - b_first));
+                pairs.push((b as u32, a as u32, saved(a_first, b_first)));
             }
         }
     }

@@ -92,7 +92,7 @@ pub(super) fn gather(sheet: &mut Sheet, is_dummy: &dyn Fn(u32) -> bool) {
     let mut last: Vec<Option<u32>> = vec![None; sheet.order.len()];
     for i in 0..sheet.order.len() {
         let v = sheet.order[i];
-        let Some(&from) = sheet.up.of(v).0.first().filter(|_| is_dummy(v)) else {
+        let Some(&(from, _)) = sheet.up.of(v).first().filter(|_| is_dummy(v)) else {
             continue;
         };
         let kin = last[from as usize].replace(v);

@@ -17,7 +17,7 @@ pub(super) struct Layers {
     /// Segments by the rank they start at.
     pub segments: Vec<Vec<Segment>>,
     /// For each link: its vertices from first to last rank.
-    pub ways: Vec<Vec<u32>>,
+    pub ways: Lists<u32>,
 }
 
 /// A piece of line from a vertex to one on the next rank, shared by `weight` links.
@@ -73,7 +73,7 @@ impl Layers {
         let mut rank: Vec<u32> = ranks.iter().map(|&r| r.max(0) as u32).collect();
         // chain of each port: the dummies on the ranks after it
         let mut chains: Vec<[Vec<u32>; 2]> = vec![[Vec::new(), Vec::new()]; real];
-        let mut ways = Vec::with_capacity(links.len());
+        let mut ways = Lists::default();
         for (l, &(a, b)) in links.iter().enumerate() {
             let chain = &mut chains[a as usize][usize::from(back[l])];
             if kind == Chains::Own {
@@ -85,19 +85,16 @@ impl Layers {
                 chain.push(rank.len() as u32);
                 rank.push(r);
             }
-            let mut way = Vec::with_capacity(span + 2);
-            way.push(a);
-            way.extend_from_slice(&chain[..span]);
-            way.push(b);
-            ways.push(way);
+            let between = chain[..span].iter().copied();
+            ways.push(std::iter::once(a).chain(between).chain([b]));
         }
         Self::from_ways(real, rank, ways, back)
     }
 
     /// Layers from the ranks of all vertices and the ways of all links; the order is that of the vertex numbers.
-    fn from_ways(real: usize, rank: Vec<u32>, ways: Vec<Vec<u32>>, back: &[bool]) -> Self {
+    fn from_ways(real: usize, rank: Vec<u32>, ways: Lists<u32>, back: &[bool]) -> Self {
         let depth = rank.iter().copied().max().map_or(0, |r| r as usize + 1);
-        let mut pieces: Vec<(u32, u32, bool)> = Vec::new();
+        let mut pieces: Vec<(u32, u32, bool)> = Vec::with_capacity(ways.items.len());
         for (l, way) in ways.iter().enumerate() {
             pieces.extend(way.windows(2).map(|p| (p[0], p[1], back[l])));
         }
@@ -170,11 +167,10 @@ impl Layers {
             }
             order.push(kept);
         }
-        let ways = self
-            .ways
-            .iter()
-            .map(|w| w.iter().map(|&v| number[v as usize]).collect())
-            .collect();
+        let mut ways = Lists::default();
+        for way in self.ways.iter() {
+            ways.push(way.iter().map(|&v| number[v as usize]));
+        }
         let mut layers = Self::from_ways(self.real, rank, ways, back);
         layers.order = order;
         layers

@@ -6,6 +6,16 @@ pub(super) struct Lists<T> {
     pub items: Vec<T>,
 }
 
+impl<T> Default for Lists<T> {
+    /// No list.
+    fn default() -> Self {
+        Self {
+            start: vec![0],
+            items: Vec::new(),
+        }
+    }
+}
+
 impl<T: Copy + Default> Lists<T> {
     /// `n` lists; each pair is a list and what is put at its end. The pairs are walked twice.
     pub(super) fn new(n: usize, pairs: impl Iterator<Item = (u32, T)> + Clone) -> Self {
@@ -23,6 +33,20 @@ impl<T: Copy + Default> Lists<T> {
             cursor[v as usize] += 1;
         }
         Self { start, items }
+    }
+
+    /// Puts one more list after the others.
+    pub(super) fn push(&mut self, list: impl IntoIterator<Item = T>) {
+        self.items.extend(list);
+        self.start.push(self.items.len() as u32);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.start.len() - 1
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[T]> {
+        (0..self.len()).map(|v| self.of(v))
     }
 
     #[inline]

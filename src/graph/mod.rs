@@ -62,5 +62,5 @@ pub fn layout_until(
     for part in &parts {
         drawings.push(component::draw(&visible, part, options, cancelled)?);
     }
-    Some(assemble::assemble(&visible, &parts, &drawings, options))
+    Some(assemble::assemble(&visible, &parts, drawings, options))
 }

@@ -6,7 +6,7 @@ use super::keep;
 use super::layers::Layers;
 use super::sheet::Sheet;
 use super::start;
-use super::sweep::{exchange, sift, sweeps};
+use super::sweep::{sift, sweeps};
 
 /// Orders all ranks. `prior` gives the place in an earlier order to boxes that had one.
 pub(super) fn arrange(
@@ -34,23 +34,28 @@ pub(super) fn arrange(
 
 /// Work, for each vertex and segment, that each first order may be swept, that annealing, that sifting and that the
 /// last settling may use.
+/// Temperatures at which annealing begins: from an order of whatever kind, and from one that was annealed before.
+const HOT: f64 = 1.5;
+const WARM: f64 = 0.8;
 const SWEEP: u64 = 30;
 const ANNEAL: u64 = 170;
 const SIFT: u64 = 90;
-const SETTLE: u64 = 100;
-/// Work of annealing up to which small graphs are tried over and over.
-const SMALL: u64 = 1_000_000;
-const TRIES: u64 = 8;
-/// Tries without a gain after which no more are made.
-const PATIENCE: u64 = 3;
+const SETTLE: u64 = 60;
+/// Work that is always spent on annealing, as long as it is no more than so much for each vertex and segment.
+const SMALL: u64 = 500_000;
+const MOST: u64 = 800;
+/// First orders that are tried where there is more than twice the usual work, each with a part of it.
+const TRIES: u64 = 2;
+const PART: u64 = 6;
 /// Crossings for each segment from which on less work is done: no order makes such a drawing easy to read.
 const DENSE: u64 = 2;
 
 /// The best order found from the beginning, and its crossings.
 fn search(sheet: &mut Sheet, cancelled: &dyn Fn() -> bool) -> Option<u64> {
     let size = sheet.size();
-    let tries = (SMALL / (ANNEAL * size).max(1)).clamp(1, TRIES);
-    let mut firsts = if tries > 1 {
+    let effort = (SMALL / size.max(1)).clamp(ANNEAL, MOST);
+    let small = effort > 2 * ANNEAL;
+    let mut firsts = if small {
         swept_firsts(sheet, cancelled)?
     } else {
         vec![smooth_first(sheet, cancelled)?]
@@ -58,27 +63,41 @@ fn search(sheet: &mut Sheet, cancelled: &dyn Fn() -> bool) -> Option<u64> {
     firsts.sort_by_key(|f| f.0);
     let mut best = firsts.first()?.clone();
     let share = worth(sheet, best.0);
-    let each = (share(ANNEAL * size)).max(SMALL / TRIES);
-    let mut gained = 0;
-    for (seed, first) in (1..=tries).zip(firsts.iter().cycle()) {
-        if best.0 == 0 || seed > gained + PATIENCE {
-            break;
-        }
-        sheet.set(&first.1);
-        let mut crossings = first.0 as i64;
-        crossings += anneal(sheet, seed, each, cancelled)?;
-        let limit = sheet.work + share(SIFT * size);
-        crossings += exchange(sheet, false, 40, limit, cancelled)?;
-        crossings += sift(sheet, limit, cancelled)?;
-        let crossings = u64::try_from(crossings).unwrap_or(0);
-        if crossings < best.0 {
-            best = (crossings, sheet.order.clone());
-            gained = seed;
+    // where crossings abound, annealing gains less than sifting
+    let mut left = share(share(effort * size));
+    let sifting = share(SIFT * size);
+    if small {
+        let part = left / PART;
+        for (seed, first) in (2..2 + TRIES).zip(&firsts) {
+            let tried = improve(sheet, first, (seed, HOT, part), sifting, cancelled)?;
+            left -= part;
+            best = if tried.0 < best.0 { tried } else { best };
         }
     }
+    let heat = if small { WARM } else { HOT };
+    let tried = improve(sheet, &best, (1, heat, left), sifting, cancelled)?;
+    best = if tried.0 < best.0 { tried } else { best };
     sheet.set(&best.1);
     sheet.upright();
     Some(best.0)
+}
+
+/// Anneals (seed, heat, work) and sifts an order.
+fn improve(
+    sheet: &mut Sheet,
+    first: &First,
+    (seed, heat, work): (u64, f64, u64),
+    sifting: u64,
+    cancelled: &dyn Fn() -> bool,
+) -> Option<First> {
+    sheet.set(&first.1);
+    if first.0 == 0 {
+        return Some(first.clone());
+    }
+    let mut crossings = first.0 as i64;
+    crossings += anneal(sheet, seed, heat, work, cancelled)?;
+    crossings += sift(sheet, sheet.work + sifting, cancelled)?;
+    Some((u64::try_from(crossings).unwrap_or(0), sheet.order.clone()))
 }
 
 /// The part of a piece of work that is worth doing.

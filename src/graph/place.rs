@@ -15,8 +15,9 @@ pub(super) struct Sizes<'a> {
     pub line_gap: i32,
 }
 
-/// Passes from rank to rank; for layers of more than so many vertices a third of them.
-const ROUNDS: usize = 12;
+/// Passes from rank to rank, and how many of them straighten; for layers of more than so many vertices less.
+const ROUNDS: (usize, usize) = (12, 4);
+const ROUNDS_OF_MANY: (usize, usize) = (2, 4);
 const LARGE: usize = 1000;
 
 struct Place<'a> {
@@ -47,8 +48,8 @@ pub(super) fn rows(
     cancelled: &dyn Fn() -> bool,
 ) -> Option<Vec<i32>> {
     let mut place = Place::new(layers, sizes);
-    let rounds = if layers.rank.len() > LARGE {
-        ROUNDS / 3
+    let (rounds, straight) = if layers.rank.len() > LARGE {
+        ROUNDS_OF_MANY
     } else {
         ROUNDS
     };
@@ -60,7 +61,9 @@ pub(super) fn rows(
         place.sweep(down, round < rounds / 2);
     }
     // lines go straight on from where they start; boxes stand in the middle of all they are tied to
-    place.straighten();
+    for round in 0..straight {
+        place.straighten(round % 2 == 1);
+    }
     Some(place.row)
 }
 
@@ -140,18 +143,16 @@ impl<'a> Place<'a> {
         });
     }
 
-    fn straighten(&mut self) {
+    fn straighten(&mut self, down: bool) {
         let layers = self.layers;
-        for back in [true, false, true, false] {
-            self.pass(!back, |place, near, v| {
-                let (up, down) = (layers.up.of(v as usize), layers.down.of(v as usize));
-                if layers.is_dummy(v) {
-                    place.middle(near, v, up, &[]).map(|w| (w.0, 8))
-                } else {
-                    place.middle(near, v, up, down)
-                }
-            });
-        }
+        self.pass(down, |place, near, v| {
+            let (up, down) = (layers.up.of(v as usize), layers.down.of(v as usize));
+            if layers.is_dummy(v) {
+                place.middle(near, v, up, &[]).map(|w| (w.0, 8))
+            } else {
+                place.middle(near, v, up, down)
+            }
+        });
     }
 
     /// Fits rank after rank to what `wish` says of each vertex: row and weight.

@@ -120,6 +120,7 @@ pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) 
         x += width;
     }
     let mut paths = Vec::with_capacity(layers.ways.len());
+    let mut path = Vec::new();
     for (l, way) in layers.ways.iter().enumerate() {
         let (Some(&a), Some(&b)) = (way.first(), way.last()) else {
             paths.push(Vec::new());
@@ -130,7 +131,8 @@ pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) 
         // below a box of one row the line goes on to where the box is
         start -= i32::from(back[l] && boxes.cross[a as usize] == 1);
         stop += i32::from(back[l] && boxes.cross[b as usize] == 1);
-        let mut path = vec![(start, at(a, back[l]))];
+        path.clear();
+        path.push((start, at(a, back[l])));
         for p in way.windows(2) {
             let gutter = layers.rank[p[0] as usize] as usize;
             let key = (p[0], p[1], back[l]);
@@ -139,7 +141,8 @@ pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) 
             path.extend(bend.iter().flat_map(|b| b.points()));
         }
         path.push((stop, at(b, back[l])));
-        paths.push(smooth(&path));
+        smooth(&mut path);
+        paths.push(path.clone());
     }
     Routed {
         begin,
@@ -150,20 +153,22 @@ pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) 
 }
 
 /// Without points that a line passes straight through, and without repeated ones.
-pub(super) fn smooth(points: &[(i32, i32)]) -> Vec<(i32, i32)> {
-    let mut out: Vec<(i32, i32)> = Vec::with_capacity(points.len());
-    for &p in points {
-        if out.last() == Some(&p) {
+fn smooth(points: &mut Vec<(i32, i32)>) {
+    let mut kept = 0;
+    for i in 0..points.len() {
+        let p = points[i];
+        if kept > 0 && points[kept - 1] == p {
             continue;
         }
-        while let [.., a, b] = out[..] {
+        while let [.., a, b] = points[..kept] {
             let straight = (a.0 == b.0 && b.0 == p.0) || (a.1 == b.1 && b.1 == p.1);
             if !straight {
                 break;
             }
-            out.pop();
+            kept -= 1;
         }
-        out.push(p);
+        points[kept] = p;
+        kept += 1;
     }
-    out
+    points.truncate(kept);
 }

@@ -6,38 +6,30 @@ use super::lists::Lists;
 /// Ends of ties up to which two vertices are compared end by end; more are sorted first.
 const FEW: usize = 64;
 
-/// Ties to one neighbouring rank: those of vertex `v` are `start[v]..start[v + 1]`.
-pub(super) struct Ties {
-    start: Vec<u32>,
-    to: Vec<u32>,
-    weight: Vec<u32>,
-}
+/// Ties to one neighbouring rank: the other end, and how many links share each.
+pub(super) struct Ties(Lists<(u32, u32)>);
 
 impl Ties {
     fn new(side: &Lists<Tie>, name: &[u32], number: &[u32]) -> Self {
-        let mut ties = Self {
-            start: vec![0],
-            to: Vec::with_capacity(side.items.len()),
-            weight: Vec::with_capacity(side.items.len()),
-        };
-        for &v in name {
-            for t in side.of(v as usize) {
-                ties.to.push(number[t.vertex as usize]);
-                ties.weight.push(t.weight);
-            }
-            ties.start.push(ties.to.len() as u32);
-        }
-        ties
+        let ends = (name.iter().enumerate()).flat_map(|(i, &v)| {
+            let ties = side.of(v as usize).iter();
+            ties.map(move |t| (i as u32, (number[t.vertex as usize], t.weight)))
+        });
+        Self(Lists::new(name.len(), ends))
     }
 
     #[inline]
-    pub(super) fn of(&self, v: u32) -> (&[u32], &[u32]) {
-        let range = self.start[v as usize] as usize..self.start[v as usize + 1] as usize;
-        (&self.to[range.clone()], &self.weight[range])
+    pub(super) fn of(&self, v: u32) -> &[(u32, u32)] {
+        self.0.of(v as usize)
     }
 
+    #[inline]
     pub(super) fn degree(&self, v: u32) -> usize {
-        (self.start[v as usize + 1] - self.start[v as usize]) as usize
+        self.0.range(v as usize).len()
+    }
+
+    fn count(&self) -> usize {
+        self.0.items.len()
     }
 }
 
@@ -90,11 +82,11 @@ impl Sheet {
 
     /// Vertices and segments.
     pub(super) fn size(&self) -> u64 {
-        (self.order.len() + self.down.to.len()) as u64
+        (self.order.len() + self.down.count()) as u64
     }
 
     pub(super) fn segments(&self) -> u64 {
-        self.down.to.len() as u64
+        self.down.count() as u64
     }
 
     pub(super) fn depth(&self) -> usize {
@@ -141,10 +133,9 @@ impl Sheet {
             tree.resize(below.len() + 1, 0);
             let mut inserted = 0u64;
             for &v in &self.order[above] {
-                let (to, weight) = self.down.of(v);
                 ends.clear();
-                let place = |w: &u32| self.slot[*w as usize] - below.start as u32;
-                ends.extend(to.iter().map(place).zip(weight.iter().copied()));
+                let place = |w: u32| self.slot[w as usize] - below.start as u32;
+                ends.extend(self.down.of(v).iter().map(|t| (place(t.0), t.1)));
                 // ends of one vertex do not cross each other: ask for all before any is put in
                 for &(p, w) in &ends {
                     let mut before = 0;
@@ -172,26 +163,27 @@ impl Sheet {
     /// Crossings that are added when `u` and `v`, `u` before `v`, change places.
     #[inline]
     pub(super) fn delta(&mut self, u: u32, v: u32) -> i64 {
-        let up = self.up.degree(u) * self.up.degree(v);
-        let down = self.down.degree(u) * self.down.degree(v);
-        if up > FEW || down > FEW {
+        let (up, down) = (self.up.of(u), self.down.of(u));
+        let (up_v, down_v) = (self.up.of(v), self.down.of(v));
+        let (above, below) = (up.len() * up_v.len(), down.len() * down_v.len());
+        if above > FEW || below > FEW {
             return self.delta_of_many(u, v);
         }
-        self.work += (4 + up + down) as u64;
-        self.few(&self.up, u, v) + self.few(&self.down, u, v)
+        self.work += (4 + above + below) as u64;
+        self.few(up, up_v) + self.few(down, down_v)
     }
 
     #[inline]
-    fn few(&self, ties: &Ties, u: u32, v: u32) -> i64 {
-        let ((us, uw), (vs, vw)) = (ties.of(u), ties.of(v));
+    fn few(&self, us: &[(u32, u32)], vs: &[(u32, u32)]) -> i64 {
         let mut sum = 0;
-        for (a, wa) in us.iter().zip(uw) {
-            let a = self.slot[*a as usize];
-            for (b, wb) in vs.iter().zip(vw) {
-                let b = self.slot[*b as usize];
-                let sign = i64::from(a < b) - i64::from(a > b);
-                sum += i64::from(*wa) * i64::from(*wb) * sign;
+        for &(a, wa) in us {
+            let a = self.slot[a as usize];
+            let mut balance = 0;
+            for &(b, wb) in vs {
+                let b = self.slot[b as usize];
+                balance += wb as i32 * (i32::from(a < b) - i32::from(a > b));
             }
+            sum += i64::from(wa) * i64::from(balance);
         }
         sum
     }
@@ -202,10 +194,8 @@ impl Sheet {
         let mut sum = 0;
         for ties in [&self.up, &self.down] {
             for (x, list) in [(u, &mut us), (v, &mut vs)] {
-                let (to, weight) = ties.of(x);
                 list.clear();
-                let slots = to.iter().map(|&w| self.slot[w as usize]);
-                list.extend(slots.zip(weight.iter().copied()));
+                list.extend((ties.of(x).iter()).map(|t| (self.slot[t.0 as usize], t.1)));
                 list.sort_unstable();
                 self.work += 4 + 4 * list.len() as u64;
             }

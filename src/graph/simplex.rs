@@ -6,6 +6,9 @@ use std::collections::BinaryHeap;
 
 const NONE: u32 = u32::MAX;
 
+/// Links that are looked at together.
+const STRIDE: usize = 32;
+
 struct Simplex<'a> {
     links: &'a [(u32, u32)],
     rank: Vec<i32>,
@@ -15,13 +18,15 @@ struct Simplex<'a> {
     in_tree: Vec<bool>,
     /// Tree links at each vertex, and the vertex at their other end.
     tree: Vec<Vec<(u32, u32)>>,
-    /// The tree link towards the root.
+    /// The tree link towards the root, and how many there are on the way.
     parent: Vec<u32>,
-    /// Postorder number, and the lowest one in the subtree.
-    lim: Vec<u32>,
-    low: Vec<u32>,
-    by_lim: Vec<u32>,
+    depth: Vec<u32>,
     cut: Vec<i32>,
+    /// The side of the leaving link that is away from the root: its vertices from there on, and a mark on each.
+    side: Vec<u32>,
+    marked: Vec<bool>,
+    /// Vertices yet to be walked.
+    open: Vec<u32>,
 }
 
 /// Shortens links in sum from a feasible ranking of one connected DAG, at most `bound` exchanges.
@@ -39,9 +44,9 @@ pub(super) fn improve(
     if !s.tight_tree() {
         return Some(s.rank);
     }
-    s.number(0, NONE, 0);
+    s.hang(0, NONE, 0);
     let middle = s.middle();
-    s.number(middle, NONE, 0);
+    s.hang(middle, NONE, 0);
     s.first_cuts();
     let mut from = 0;
     for step in 0..bound {
@@ -51,10 +56,11 @@ pub(super) fn improve(
         let Some(leaving) = s.leaving(&mut from) else {
             break;
         };
-        let Some(entering) = s.entering(leaving) else {
+        let out = s.part(leaving);
+        let Some(entering) = s.entering(out) else {
             break;
         };
-        s.exchange(leaving, entering);
+        s.exchange(leaving, entering, out);
     }
     Some(s.rank)
 }
@@ -85,10 +91,11 @@ impl<'a> Simplex<'a> {
             in_tree: vec![false; links.len()],
             tree: vec![Vec::new(); n],
             parent: vec![NONE; n],
-            lim: vec![0; n],
-            low: vec![0; n],
-            by_lim: vec![0; n],
+            depth: vec![0; n],
             cut: vec![0; links.len()],
+            side: Vec::new(),
+            marked: vec![false; n],
+            open: Vec::new(),
         }
     }
 
@@ -178,28 +185,19 @@ impl<'a> Simplex<'a> {
         count == n
     }
 
-    /// Numbers the subtree of `root` in postorder from `first` on.
-    fn number(&mut self, root: u32, parent: u32, first: u32) {
+    /// Hangs what is below `root` up anew, `parent` being its link upwards; leaves all of it in `side`.
+    fn hang(&mut self, root: u32, parent: u32, depth: u32) {
         self.parent[root as usize] = parent;
-        self.low[root as usize] = first;
-        let mut next = first;
-        let mut stack: Vec<(u32, usize)> = vec![(root, 0)];
-        while let Some(top) = stack.last_mut() {
-            let v = top.0;
-            match self.tree[v as usize].get(top.1).copied() {
-                Some((l, w)) => {
-                    top.1 += 1;
-                    if l != self.parent[v as usize] {
-                        self.parent[w as usize] = l;
-                        self.low[w as usize] = next;
-                        stack.push((w, 0));
-                    }
-                }
-                None => {
-                    self.lim[v as usize] = next;
-                    self.by_lim[next as usize] = v;
-                    next += 1;
-                    stack.pop();
+        self.depth[root as usize] = depth;
+        self.side.clear();
+        self.open.push(root);
+        while let Some(v) = self.open.pop() {
+            self.side.push(v);
+            for &(l, w) in &self.tree[v as usize] {
+                if l != self.parent[v as usize] {
+                    self.parent[w as usize] = l;
+                    self.depth[w as usize] = self.depth[v as usize] + 1;
+                    self.open.push(w);
                 }
             }
         }
@@ -207,16 +205,22 @@ impl<'a> Simplex<'a> {
 
     /// A vertex without which no piece of the tree has more than half of all: as the root it keeps subtrees small.
     fn middle(&self) -> u32 {
-        let size = |v: u32| self.lim[v as usize] - self.low[v as usize] + 1;
-        let half = self.rank.len() as u32 / 2;
-        let big = |v: &u32| size(*v) > half;
-        // in postorder the first big subtree is the smallest one
-        (self.by_lim.iter().copied().find(big)).unwrap_or(0)
+        let mut size = vec![1u32; self.rank.len()];
+        for &v in self.side.iter().rev() {
+            if size[v as usize] * 2 > self.rank.len() as u32 {
+                return v;
+            }
+            let p = self.parent[v as usize];
+            if p != NONE {
+                size[self.other(p, v) as usize] += size[v as usize];
+            }
+        }
+        0
     }
 
     fn first_cuts(&mut self) {
-        for i in 0..self.by_lim.len() {
-            let v = self.by_lim[i];
+        for i in (0..self.side.len()).rev() {
+            let v = self.side[i];
             let p = self.parent[v as usize];
             if p == NONE {
                 continue;
@@ -249,45 +253,52 @@ impl<'a> Simplex<'a> {
         let mut seen = 0;
         // links outside of the tree have the value 0
         for range in [*from..self.cut.len(), 0..*from] {
-            for l in range {
-                let cut = self.cut[l];
-                if cut >= 0 {
+            for first in range.clone().step_by(STRIDE) {
+                let some = first..range.end.min(first + STRIDE);
+                // most are not negative: a look at many at once
+                if self.cut[some.clone()].iter().fold(0, |m, &c| m.min(c)) == 0 {
                     continue;
                 }
-                if best.is_none_or(|b| cut < b.0) {
-                    best = Some((cut, l));
-                }
-                seen += 1;
-                if seen >= 30 {
-                    *from = l + 1;
-                    return best.map(|b| b.1 as u32);
+                for l in some.filter(|&l| self.cut[l] < 0) {
+                    if best.is_none_or(|b| self.cut[l] < b.0) {
+                        best = Some((self.cut[l], l));
+                    }
+                    seen += 1;
+                    if seen >= 30 {
+                        *from = l + 1;
+                        return best.map(|b| b.1 as u32);
+                    }
                 }
             }
         }
         best.map(|b| b.1 as u32)
     }
 
-    /// The link with the least slack that leads back over the cut of `leaving`.
-    fn entering(&self, leaving: u32) -> Option<u32> {
+    /// Collects the side of a tree link that is away from the root; says whether the link leads out of it.
+    fn part(&mut self, leaving: u32) -> bool {
         let (tail, head) = self.links[leaving as usize];
-        let tail_below = self.lim[tail as usize] < self.lim[head as usize];
-        let v = if tail_below { tail } else { head };
-        let (low, lim) = (self.low[v as usize], self.lim[v as usize]);
+        let out = self.parent[tail as usize] == leaving;
+        self.side.clear();
+        self.open.push(if out { tail } else { head });
+        while let Some(v) = self.open.pop() {
+            self.side.push(v);
+            self.marked[v as usize] = true;
+            let below = (self.tree[v as usize].iter()).filter(|t| t.0 != self.parent[v as usize]);
+            self.open.extend(below.map(|t| t.1));
+        }
+        out
+    }
+
+    /// The link with the least slack that leads from one side to the other against the leaving one. Among several
+    /// the one furthest from the root: it moves least, and the ranking stays nearer to the given one.
+    fn entering(&self, out: bool) -> Option<u32> {
         let mut best: Option<(i32, u32)> = None;
-        for i in low..=lim {
-            let u = self.by_lim[i as usize];
+        for &u in self.side.iter().rev() {
             for k in self.links_at(u as usize) {
                 let l = self.at[k];
-                if self.in_tree[l as usize] {
-                    continue;
-                }
                 let (a, b) = self.links[l as usize];
-                let (inner, outer) = if tail_below { (b, a) } else { (a, b) };
-                if inner != u {
-                    continue;
-                }
-                let o = self.lim[outer as usize];
-                if o >= low && o <= lim {
+                let (inner, outer) = if out { (b, a) } else { (a, b) };
+                if inner != u || self.marked[outer as usize] {
                     continue;
                 }
                 let s = self.slack(l);
@@ -302,64 +313,51 @@ impl<'a> Simplex<'a> {
         best.map(|b| b.1)
     }
 
-    fn exchange(&mut self, leaving: u32, entering: u32) {
-        let (tail, head) = self.links[leaving as usize];
-        let tail_below = self.lim[tail as usize] < self.lim[head as usize];
-        let v = if tail_below { tail } else { head };
+    /// Puts `entering` in the place of `leaving`; `side` is what `part` said.
+    fn exchange(&mut self, leaving: u32, entering: u32, out: bool) {
         let slack = self.slack(entering);
-        let shift = if tail_below { -slack } else { slack };
-        if shift != 0 {
-            let (low, lim) = (self.low[v as usize], self.lim[v as usize]);
-            let n = self.by_lim.len() as u32;
-            // moving the rest the other way is the same and may be less work
-            if (lim - low + 1) * 2 <= n {
-                for i in low..=lim {
-                    self.rank[self.by_lim[i as usize] as usize] += shift;
-                }
-            } else {
-                for i in (0..low).chain(lim + 1..n) {
-                    self.rank[self.by_lim[i as usize] as usize] -= shift;
-                }
-            }
+        let shift = if out { -slack } else { slack };
+        for &u in &self.side {
+            self.rank[u as usize] += shift;
+            self.marked[u as usize] = false;
         }
+        let (from, to) = self.links[entering as usize];
         let value = self.cut[leaving as usize];
-        let (ft, fh) = self.links[entering as usize];
-        let top = self.update_up(ft, fh, value, true);
-        self.update_up(fh, ft, value, false);
+        self.update_cuts(from, to, value);
         self.cut[entering as usize] = -value;
         self.cut[leaving as usize] = 0;
         self.in_tree[leaving as usize] = false;
         self.in_tree[entering as usize] = true;
+        let (tail, head) = self.links[leaving as usize];
         for w in [tail, head] {
             self.tree[w as usize].retain(|t| t.0 != leaving);
         }
-        for (w, other) in [(ft, fh), (fh, ft)] {
+        for (w, other) in [(from, to), (to, from)] {
             self.tree[w as usize].push((entering, other));
         }
-        self.number(top, self.parent[top as usize], self.low[top as usize]);
+        let (inner, outer) = if out { (to, from) } else { (from, to) };
+        self.hang(inner, entering, self.depth[outer as usize] + 1);
     }
 
-    /// Changes cut values on the tree path from `v` up to the meeting with `w`, which is returned.
-    fn update_up(&mut self, mut v: u32, w: u32, value: i32, along: bool) -> u32 {
-        let goal = self.lim[w as usize];
-        while !(self.low[v as usize] <= goal && goal <= self.lim[v as usize]) {
+    /// Changes cut values on the way through the tree between the ends of the entering link.
+    fn update_cuts(&mut self, mut from: u32, mut to: u32, value: i32) {
+        while from != to {
+            // the deeper end goes up; against the way of the entering link it loses what the other one gains
+            let up_from = self.depth[from as usize] >= self.depth[to as usize];
+            let v = if up_from { from } else { to };
             let p = self.parent[v as usize];
             if p == NONE {
                 break;
             }
-            let (a, b) = self.links[p as usize];
-            if (a == v) == along {
-                self.cut[p as usize] += value;
+            let along = (self.links[p as usize].0 == v) == up_from;
+            self.cut[p as usize] += if along { value } else { -value };
+            let above = self.other(p, v);
+            if up_from {
+                from = above;
             } else {
-                self.cut[p as usize] -= value;
+                to = above;
             }
-            v = if self.lim[a as usize] > self.lim[b as usize] {
-                a
-            } else {
-                b
-            };
         }
-        v
     }
 }
 

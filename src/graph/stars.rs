@@ -7,19 +7,17 @@
 
 use super::layers::Segment;
 use super::wire::Wire;
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::ops::Range;
 
-/// Segments between two rows, upside down if they go up, so that all go down.
+/// A segment between two rows, upside down if it goes up, so that all go down.
+#[derive(Clone, Copy)]
 struct Piece {
     index: usize,
+    up: bool,
     from: i32,
     to: i32,
     weight: u32,
 }
-
-/// Port of a fan and the ends of what goes down from it, ascending.
-type Fan = (i32, Vec<i32>);
 
 /// The wires, and for each segment the index of its wire. `row` gives the row of a vertex, and of its port for turned links.
 pub(super) fn group(
@@ -27,98 +25,108 @@ pub(super) fn group(
     row: impl Fn(u32, bool) -> i32,
 ) -> (Vec<Wire>, Vec<usize>) {
     let mut groups = Groups {
-        wires: Vec::new(),
+        wires: Vec::with_capacity(segments.len()),
         of: vec![0; segments.len()],
     };
-    // pieces that go up and down, of each port with several segments and into each target of the single ones
-    let mut outs: BTreeMap<(u32, bool), Vec<usize>> = BTreeMap::new();
-    for (i, s) in segments.iter().enumerate() {
-        outs.entry((s.from, s.back)).or_default().push(i);
+    let mut pieces: Vec<Piece> = (segments.iter().enumerate())
+        .map(|(index, s)| Piece::new(index, row(s.from, s.back), row(s.to, s.back), s.weight))
+        .collect();
+    let port = |p: &Piece| (segments[p.index].from, segments[p.index].back);
+    let target = |p: &Piece| (segments[p.index].to, segments[p.index].back);
+    pieces.sort_by_key(port);
+    for p in pieces.iter().filter(|p| p.straight()) {
+        groups.add(&[*p]);
     }
-    let mut fans = Vec::new();
-    let mut singles: BTreeMap<(u32, bool), [Vec<Piece>; 2]> = BTreeMap::new();
-    for list in outs.into_values() {
-        let mut halves = [Vec::new(), Vec::new()];
-        let single = list.len() == 1;
-        for index in list {
-            let s = segments[index];
-            let (from, to) = (row(s.from, s.back), row(s.to, s.back));
-            let weight = s.weight;
-            let half = match from.cmp(&to) {
-                Ordering::Equal => {
-                    groups.add(
-                        &[Piece {
-                            index,
-                            from,
-                            to,
-                            weight,
-                        }],
-                        false,
-                    );
-                    continue;
-                }
-                Ordering::Less => 0,
-                Ordering::Greater => 1,
-            };
-            let sign = 1 - 2 * half as i32;
-            let piece = Piece {
-                index,
-                from: sign * from,
-                to: sign * to,
-                weight,
-            };
-            if single {
-                singles.entry((s.to, s.back)).or_default()[half].push(piece);
-            } else {
-                halves[half].push(piece);
-            }
-        }
-        fans.push(halves);
+    let ports = || pieces.chunk_by(|a, b| port(a) == port(b));
+    let fans = Fans::new(ports().filter(|p| p.len() > 1));
+    let mut halves = Vec::new();
+    for fan in ports().filter(|p| p.len() > 1) {
+        halves.clear();
+        halves.extend(fan.iter().filter(|p| !p.straight()));
+        halves.sort_by_key(|p: &Piece| p.up);
+        let (down, up) = halves.split_at(halves.partition_point(|p| !p.up));
+        groups.add_both(down, up);
     }
-    let mut ports: [Vec<Fan>; 2] = [Vec::new(), Vec::new()];
-    for halves in &fans {
-        for (half, pieces) in halves.iter().enumerate() {
-            if let Some(first) = pieces.first() {
-                let mut ends: Vec<i32> = pieces.iter().map(|p| p.to).collect();
-                ends.sort_unstable();
-                ports[half].push((first.from, ends));
-            }
-        }
-    }
-    ports.iter_mut().for_each(|p| p.sort_unstable());
-    for [down, up] in fans {
-        groups.add_both(&down, &up);
-    }
-    for [mut down, mut up] in singles.into_values() {
-        for (half, pieces) in [&mut down, &mut up].into_iter().enumerate() {
-            pieces.sort_by_key(|p| (p.from, p.index));
+    // those that are alone at their port, by target
+    let mut single: Vec<Piece> = (ports().filter(|p| p.len() == 1).flatten().copied())
+        .filter(|p| !p.straight())
+        .collect();
+    single.sort_unstable_by_key(|p| (target(p), p.up, p.from, p.index));
+    for same in single.chunk_by(|a, b| target(a) == target(b)) {
+        let (mut down, mut up) = same.split_at(same.partition_point(|p| !p.up));
+        for half in [&mut down, &mut up] {
             let mut run = 0;
-            for i in 1..pieces.len() {
-                if parted(&ports[half], &pieces[i - 1], &pieces[i]) {
-                    groups.add(&pieces[run..i], half == 1);
+            for i in 1..half.len() {
+                if fans.part(&half[i - 1], &half[i]) {
+                    groups.add(&half[run..i]);
                     run = i;
                 }
             }
             // the run next to the target may share its track with the one from the other side
-            pieces.drain(..run);
+            *half = &half[run..];
         }
-        groups.add_both(&down, &up);
+        groups.add_both(down, up);
     }
     (groups.wires, groups.of)
 }
 
-/// Whether a fan between two single pieces into one target has to stand left of the one and right of the other.
-fn parted(fans: &[Fan], upper: &Piece, lower: &Piece) -> bool {
-    let from = fans.partition_point(|f| f.0 <= upper.from);
-    fans[from..]
-        .iter()
-        .take_while(|f| f.0 < lower.from)
-        .any(|(_, ends)| {
+impl Piece {
+    fn new(index: usize, from: i32, to: i32, weight: u32) -> Self {
+        let up = from > to;
+        let sign = if up { -1 } else { 1 };
+        Self {
+            index,
+            up,
+            from: sign * from,
+            to: sign * to,
+            weight,
+        }
+    }
+
+    fn straight(&self) -> bool {
+        self.from == self.to
+    }
+}
+
+/// What goes down, and what goes up, from each port with several segments.
+struct Fans {
+    /// Port, and where its ends are, ascending; by port.
+    halves: [Vec<(i32, Range<usize>)>; 2],
+    ends: Vec<i32>,
+}
+
+impl Fans {
+    fn new<'a>(ports: impl Iterator<Item = &'a [Piece]>) -> Self {
+        let mut fans = Self {
+            halves: [Vec::new(), Vec::new()],
+            ends: Vec::new(),
+        };
+        for port in ports {
+            for (half, up) in fans.halves.iter_mut().zip([false, true]) {
+                let first = fans.ends.len();
+                let bent = || port.iter().filter(|p| !p.straight() && p.up == up);
+                fans.ends.extend(bent().map(|p| p.to));
+                fans.ends[first..].sort_unstable();
+                half.extend(bent().take(1).map(|p| (p.from, first..fans.ends.len())));
+            }
+        }
+        (fans.halves.iter_mut()).for_each(|half| half.sort_by_key(|f| f.0));
+        fans
+    }
+
+    /// Whether a fan between two single pieces into one target has to stand left of the one and right of the other.
+    fn part(&self, upper: &Piece, lower: &Piece) -> bool {
+        let half = &self.halves[usize::from(upper.up)];
+        let from = half.partition_point(|f| f.0 <= upper.from);
+        let mut between = half[from..].iter().take_while(|f| f.0 < lower.from);
+        between.any(|(_, ends)| {
+            let ends = &self.ends[ends.clone()];
             let beyond = ends.last().is_some_and(|&e| e > lower.to);
             let within = ends.partition_point(|&e| e <= lower.from)
                 < ends.partition_point(|&e| e < lower.to);
             beyond && within
         })
+    }
 }
 
 struct Groups {
@@ -127,10 +135,10 @@ struct Groups {
 }
 
 impl Groups {
-    /// One wire of pieces with a common port at one side.
-    fn add(&mut self, pieces: &[Piece], up: bool) -> Option<usize> {
+    /// One wire of pieces of one direction with a common port at one side.
+    fn add(&mut self, pieces: &[Piece]) -> Option<usize> {
         let first = pieces.first()?;
-        let sign = if up { -1 } else { 1 };
+        let sign = if first.up { -1 } else { 1 };
         let out = pieces.iter().all(|p| p.from == first.from);
         let wire = if out {
             let spokes = pieces.iter().map(|p| (sign * p.to, p.weight));
@@ -147,7 +155,7 @@ impl Groups {
     }
 
     fn add_both(&mut self, down: &[Piece], up: &[Piece]) {
-        let (a, b) = (self.add(down, false), self.add(up, true));
+        let (a, b) = (self.add(down), self.add(up));
         if let (Some(a), Some(b)) = (a, b) {
             self.wires[a].sibling = Some(b);
             self.wires[b].sibling = Some(a);

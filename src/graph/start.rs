@@ -31,7 +31,7 @@ pub(super) fn walk(sheet: &mut Sheet, from_top: bool) {
             let place = &mut next[sheet.rank[v as usize] as usize];
             order[*place as usize] = v;
             *place += 1;
-            let more = ahead.of(v).0.iter().rev().copied();
+            let more = ahead.of(v).iter().rev().map(|t| t.0);
             waiting.extend(more.filter(|&w| !seen[w as usize]));
         }
     }
@@ -56,9 +56,10 @@ pub(super) fn smooth(sheet: &mut Sheet, level: bool, cancelled: &dyn Fn() -> boo
     let mut before = x.clone();
     let mut y = x.clone();
     for round in 0..springs.rounds {
-        for (v, (y, b)) in y.iter_mut().zip(&before).enumerate() {
-            let m = springs.pull(v, &x);
-            *y = if round == 0 { m } else { 2.0 * m - b };
+        for (i, &v) in springs.by_degree.iter().enumerate() {
+            let v = v as usize;
+            let m = springs.pull(i, v, &x);
+            y[v] = if round == 0 { m } else { 2.0 * m - before[v] };
         }
         springs.center(&mut y, level);
         if round % 8 == 7 {
@@ -92,6 +93,9 @@ struct Springs {
     begin: Vec<usize>,
     /// What is kept of an end itself, and of the other ends of its springs.
     own: Vec<f32>,
+    /// The ends that have as many springs one after another: the processor guesses better then.
+    by_degree: Vec<u32>,
+    /// In the order of `by_degree`.
     pulls: Lists<(u32, f32)>,
     /// (upper end, lower end, first vertex in between, length)
     long: Vec<(u32, u32, u32, u32)>,
@@ -112,11 +116,10 @@ impl Springs {
         let mut next = vec![0u32; n as usize];
         let mut degree = vec![0.0f32; ends.len()];
         for &v in &ends {
-            let (to, weight) = sheet.down.of(v);
-            for (&first, &weight) in to.iter().zip(weight) {
+            for &(first, weight) in sheet.down.of(v) {
                 let (mut w, mut length) = (first, 1u32);
                 while between(w) {
-                    next[w as usize] = sheet.down.of(w).0[0];
+                    next[w as usize] = sheet.down.of(w)[0].0;
                     w = next[w as usize];
                     length += 1;
                 }
@@ -142,7 +145,18 @@ impl Springs {
                 2.0 * stretch - 1.0
             }
         };
-        let pulls = (springs.iter()).map(|&(a, b, k)| (a, (b, k * stretch / degree[a as usize])));
+        let mut count = vec![0u32; ends.len()];
+        springs.iter().for_each(|s| count[s.0 as usize] += 1);
+        let mut by_degree: Vec<u32> = (0..ends.len() as u32).collect();
+        by_degree.sort_by_key(|&v| count[v as usize]);
+        let mut place = vec![0u32; ends.len()];
+        for (i, &v) in by_degree.iter().enumerate() {
+            place[v as usize] = i as u32;
+        }
+        let pulls = (springs.iter()).map(|&(a, b, k)| {
+            let share = k * stretch / degree[a as usize];
+            (place[a as usize], (b, share))
+        });
         Self {
             rounds,
             begin: (sheet.begin.iter())
@@ -150,6 +164,7 @@ impl Springs {
                 .collect(),
             own: degree.iter().map(own).collect(),
             pulls: Lists::new(ends.len(), pulls),
+            by_degree,
             ends,
             long,
             next,
@@ -167,9 +182,10 @@ impl Springs {
         }
     }
 
+    /// Where vertex `v`, in place `i` by degree, is drawn to.
     #[inline]
-    fn pull(&self, v: usize, x: &[f32]) -> f32 {
-        let pulls = self.pulls.of(v).iter();
+    fn pull(&self, i: usize, v: usize, x: &[f32]) -> f32 {
+        let pulls = self.pulls.of(i).iter();
         self.own[v] * x[v] + pulls.map(|&(w, k)| k * x[w as usize]).sum::<f32>()
     }
 
@@ -191,6 +207,13 @@ impl Springs {
 
 /// Brings the middle to 0.
 fn shift(x: &mut [f32]) {
-    let mean = x.iter().map(|&x| f64::from(x)).sum::<f64>() / (x.len() as f64).max(1.0);
-    x.iter_mut().for_each(|x| *x -= mean as f32);
+    // several sums side by side: one alone would wait for itself
+    let mut sums = [0.0f32; 8];
+    let (whole, rest) = x.as_chunks::<8>();
+    for eight in whole {
+        sums.iter_mut().zip(eight).for_each(|(s, x)| *s += x);
+    }
+    let sum = sums.iter().chain(rest).sum::<f32>();
+    let mean = sum / (x.len() as f32).max(1.0);
+    x.iter_mut().for_each(|x| *x -= mean);
 }

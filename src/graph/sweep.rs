@@ -7,8 +7,9 @@ const PATIENCE: usize = 4;
 const SWEEPS: usize = 100;
 /// Passes of exchanges after each sweep.
 const PASSES: usize = 3;
-/// Places to each side that sifting tries.
-const WINDOW: usize = 60;
+/// Places to each side that sifting tries, unless it has become so much worse on the way.
+const WINDOW: usize = 100;
+const STEEP: i64 = 4;
 
 /// Median sweeps down and up, with exchanges; leaves the best order in place and says its crossings.
 pub(super) fn sweeps(sheet: &mut Sheet, limit: u64, cancelled: &dyn Fn() -> bool) -> Option<u64> {
@@ -75,16 +76,16 @@ fn median(sheet: &mut Sheet, r: usize, down: bool, flip: bool, keys: &mut Vec<(f
 
 /// The weighted median of Gansner et al.: between the two middle ones, nearer to the denser side.
 pub(super) fn median_of(ties: &Ties, v: u32, slot: &[u32], ends: &mut Vec<u32>) -> Option<f32> {
-    let to = ties.of(v).0;
+    let to = ties.of(v);
     let at = |w: u32| slot[w as usize] as f32;
     match *to {
         [] => return None,
-        [a] => return Some(at(a)),
-        [a, b] => return Some((at(a) + at(b)) / 2.0),
+        [(a, _)] => return Some(at(a)),
+        [(a, _), (b, _)] => return Some((at(a) + at(b)) / 2.0),
         _ => {}
     }
     ends.clear();
-    ends.extend(to.iter().map(|&w| slot[w as usize]));
+    ends.extend(to.iter().map(|t| slot[t.0 as usize]));
     ends.sort_unstable();
     let (n, m) = (ends.len(), ends.len() / 2);
     let at = |i: usize| ends[i] as f32;
@@ -101,43 +102,42 @@ pub(super) fn median_of(ties: &Ties, v: u32, slot: &[u32], ends: &mut Vec<u32>) 
 
 /// Exchanges neighbours while that saves crossings; with `ties` also when it costs nothing, which opens ways that
 /// savings alone do not find. Ranks around which nothing changed are not looked at again.
-pub(super) fn exchange(
+fn exchange(
     sheet: &mut Sheet,
     ties: bool,
     passes: usize,
     limit: u64,
     cancelled: &dyn Fn() -> bool,
-) -> Option<i64> {
+) -> Option<()> {
     let depth = sheet.depth();
     let mut dirty = vec![true; depth];
-    let mut sum = 0;
     for _ in 0..passes {
         if cancelled() {
             return None;
         }
-        let before = sum;
+        let mut better = false;
         for r in 0..depth {
             if !std::mem::replace(&mut dirty[r], false) {
                 continue;
             }
-            let mut gained = 0;
+            let mut gained = false;
             for i in sheet.slots(r).skip(1) {
                 let d = sheet.delta(sheet.order[i - 1], sheet.order[i]);
                 if d < 0 || (ties && d == 0) {
                     sheet.swap(i - 1);
-                    gained += d;
+                    gained |= d < 0;
                 }
             }
-            sum += gained;
-            if gained < 0 {
+            if gained {
                 mark(&mut dirty, r);
+                better = true;
             }
         }
-        if sum == before || sheet.work >= limit {
+        if !better || sheet.work >= limit {
             break;
         }
     }
-    Some(sum)
+    Some(())
 }
 
 /// Moves single vertices to the best place near them until that gains no more or the work is used up.
@@ -195,6 +195,8 @@ fn sift_one(sheet: &mut Sheet, v: u32, r: usize) -> i64 {
         sum += sheet.delta(sheet.order[k], v);
         if sum < best.0 {
             best = (sum, k);
+        } else if sum > STEEP {
+            break;
         }
     }
     sum = 0;
@@ -202,6 +204,8 @@ fn sift_one(sheet: &mut Sheet, v: u32, r: usize) -> i64 {
         sum += sheet.delta(v, sheet.order[k]);
         if sum < best.0 {
             best = (sum, k);
+        } else if sum > STEEP {
+            break;
         }
     }
     let to = best.1;

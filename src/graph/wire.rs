@@ -13,8 +13,7 @@ pub(super) struct Pin {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wire {
     hub: Pin,
-    /// Ascending.
-    spokes: Vec<Pin>,
+    spokes: Spokes,
     /// The hub is on the left.
     out: bool,
     pub low: i32,
@@ -25,22 +24,57 @@ pub(super) struct Wire {
     pub family: usize,
 }
 
+/// Spokes in ascending order. Most wires have one, which needs no memory of its own.
+#[derive(Debug, Clone)]
+enum Spokes {
+    One([Pin; 1]),
+    Many(Vec<Pin>),
+}
+
+impl Default for Spokes {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+impl Spokes {
+    fn new(mut rows: impl Iterator<Item = (i32, u32)>) -> Self {
+        let (first, second) = (rows.next(), rows.next());
+        let mut sum = 0;
+        let mut pin = |(row, links)| {
+            sum += links;
+            Pin {
+                row,
+                links,
+                upto: sum,
+            }
+        };
+        if let (Some(one), None) = (first, second) {
+            return Self::One([pin(one)]);
+        }
+        let mut many: Vec<(i32, u32)> = first.into_iter().chain(second).chain(rows).collect();
+        many.sort_unstable_by_key(|p| p.0);
+        Self::Many(many.into_iter().map(pin).collect())
+    }
+}
+
+impl std::ops::Deref for Spokes {
+    type Target = [Pin];
+
+    #[inline]
+    fn deref(&self) -> &[Pin] {
+        match self {
+            Self::One(pin) => pin,
+            Self::Many(pins) => pins,
+        }
+    }
+}
+
 impl Wire {
     /// `spokes` are (row, links).
     pub(super) fn new(out: bool, hub: i32, spokes: impl Iterator<Item = (i32, u32)>) -> Self {
-        let mut spokes: Vec<Pin> = spokes
-            .map(|(row, links)| Pin {
-                row,
-                links,
-                upto: 0,
-            })
-            .collect();
-        spokes.sort_unstable_by_key(|p| p.row);
-        let mut sum = 0;
-        for pin in &mut spokes {
-            sum += pin.links;
-            pin.upto = sum;
-        }
+        let spokes = Spokes::new(spokes);
+        let sum = spokes.last().map_or(0, |p| p.upto);
         let ends = (spokes.first(), spokes.last());
         Self {
             low: ends.0.map_or(hub, |p| p.row.min(hub)),
@@ -105,6 +139,15 @@ impl Wire {
         }
     }
 
+    /// The rows at which it comes in and goes out, if that is one each.
+    fn simple(&self) -> Option<(i32, i32)> {
+        match &self.spokes {
+            Spokes::One([pin]) if self.out => Some((self.hub.row, pin.row)),
+            Spokes::One([pin]) => Some((pin.row, self.hub.row)),
+            Spokes::Many(_) => None,
+        }
+    }
+
     /// Links on the vertical part at a row strictly inside it.
     fn load(&self, row: i32) -> u64 {
         let upto = |i: usize| if i == 0 { 0 } else { self.spokes[i - 1].upto };
@@ -117,8 +160,8 @@ impl Wire {
 
     /// Crossings of the vertical part with horizontal pieces at these rows.
     fn crossed(&self, pins: &[Pin]) -> u64 {
-        pins.iter()
-            .filter(|p| p.row > self.low && p.row < self.high)
+        let from = pins.partition_point(|p| p.row <= self.low);
+        (pins[from..].iter().take_while(|p| p.row < self.high))
             .map(|p| u64::from(p.links) * self.load(p.row))
             .sum()
     }
@@ -126,6 +169,14 @@ impl Wire {
 
 /// Crossings of two wires if the first, and if the second stands left of the other one.
 pub(super) fn either_way(a: &Wire, b: &Wire) -> (u64, u64) {
+    if let (Some((a_in, a_out)), Some((b_in, b_out))) = (a.simple(), b.simple()) {
+        let inside = |w: &Wire, row: i32| u64::from(w.low < row && row < w.high);
+        let pairs = a.links() * b.links();
+        return (
+            (inside(b, a_out) + inside(a, b_in)) * pairs,
+            (inside(a, b_out) + inside(b, a_in)) * pairs,
+        );
+    }
     (
         b.crossed(a.right()) + a.crossed(b.left()),
         a.crossed(b.right()) + b.crossed(a.left()),
