@@ -12,7 +12,7 @@ use crate::backends::poll::Urgency;
 use crate::model::{Event, Pipeline, PipelineKey, SafeText, Schedule};
 
 use super::params::params;
-use super::shared::{Deployed, Shared};
+use super::shared::{Deployed, Memory, Shared};
 use super::tasks::Source;
 use super::wire::{Deployment, Flow, FlowRun, TaskRun};
 use super::{api, states, tell};
@@ -68,13 +68,10 @@ pub async fn resync(shared: &Shared, urgency: Urgency) -> Result<(), Trouble> {
     tell::runs(shared, tell::from(over.rows, &over_source)).await?;
     if going.complete {
         missing(shared, urgency, &listed).await?;
-    } else {
-        shared
-            .degraded(format!(
-                "of more than {GOING} runs that go only the newest are followed"
-            ))
-            .await?;
     }
+    let crowd = (!going.complete)
+        .then(|| format!("of more than {GOING} runs that go only the newest are followed"));
+    shared.worse(|worse| worse.crowd = crowd).await?;
     older(shared, urgency, covered, every).await?;
     next_runs(shared, urgency).await?;
     failures(shared, urgency).await?;
@@ -144,9 +141,9 @@ fn remember(shared: &Shared, rows: Vec<Deployment>, complete: bool) {
         .into_iter()
         .map(|pipeline| pipeline.key)
         .collect();
-    memory
-        .runs
-        .retain(|_, known| there.contains(&known.key.pipeline));
+    let Memory { runs, beats, .. } = &mut *memory;
+    runs.retain(|_, known| there.contains(&known.key.pipeline));
+    beats.retain(|id, _| runs.contains_key(id));
 }
 
 /// A deployment in our words.
@@ -348,7 +345,7 @@ async fn reread(shared: &Shared, urgency: Urgency, ids: &[String]) -> Result<(),
     Ok(())
 }
 
-/// Runs that events spoke of and nobody knows.
+/// Runs that events spoke of and nobody knows, and task runs that they leave in doubt.
 pub async fn strangers(shared: &Shared) -> Result<(), Trouble> {
     let ids: Vec<String> = std::mem::take(&mut shared.memory().strangers)
         .into_iter()
@@ -361,6 +358,16 @@ pub async fn strangers(shared: &Shared) -> Result<(), Trouble> {
         let flows: HashSet<String> = found.rows.iter().map(|run| run.flow_id.clone()).collect();
         name_flows(shared, Urgency::Now, &flows).await?;
         tell::runs(shared, tell::from(found.rows, &source)).await?;
+    }
+    let ids: Vec<String> = std::mem::take(&mut shared.memory().doubts)
+        .into_iter()
+        .collect();
+    for ids in ids.chunks(api::PAGE) {
+        let wanted: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let (found, source) = shared
+            .list::<TaskRun>(Urgency::WhenDue, 1, |_| api::tasks_by_id(&wanted))
+            .await?;
+        tell::tasks(shared, tell::from(found.rows, &source)).await?;
     }
     Ok(())
 }
@@ -417,6 +424,7 @@ async fn examine(shared: &Shared, urgency: Urgency, runs: &[String]) -> Result<(
             .await?;
         tell::tasks(shared, tell::from(rows.rows, &source)).await?;
     }
+    let _turn = shared.turn().await;
     let mut events = Vec::new();
     {
         let mut memory = shared.memory();

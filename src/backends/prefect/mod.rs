@@ -194,7 +194,7 @@ async fn watch_fleet(shared: &Shared) -> Result<(), EngineGone> {
     }
 }
 
-/// Asks about runs that events spoke of and nobody knows, several at once.
+/// Asks about what events spoke of and leave open, several at once.
 async fn watch_strangers(shared: &Shared) -> Result<Infallible, EngineGone> {
     loop {
         shared.strangers.notified().await;

@@ -258,6 +258,7 @@ async fn progress(shared: &Shared, runs: &[&str]) -> Result<(), Trouble> {
 
 /// Tells shape and nodes of a run in view.
 async fn tell_shape(shared: &Shared, id: &str) -> Result<(), Trouble> {
+    let _turn = shared.turn().await;
     let told = {
         let memory = shared.memory();
         memory

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::backends::EngineGone;
 use crate::backends::client::{Client, Pages, Trouble};
 use crate::backends::http::{BARE, Call, HttpError};
 use crate::backends::poll::Urgency;
@@ -33,7 +34,7 @@ pub struct Shared {
     pub filter: Filter,
     /// Whether the server streams logs.
     pub logs: bool,
-    /// Runs that nobody knows have been heard of; they stand in the memory.
+    /// Runs that nobody knows have been heard of, or task runs are in doubt; they stand in the memory.
     pub strangers: Notify,
     /// Pools, queues and limits should be looked at again.
     pub system: Notify,
@@ -41,6 +42,7 @@ pub struct Shared {
     pub retry: Notify,
     live: AtomicBool,
     memory: Mutex<Memory>,
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Deref for Shared {
@@ -69,6 +71,8 @@ pub struct Memory {
     pub never_ran: HashSet<String>,
     /// Ids of runs that were heard of and are not known.
     pub strangers: HashSet<String>,
+    /// Task runs of which an event came that may be older than what is known.
+    pub doubts: HashSet<String>,
     /// The newest heartbeat of runs, as far as any was heard.
     pub beats: HashMap<String, DateTime<Utc>>,
     /// Queues, by the name under which they were told.
@@ -77,6 +81,16 @@ pub struct Memory {
     pub since: Option<DateTime<Utc>>,
     /// Everything should be read again soon.
     pub resync: bool,
+    worse: Worse,
+}
+
+/// What works less well than it could. One being well again says nothing of the other.
+#[derive(Clone, Default, PartialEq)]
+pub struct Worse {
+    /// There is no subscription.
+    pub live: Option<String>,
+    /// More runs go than are followed.
+    pub crowd: Option<String>,
 }
 
 /// A deployment.
@@ -158,12 +172,19 @@ impl Shared {
             retry: Notify::new(),
             live: AtomicBool::new(false),
             memory: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
         }
     }
 
     /// Never held across an await.
     pub fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held from a look into the memory until what was found has been told: what is told last must be newest. A run's
+    /// nodes change their names when another process runs it, and an old name that came late would stay.
+    pub async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     /// Whether events come by themselves.
@@ -180,6 +201,28 @@ impl Shared {
             self.reload.notify_waiters();
         }
         changed
+    }
+
+    /// Says what works less well, if that is another than was said.
+    pub async fn worse(&self, change: impl FnOnce(&mut Worse)) -> Result<(), EngineGone> {
+        let why = {
+            let mut memory = self.memory();
+            let before = memory.worse.clone();
+            change(&mut memory.worse);
+            let Worse { live, crowd } = &memory.worse;
+            if memory.worse == before {
+                return Ok(());
+            }
+            [live, crowd]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        match why.is_empty() {
+            true => self.restored().await,
+            false => self.degraded(why.join("; ")).await,
+        }
     }
 
     // ---- asking ----

@@ -44,6 +44,19 @@ impl Heard {
         Self { at, event, stamp }
     }
 
+    /// Whether something that is not news by its stamp may be all the same: it follows on an event that was never heard,
+    /// and what is known was told by an answer alone.
+    fn doubts(&self, source: &Source, stamp: Option<DateTime<Utc>>) -> bool {
+        let follows = matches!(
+            source,
+            Source::Event {
+                follows: Some(_),
+                ..
+            }
+        );
+        follows && self.event.is_none() && !self.allows(source, stamp)
+    }
+
     /// As it is after more was heard. What an answer says again is no other state, so the event that told of it first
     /// is still the one that the next follows on.
     pub fn then(&self, source: &Source, stamp: Option<DateTime<Utc>>) -> Self {
@@ -111,6 +124,12 @@ impl Tasks {
             self.counts.clear();
             self.name_all();
         }
+    }
+
+    /// Whether the server must be asked what a task run is, because nothing tells whether this is older.
+    pub fn doubts(&self, row: &TaskRun, source: &Source) -> bool {
+        let known = self.seen.get(&row.id);
+        known.is_some_and(|known| known.heard.doubts(source, row.state.timestamp))
     }
 
     /// Takes in a task run. Says whether it is news, and whether the shape is another now.
