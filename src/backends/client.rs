@@ -19,8 +19,9 @@ use crate::model::{BackendStatus, Event, PipelineKey, Reach, RunKey, SafeText};
 /// So many different complaints about records are told; more would say nothing new.
 const COMPLAINTS: usize = 200;
 
-/// Looks at changes between two turns of what is read beside them: none falls into the same look as another.
-const APART: f64 = 1.5;
+/// Between two turns of what is read beside the looks at changes, in times of `refresh`: longer than from one look to
+/// the next, so that none falls into the same look as another.
+const APART: f64 = 2.25;
 
 /// Why a piece of work ended early.
 #[derive(Debug, thiserror::Error)]

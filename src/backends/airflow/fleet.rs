@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Duration, Utc};
 
 use crate::backends::EngineGone;
+use crate::backends::fleet::Fleet;
 use crate::backends::http::Records;
 use crate::backends::poll::Urgency;
 use crate::model::{Event, NodeId, NodeState, Pipeline, RunKey, SafeText, Schedule};
@@ -26,7 +27,7 @@ const OVERLAP: Duration = Duration::seconds(4);
 /// More DAGs than this are not read.
 const MOST_DAGS: usize = 100_000;
 /// Looks at changes from one page of DAGs to the next, when nobody waits for it and a run is in view.
-const BETWEEN: f64 = 1.1;
+const BETWEEN: f64 = 1.2;
 /// More changes than this are not followed one by one.
 const MOST_CHANGES: usize = 300;
 /// The public way to the newest runs reads so many pages of the newest of all.
@@ -98,7 +99,7 @@ async fn dags(shared: &Shared, urgency: Urgency) -> Result<(Vec<Pipeline>, bool)
         }
         if urgency == Urgency::Aside && !shared.memory().open.is_empty() {
             // the next page is not for the same moment, and changes don't wait for it
-            tokio::time::sleep(shared.refresh.mul_f64(BETWEEN)).await;
+            tokio::time::sleep(shared.rhythm().look.mul_f64(BETWEEN)).await;
             let since = shared.memory().since;
             if let Some(since) = since {
                 changes_since(shared, since).await?;
