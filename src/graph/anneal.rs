@@ -32,11 +32,10 @@ pub(super) fn anneal(
         }
         let heat = hot * (COLD / hot).powf(step as f64 / (STEPS - 1) as f64);
         // of a change by -1 and less, 0, 1, ...; the last one is never
-        let chance: [u32; NEVER + 2] =
-            std::array::from_fn(|i| match i.saturating_sub(1) {
-                NEVER => 0,
-                d => ((-(d as f64) / heat).exp() * 65536.0) as u32,
-            });
+        let chance: [u32; NEVER + 2] = std::array::from_fn(|i| match i.saturating_sub(1) {
+            NEVER => 0,
+            d => ((-(d as f64) / heat).exp() * 65536.0) as u32,
+        });
         let end = sheet.work + allowed / STEPS;
         while sheet.work < end {
             sheet.work += 2;

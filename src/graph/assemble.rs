@@ -60,7 +60,11 @@ pub(super) fn assemble(
                     } else {
                         link.from as u32
                     },
-                    points: if last { std::mem::take(&mut points) } else { points.clone() },
+                    points: if last {
+                        std::mem::take(&mut points)
+                    } else {
+                        points.clone()
+                    },
                 });
                 layout.stats.reversed += usize::from(reversed);
             }

@@ -16,7 +16,10 @@ use crate::history::{self, Looks, LooksError};
 use crate::model::{PipelineKey, SafeText, Stamped};
 use crate::world::Changes;
 
-use super::app::{App, Effect, LanesDone, LanesWanted, LayoutDone, LayoutWanted, Level, Msg, Settings, Viewer, Wanted};
+use super::app::{
+    App, Effect, LanesDone, LanesWanted, LayoutDone, LayoutWanted, Level, Msg, Settings, Viewer,
+    Wanted,
+};
 use super::export::{Open, TempFile, Writing};
 use super::screens;
 use super::term::runtime::Notice;

@@ -93,7 +93,12 @@ impl RunScreen {
     }
 
     fn lanes_ready(&mut self, done: LanesDone) {
-        if self.beside.asked.take_if(|asked| *asked == done.of).is_some() {
+        if self
+            .beside
+            .asked
+            .take_if(|asked| *asked == done.of)
+            .is_some()
+        {
             self.beside.made = Some((done.of, done.lanes));
         }
     }
