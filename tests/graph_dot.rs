@@ -109,8 +109,8 @@ fn the_order_of_the_input_matters_little() {
         };
         let mut found = vec![count(&lines)];
         for turn in [7, 31, 53] {
-            lines.rotate_left(turn % lines.len());
             let middle = turn % lines.len();
+            lines.rotate_left(middle);
             lines[middle..].reverse();
             found.push(count(&lines));
         }
