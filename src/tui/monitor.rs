@@ -16,7 +16,10 @@ use crate::history::{self, Looks, LooksError};
 use crate::model::{PipelineKey, SafeText, Stamped};
 use crate::world::Changes;
 
-use super::app::{App, Effect, LayoutDone, LayoutWanted, Level, Msg, Settings, Viewer, Wanted};
+use super::app::{
+    App, Effect, LanesDone, LanesWanted, LayoutDone, LayoutWanted, Level, Msg, Settings, Viewer,
+    Wanted,
+};
 use super::export::{Open, TempFile, Writing};
 use super::screens;
 use super::term::runtime::Notice;
@@ -33,6 +36,7 @@ const SLICE: Duration = Duration::from_millis(8);
 pub enum Happening {
     Observed(Stamped),
     LaidOut(LayoutDone),
+    Lined(LanesDone),
     Said(Level, SafeText),
     /// A log was written to a file for another program to show.
     Written(Program),
@@ -50,9 +54,11 @@ pub struct Monitor {
     requests: Vec<Request>,
     /// What has changed since the app was told.
     changes: Changes,
-    /// One layout is computed at a time; of each run the newest that is wanted waits.
+    /// One layout is computed at a time; of each run the newest that is wanted waits. The same holds for lanes.
     laying_out: bool,
     layouts: Vec<LayoutWanted>,
+    lining: bool,
+    lanes: Vec<LanesWanted>,
     looks: Option<Looks>,
     /// Looks that are to be written down; one write at a time.
     unkept: Vec<(PipelineKey, history::Look)>,
@@ -102,6 +108,8 @@ impl Monitor {
             changes,
             laying_out: false,
             layouts: Vec::new(),
+            lining: false,
+            lanes: Vec::new(),
             looks,
             unkept: Vec::new(),
             keeping: None,
@@ -198,6 +206,11 @@ impl Monitor {
                 self.layouts.push(wanted);
                 self.lay_out();
             }
+            Effect::ComputeLanes(wanted) => {
+                self.lanes.retain(|other| other.run != wanted.run);
+                self.lanes.push(wanted);
+                self.line();
+            }
             Effect::CopyLines(lines) => {
                 let lines: Vec<&str> = lines.iter().map(|line| line.as_str()).collect();
                 self.requests.push(Request::Copy(lines.join("\n")));
@@ -230,6 +243,22 @@ impl Monitor {
             let done = wanted.compute();
             // nobody hears it after the end
             let _ = results.blocking_send(Happening::LaidOut(done));
+        });
+    }
+
+    fn line(&mut self) {
+        if self.lining {
+            return;
+        }
+        let Some(wanted) = self.lanes.pop() else {
+            return;
+        };
+        self.lining = true;
+        let results = self.results.clone();
+        tokio::task::spawn_blocking(move || {
+            let done = wanted.compute();
+            // nobody hears it after the end
+            let _ = results.blocking_send(Happening::Lined(done));
         });
     }
 
@@ -333,6 +362,11 @@ impl Application for Monitor {
                 self.laying_out = false;
                 self.lay_out();
                 self.update(Msg::LayoutReady(done))
+            }
+            Happening::Lined(done) => {
+                self.lining = false;
+                self.line();
+                self.update(Msg::LanesReady(done))
             }
             Happening::Said(level, text) => self.update(Msg::Say(level, text)),
             Happening::Written(program) => {

@@ -89,6 +89,9 @@ impl Snapshot {
                     Effect::ComputeLayout(wanted) => {
                         waiting.push(Msg::LayoutReady(wanted.compute()));
                     }
+                    Effect::ComputeLanes(wanted) => {
+                        waiting.push(Msg::LanesReady(wanted.compute()));
+                    }
                     _ => {}
                 }
             }

@@ -235,11 +235,17 @@ impl Stage {
         self.update(Msg::Input(Input::Key(press)));
     }
 
-    /// Tells the app; of what it asks for, layouts are computed.
+    /// Tells the app; of what it asks for, layouts and lanes are computed.
     fn update(&mut self, msg: Msg) {
         for effect in self.app.update(&self.watch, msg) {
-            if let Effect::ComputeLayout(wanted) = effect {
-                self.update(Msg::LayoutReady(wanted.compute()));
+            match effect {
+                Effect::ComputeLayout(wanted) => {
+                    self.update(Msg::LayoutReady(wanted.compute()));
+                }
+                Effect::ComputeLanes(wanted) => {
+                    self.update(Msg::LanesReady(wanted.compute()));
+                }
+                _ => {}
             }
         }
     }

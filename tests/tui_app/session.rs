@@ -60,6 +60,10 @@ impl Session {
                 let done = wanted.compute();
                 self.send(Msg::LayoutReady(done));
             }
+            Effect::ComputeLanes(wanted) => {
+                let done = wanted.compute();
+                self.send(Msg::LanesReady(done));
+            }
             Effect::Engine(engine::Command::Plan(request)) => {
                 self.watch.world.asked(request.clone(), self.now);
             }

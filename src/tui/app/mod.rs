@@ -3,6 +3,7 @@
 //! Must not know the terminal, tokio or how anything is drawn.
 
 mod action;
+mod beside;
 mod command;
 mod completer;
 mod drawing;
@@ -25,6 +26,7 @@ mod views;
 mod wake;
 
 pub use action::{Batch, Draft, Subject, draft, kind_word};
+pub use beside::{LanesDone, LanesWanted};
 pub use completer::Completer;
 pub use drawing::Looking;
 pub use fleet::FleetState;
@@ -102,6 +104,7 @@ pub enum Msg {
     /// It is this late now. Comes before whatever else happened at that time.
     Tick(DateTime<Utc>),
     LayoutReady(LayoutDone),
+    LanesReady(LanesDone),
     /// There is time to search logs further.
     Slice,
     /// Something to tell, from outside the world: a copy that went through, a file that was saved.
@@ -115,6 +118,7 @@ pub enum Effect {
     Copy(SafeText),
     CopyLines(Vec<SafeText>),
     ComputeLayout(LayoutWanted),
+    ComputeLanes(LanesWanted),
     Bell,
     Redraw,
     Suspend,
@@ -283,6 +287,7 @@ impl App {
                 self.rates.sample(watch, now);
             }
             Msg::LayoutReady(done) => self.layout_ready(done),
+            Msg::LanesReady(done) => self.lanes_ready(&done),
             Msg::Slice => {
                 self.search_logs(watch);
                 return effects;

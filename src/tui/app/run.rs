@@ -9,9 +9,9 @@ use chrono::{DateTime, Duration, Utc};
 use crate::engine::Watch;
 use crate::model::{LogKey, Node, NodeId, NodeState, RunKey};
 use crate::tui::widgets::graph::{Form, Scene};
-use crate::tui::widgets::lanes::Lanes;
 use crate::world::RunView;
 
+use super::beside::Beside;
 use super::drawing::Looking;
 use super::log::{LogView, merged};
 use super::looks::Look;
@@ -58,12 +58,12 @@ pub struct RunScreen {
     /// The attempt that was picked; `None`: the newest.
     pub attempt: Option<u32>,
     pub log: LogView,
-    pub tree: Tree,
+    pub tree: Arc<Tree>,
     /// The rows of the list, the timeline and the grid.
-    pub rows: Vec<super::TreeRow>,
+    pub rows: Arc<Vec<super::TreeRow>>,
     pub sort: Sort,
-    /// The lines beside the rows of the list, for a state of shape and folds and a number of lanes.
-    pub lanes: RefCell<Option<((u64, usize), Lanes)>>,
+    /// The lines beside the rows of the list.
+    pub(super) beside: Beside,
     /// When it was when the screen was last brought up to date, and when the rows were last put in order.
     pub(super) now: DateTime<Utc>,
     pub(super) sorted_at: DateTime<Utc>,
@@ -101,10 +101,10 @@ impl RunScreen {
             pane: Pane::Main,
             attempt: None,
             log: LogView::default(),
-            tree: Tree::default(),
-            rows: Vec::new(),
+            tree: Arc::default(),
+            rows: Arc::default(),
             sort: look.sort,
-            lanes: RefCell::new(None),
+            beside: Beside::default(),
             now: DateTime::UNIX_EPOCH,
             sorted_at: DateTime::UNIX_EPOCH,
             time: TimeWindow::default(),
@@ -250,7 +250,7 @@ impl RunScreen {
     pub fn sync(&mut self, view: &RunView) {
         if self.shape != Some(view.shape) {
             self.shape = Some(view.shape);
-            self.tree = Tree::of(view);
+            self.tree = Arc::new(Tree::of(view));
             self.reshaped();
             self.rebuild(view);
         }
@@ -422,6 +422,8 @@ impl App {
                             run.bring_window();
                         }
                         effects.extend(run.wanted(view).map(Effect::ComputeLayout));
+                        let lanes = run.lanes_wanted(view, room.0);
+                        effects.extend(lanes.map(Effect::ComputeLanes));
                     }
                 }
                 Screen::Log(log) => {

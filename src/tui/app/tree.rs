@@ -25,9 +25,11 @@ pub struct TreeRow {
 pub type Key<'a> = &'a dyn Fn(&NodeId) -> (i64, String);
 
 /// The groups of a run and who is in them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Tree {
     groups: HashMap<NodeId, Group>,
+    /// The group that each node stands in.
+    home: HashMap<NodeId, NodeId>,
     /// Members of a group, or of the run itself (`None`), groups and nodes: what something needs stands above it,
     /// as far as a group can stand in one place; else as the backend lists them.
     members: HashMap<Option<NodeId>, Vec<NodeId>>,
@@ -55,6 +57,9 @@ impl Tree {
                 .and_then(|n| n.group.clone())
                 .filter(|g| tree.groups.contains_key(g));
             tree.put(group.clone(), id.clone());
+            if let Some(group) = &group {
+                tree.home.insert(id.clone(), group.clone());
+            }
             let mut above = group;
             // a group stands where its first member does
             while let Some(id) = above.filter(|id| placed.insert(id.clone())) {
@@ -160,15 +165,19 @@ impl Tree {
     }
 
     /// Edges between rows, each end as the row that stands for it: its own, or that of the folded group it lies in.
-    pub fn edges(&self, view: &RunView, rows: &[TreeRow]) -> Vec<(usize, usize)> {
+    pub fn edges(&self, edges: &[(NodeId, NodeId)], rows: &[TreeRow]) -> Vec<(usize, usize)> {
         let at: HashMap<&NodeId, usize> = rows.iter().map(|r| &r.id).zip(0..).collect();
-        let row = |id: &NodeId| {
-            let around = || self.around(view, id);
-            let found = at.get(id).copied();
-            found.or_else(|| around().iter().find_map(|g| at.get(g).copied()))
+        let above = |id: &&NodeId| match self.groups.get(*id) {
+            Some(group) => group.parent.as_ref(),
+            None => self.home.get(*id),
         };
-        let edges = view.topology.iter().flat_map(|t| &t.edges);
+        let row = |id| {
+            // more steps than there are groups go round in a ring
+            let ways = std::iter::successors(Some(id), above).take(self.groups.len() + 1);
+            ways.into_iter().find_map(|id| at.get(id).copied())
+        };
         edges
+            .iter()
             .filter_map(|(from, to)| Some((row(from)?, row(to)?)))
             .collect()
     }

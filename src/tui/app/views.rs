@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -149,7 +150,7 @@ const EXTRA: usize = 6;
 
 impl RunScreen {
     pub(super) fn rebuild(&mut self, view: &RunView) {
-        self.rows = rows_of(&self.tree, view, &self.folds, self.sort, self.now);
+        self.rows = Arc::new(rows_of(&self.tree, view, &self.folds, self.sort, self.now));
         self.sorted_at = self.now;
     }
 

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use crate::model::{Node, NodeId, NodeState, Progress};
 use crate::tui::app::{App, RunScreen, Sort, TreeRow};
 use crate::tui::theme::{Theme, Token};
-use crate::tui::widgets::lanes::{self, Lanes};
+use crate::tui::widgets::lanes::Lanes;
 use crate::tui::widgets::table::{self, Column, Table, Width};
 use crate::tui::widgets::{Pen, bar, format};
 use crate::world::RunView;
@@ -20,8 +20,6 @@ const COLUMNS: [Column; 6] = [
     Column::new("TRY", Width::Fixed(5)).right().drop(3),
     Column::new("TIME", Width::Fixed(7)).right().drop(1),
 ];
-/// A pane has one lane for so many of its columns.
-const COLUMNS_A_LANE: u16 = 14;
 
 pub fn draw(
     app: &App,
@@ -37,10 +35,9 @@ pub fn draw(
         .selected
         .as_ref()
         .and_then(|id| rows.iter().position(|r| &r.id == id));
-    keep_lanes(screen, view, area);
-    let lanes = screen.lanes.borrow();
-    let lanes = lanes.as_ref().map(|(_, lanes)| lanes);
-    let width = lanes.map_or(0, Lanes::columns);
+    // their columns stay where they are while lines that fit are on their way
+    let width = screen.lanes().map_or(0, |(lanes, _)| lanes.columns());
+    let lanes = screen.lanes().filter(|(_, fit)| *fit).map(|l| l.0);
     let columns: Vec<Column> = (width > 0)
         .then(|| Column::new("", Width::Fixed(width)).aside())
         .into_iter()
@@ -89,22 +86,6 @@ fn title(title: &'static str, sort: Sort, theme: &Theme) -> &'static str {
         ("NODE", Sort::Name, false) => "NODE ▼",
         ("NODE", Sort::Name, true) => "NODE v",
         _ => title,
-    }
-}
-
-/// The lanes of the rows as they are. Rows in another order than that of the flow have none: their lines would go
-/// up and down alike and say nothing.
-fn keep_lanes(screen: &RunScreen, view: &RunView, area: Rect) {
-    let mut kept = screen.lanes.borrow_mut();
-    if screen.sort != Sort::Order {
-        *kept = None;
-        return;
-    }
-    let bound = usize::from(area.width / COLUMNS_A_LANE).min(lanes::MOST);
-    let of = (screen.version, bound);
-    if kept.as_ref().is_none_or(|(known, _)| *known != of) {
-        let edges = screen.tree.edges(view, &screen.rows);
-        *kept = Some((of, Lanes::of(screen.rows.len(), &edges, bound)));
     }
 }
 
