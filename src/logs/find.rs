@@ -163,6 +163,13 @@ impl Find {
         if timed == Some(false) || !sure.or(maybe).any(segment.levels) {
             return (whole, 0);
         }
+        let maybe = match self.filter.may_be_in(segment) {
+            true => maybe,
+            false => Levels::default(),
+        };
+        if !sure.or(maybe).any(segment.levels) {
+            return (whole, 0);
+        }
         if timed == Some(true) && !maybe.any(segment.levels) {
             for number in starts(segment, &whole, sure) {
                 self.matches.set(number, true);

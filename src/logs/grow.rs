@@ -2,18 +2,25 @@
 
 use std::sync::Arc;
 
+use super::digest::Groups;
 use super::gap::Reason;
 use super::line::{LineKind, LogLine};
 use super::log::Log;
+use super::mark::MarkChange;
 use super::record::Tags;
 use super::segment::{MAX_LINE, Odd, Place, Segment};
 use super::spill::Spill;
 use crate::model::{LineText, SafeText, StyledText};
 
+/// Bytes of a segment from which on a digest is worth its room.
+const DIGESTED: usize = 256 << 10;
+
 /// A line as it comes in.
 pub(super) struct Incoming<'a> {
     /// The bytes to read, at most [`MAX_LINE`].
     pub(super) raw: &'a [u8],
+    /// The same as text, where somebody has looked already.
+    pub(super) text: Option<&'a str>,
     /// Bytes that followed and were left out.
     pub(super) cut: u64,
     /// Bytes it takes in its segment, its line break included.
@@ -71,12 +78,14 @@ impl Log {
         self.tags = Arc::new(tags);
     }
 
-    /// Takes a line into the last segment, whose text has been put in place.
-    pub(super) fn push(&mut self, line: &Incoming<'_>) {
+    /// Takes a line into the last segment, whose text has been put in place. True where its text is its bytes; else
+    /// it stands in `scratch`.
+    pub(super) fn push(&mut self, line: &Incoming<'_>) -> bool {
         let mut scratch = std::mem::take(&mut self.scratch);
-        let text = match line.cut {
-            0 => LineText::of(line.raw, &mut scratch),
-            cut => {
+        let text = match (line.text, line.cut) {
+            (Some(text), _) => LineText::of_text(text, &mut scratch),
+            (None, 0) => LineText::of(line.raw, &mut scratch),
+            (None, cut) => {
                 let cut = usize::try_from(cut).unwrap_or(usize::MAX);
                 scratch = StyledText::parse_cut(line.raw, cut).text.to_string();
                 LineText {
@@ -87,7 +96,10 @@ impl Log {
         };
         let before = self.recogniser;
         let verdict = self.recogniser.read(text.text, self.near);
-        let ended = self.errors.read(self.end, &verdict, text.text);
+        let ended = match verdict.mark {
+            MarkChange::None => None,
+            _ => self.errors.read(self.end, &verdict, text.text),
+        };
         let exact = text.exact;
         self.scratch = scratch;
         if let Some(mark) = ended {
@@ -113,6 +125,7 @@ impl Log {
             }
         }
         self.end += 1;
+        exact
     }
 
     /// Moves the text of the oldest segment in memory to disk. `Ok(false)`: there is none.
@@ -123,7 +136,14 @@ impl Log {
         let Place::Memory(text) = &segment.place else {
             return Ok(false);
         };
-        segment.place = Place::Spilled(spill.write(text)?);
+        let spilled = spill.write(text)?;
+        // worth its room where much need not be read, and true only where the text is the bytes
+        if text.len() >= DIGESTED && segment.blocks.iter().all(|block| block.exact) {
+            let mut groups = Groups::default();
+            groups.add(text);
+            segment.digest = Some(groups.take());
+        }
+        segment.place = Place::Spilled(spilled);
         segment.blocks.shrink_to_fit();
         self.recount();
         Ok(true)
@@ -142,6 +162,16 @@ impl Log {
 
     pub(super) fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
+    }
+
+    /// Lets go of what only makes searches faster; whether there was any.
+    pub(super) fn drop_digests(&mut self) -> bool {
+        let digests = self.segments.iter_mut().map(|s| s.digest.take());
+        let any = digests.fold(false, |any, digest| any | digest.is_some());
+        if any {
+            self.recount();
+        }
+        any
     }
 
     /// Lets the oldest segment go; whether there was one.
@@ -191,7 +221,7 @@ impl Log {
     }
 
     /// Counts the memory anew; all segments: for the seldom changes.
-    fn recount(&mut self) {
+    pub(super) fn recount(&mut self) {
         let segments: usize = self.segments.iter().map(Segment::cost).sum();
         self.settle_cost(segments);
     }
@@ -216,6 +246,7 @@ impl Log {
         self.keep(raw, segment);
         self.push(&Incoming {
             raw,
+            text: None,
             cut,
             len: raw.len() as u64 + 1,
         });

@@ -18,30 +18,24 @@ pub enum Level {
 impl Level {
     /// The words of the usual loggers, in any case.
     pub fn from_word(word: &str) -> Option<Self> {
-        const WORDS: [(&str, Level); 18] = [
-            ("INFO", Level::Info),
-            ("ERROR", Level::Error),
-            ("WARN", Level::Warn),
-            ("WARNING", Level::Warn),
-            ("DEBUG", Level::Debug),
-            ("TRACE", Level::Trace),
-            ("FATAL", Level::Fatal),
-            ("CRITICAL", Level::Fatal),
-            ("SEVERE", Level::Error),
-            ("ERR", Level::Error),
-            ("PANIC", Level::Fatal),
-            ("EMERG", Level::Fatal),
-            ("ALERT", Level::Fatal),
-            ("CRIT", Level::Fatal),
-            ("NOTICE", Level::Info),
-            ("LOG", Level::Info),
-            ("FINE", Level::Debug),
-            ("VERBOSE", Level::Debug),
-        ];
-        WORDS
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(word))
-            .map(|(_, level)| *level)
+        Self::from_bytes(word.as_bytes())
+    }
+
+    pub(super) fn from_bytes(word: &[u8]) -> Option<Self> {
+        // asked of every line: all letters are compared at once
+        let mut shouted = [0; 8];
+        shouted.get_mut(..word.len())?.copy_from_slice(word);
+        shouted.make_ascii_uppercase();
+        Some(match &shouted {
+            b"TRACE\0\0\0" => Self::Trace,
+            b"DEBUG\0\0\0" | b"FINE\0\0\0\0" | b"VERBOSE\0" => Self::Debug,
+            b"INFO\0\0\0\0" | b"NOTICE\0\0" | b"LOG\0\0\0\0\0" => Self::Info,
+            b"WARN\0\0\0\0" | b"WARNING\0" => Self::Warn,
+            b"ERROR\0\0\0" | b"ERR\0\0\0\0\0" | b"SEVERE\0\0" => Self::Error,
+            b"FATAL\0\0\0" | b"CRITICAL" | b"CRIT\0\0\0\0" | b"PANIC\0\0\0"
+            | b"EMERG\0\0\0" | b"ALERT\0\0\0" => Self::Fatal,
+            _ => return None,
+        })
     }
 
     /// The word it is searched by.

@@ -5,6 +5,7 @@
 mod block;
 mod carry;
 mod decode;
+mod digest;
 mod errors;
 mod export;
 mod fields;

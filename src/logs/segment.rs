@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use super::block::{Block, LINES, Levels};
+use super::digest::Digest;
 use super::recognise::Recogniser;
 use super::spill::Spilled;
 use super::time::Micros;
@@ -50,6 +51,8 @@ pub(super) struct Segment {
     pub(super) times: Option<(Micros, Micros)>,
     /// Some record has no time, and none before it has.
     pub(super) untimed: bool,
+    /// Of what its rows say, once no more are added.
+    pub(super) digest: Option<Digest>,
     odd: Vec<(u32, Odd)>,
 }
 
@@ -64,6 +67,7 @@ impl Segment {
             levels: Levels::default(),
             times: None,
             untimed: false,
+            digest: None,
             odd: Vec::new(),
         }
     }
@@ -83,6 +87,7 @@ impl Segment {
             + text
             + self.blocks.capacity() * size_of::<Block>()
             + self.odd.capacity() * size_of::<(u32, Odd)>()
+            + self.digest.as_ref().map_or(0, Digest::cost)
     }
 
     pub(super) fn in_memory(&self) -> bool {

@@ -239,6 +239,11 @@ impl<K: Clone + Eq + Hash + Ord> LogStore<K> {
 
     /// Takes the oldest text of a log out of memory; whether there was any.
     fn relieve(&mut self, key: &K) -> bool {
+        let mut sped_down = false;
+        self.change(key, |log| sped_down = log.drop_digests());
+        if sped_down {
+            return true;
+        }
         let text = self.logs.get(key).and_then(Log::oldest_in_memory);
         let reason = match (text, &mut self.spill) {
             (Some(len), Some(spill)) => {
