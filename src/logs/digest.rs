@@ -5,6 +5,15 @@
 //! is not; none that is there seems missing. Only every second group of a line is taken: a word is looked for as it
 //! would stand at an even place and as it would stand at an odd one.
 
+use std::io;
+
+use super::block::LINES;
+use super::decode;
+use super::log::Log;
+use super::segment::Segment;
+
+/// Bytes of a segment from which on a digest is worth its room.
+const WORTH: u64 = 256 << 10;
 /// Hashes.
 const BITS: usize = 1 << 16;
 const GROUP: usize = 4;
@@ -41,8 +50,8 @@ impl Default for Groups {
 }
 
 impl Groups {
-    /// Adds a line.
-    pub(super) fn add(&mut self, line: &[u8]) {
+    /// Adds a text: a line or several.
+    fn add(&mut self, line: &[u8]) {
         let (words, _) = line.as_chunks::<8>();
         let mut words = words.iter().map(|word| u64::from_le_bytes(*word));
         let mut rest = 0;
@@ -76,21 +85,84 @@ impl Groups {
     }
 
     /// What was added since the last time.
-    pub(super) fn take(&mut self) -> Digest {
+    fn take(&mut self) -> Digest {
         let mut bits = Box::new([0; BITS / 64]);
         let (words, _) = self.seen.as_chunks::<64>();
         for (word, seen) in bits.iter_mut().zip(words) {
-            *word = seen.iter().rev().fold(0, |word, seen| word << 1 | u64::from(*seen));
+            *word = seen
+                .iter()
+                .rev()
+                .fold(0, |word, seen| word << 1 | u64::from(*seen));
         }
         let ascii = self.bytes & HIGH == 0;
-        self.clear();
-        Digest { bits, ascii }
-    }
-
-    pub(super) fn clear(&mut self) {
         self.seen.fill(0);
         self.bytes = 0;
+        Digest { bits, ascii }
     }
+}
+
+impl Log {
+    /// Makes digests of segments whose text is in files; see [`super::LogStore::prepare`].
+    pub(super) fn prepare(&mut self, budget: u64) -> bool {
+        let mut groups = Groups::default();
+        let mut buffer = Vec::new();
+        let mut read = 0;
+        let next = self.segments.partition_point(|s| s.first < self.digested);
+        // the last one may grow yet
+        let last = self.segments.len().saturating_sub(1);
+        let mut more = false;
+        for segment in self.segments.range_mut(next.min(last)..last) {
+            if segment.in_memory() {
+                break;
+            }
+            if read >= budget {
+                more = true;
+                break;
+            }
+            read += segment.len;
+            self.digested = segment.end();
+            // what can't be read has none, and is read again when it is searched
+            if segment.len >= WORTH && add(segment, &mut groups, &mut buffer).is_ok() {
+                segment.digest = Some(groups.take());
+            }
+        }
+        self.recount();
+        more
+    }
+
+    /// Lets go of what only makes searches faster; whether there was any.
+    pub(super) fn drop_digests(&mut self) -> bool {
+        let digests = self.segments.iter_mut().map(|s| s.digest.take());
+        let any = digests.fold(false, |any, digest| any | digest.is_some());
+        if any {
+            // there is no room for more
+            self.digested = u64::MAX;
+            self.recount();
+        }
+        any
+    }
+}
+
+/// Adds the text of a segment.
+fn add(segment: &Segment, groups: &mut Groups, buffer: &mut Vec<u8>) -> io::Result<()> {
+    let text = segment.text(0..segment.blocks.len(), buffer)?;
+    let mut scratch = String::new();
+    for (index, block) in segment.blocks.iter().enumerate() {
+        let end = segment
+            .blocks
+            .get(index + 1)
+            .map_or(text.len(), |b| b.at as usize);
+        let bytes = text.get(block.at as usize..end).unwrap_or_default();
+        if block.exact {
+            groups.add(bytes);
+            continue;
+        }
+        let first = index as u32 * LINES;
+        for (line, raw) in (first..).zip(decode::split(bytes, segment.lines_in(index))) {
+            groups.add(segment.text_of(line, raw, &mut scratch).as_bytes());
+        }
+    }
+    Ok(())
 }
 
 impl Digest {

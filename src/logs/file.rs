@@ -10,7 +10,6 @@ use std::time::UNIX_EPOCH;
 
 use super::carry;
 use super::decode;
-use super::digest::Groups;
 use super::gap::Reason;
 use super::grow::Incoming;
 use super::line::LogLine;
@@ -52,8 +51,6 @@ pub(super) struct FileSource {
     /// The last bytes before `read_to`.
     mark: Vec<u8>,
     buffer: Vec<u8>,
-    /// Of the last segment.
-    groups: Groups,
 }
 
 #[derive(Debug)]
@@ -76,7 +73,6 @@ impl FileSource {
             giant: None,
             mark: Vec::new(),
             buffer: Vec::new(),
-            groups: Groups::default(),
         })
     }
 
@@ -116,6 +112,7 @@ impl Log {
         let source = FileSource::open(path)?;
         Ok(Self {
             near: modified(&source.file),
+            path: Some(source.path.clone()),
             source: Some(source),
             ..Self::default()
         })
@@ -176,7 +173,6 @@ impl Log {
             source.read_to = 0;
             source.giant = None;
             source.mark.clear();
-            source.groups.clear();
         }
         while advance.read < budget {
             let before = source.position();
@@ -269,16 +265,10 @@ impl Log {
             cut,
             len: len + end,
         };
-        self.push_in_place(&source.file, at, &line, &mut source.groups);
+        self.push_in_place(&source.file, at, &line);
     }
 
-    fn push_in_place(
-        &mut self,
-        file: &Arc<File>,
-        at: u64,
-        line: &Incoming<'_>,
-        groups: &mut Groups,
-    ) {
+    fn push_in_place(&mut self, file: &Arc<File>, at: u64, line: &Incoming<'_>) {
         let room = self.segments.back().is_some_and(|last| {
             let Place::File {
                 file: its,
@@ -294,24 +284,10 @@ impl Log {
                 && !last.is_giant()
         });
         if !room {
-            self.digest_last(groups);
             let file = Arc::clone(file);
             self.begin_segment(Place::File { file, at });
         }
-        groups.add(line.raw);
-        if !self.push(line) {
-            groups.add(self.scratch.as_bytes());
-        }
-    }
-
-    /// The last segment is whole now.
-    fn digest_last(&mut self, groups: &mut Groups) {
-        match self.segments.back_mut() {
-            Some(last) if matches!(last.place, Place::File { .. }) => {
-                last.digest = Some(groups.take());
-            }
-            _ => groups.clear(),
-        }
+        self.push(line);
     }
 
     fn show_open_line(&mut self, source: &FileSource) {

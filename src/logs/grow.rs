@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::digest::Groups;
 use super::gap::Reason;
 use super::line::{LineKind, LogLine};
 use super::log::Log;
@@ -11,9 +10,6 @@ use super::record::Tags;
 use super::segment::{MAX_LINE, Odd, Place, Segment};
 use super::spill::Spill;
 use crate::model::{LineText, SafeText, StyledText};
-
-/// Bytes of a segment from which on a digest is worth its room.
-const DIGESTED: usize = 256 << 10;
 
 /// A line as it comes in.
 pub(super) struct Incoming<'a> {
@@ -78,9 +74,8 @@ impl Log {
         self.tags = Arc::new(tags);
     }
 
-    /// Takes a line into the last segment, whose text has been put in place. True where its text is its bytes; else
-    /// it stands in `scratch`.
-    pub(super) fn push(&mut self, line: &Incoming<'_>) -> bool {
+    /// Takes a line into the last segment, whose text has been put in place.
+    pub(super) fn push(&mut self, line: &Incoming<'_>) {
         let mut scratch = std::mem::take(&mut self.scratch);
         let text = match (line.text, line.cut) {
             (Some(text), _) => LineText::of_text(text, &mut scratch),
@@ -125,7 +120,6 @@ impl Log {
             }
         }
         self.end += 1;
-        exact
     }
 
     /// Moves the text of the oldest segment in memory to disk. `Ok(false)`: there is none.
@@ -136,14 +130,7 @@ impl Log {
         let Place::Memory(text) = &segment.place else {
             return Ok(false);
         };
-        let spilled = spill.write(text)?;
-        // worth its room where much need not be read, and true only where the text is the bytes
-        if text.len() >= DIGESTED && segment.blocks.iter().all(|block| block.exact) {
-            let mut groups = Groups::default();
-            groups.add(text);
-            segment.digest = Some(groups.take());
-        }
-        segment.place = Place::Spilled(spilled);
+        segment.place = Place::Spilled(spill.write(text)?);
         segment.blocks.shrink_to_fit();
         self.recount();
         Ok(true)
@@ -162,16 +149,6 @@ impl Log {
 
     pub(super) fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
-    }
-
-    /// Lets go of what only makes searches faster; whether there was any.
-    pub(super) fn drop_digests(&mut self) -> bool {
-        let digests = self.segments.iter_mut().map(|s| s.digest.take());
-        let any = digests.fold(false, |any, digest| any | digest.is_some());
-        if any {
-            self.recount();
-        }
-        any
     }
 
     /// Lets the oldest segment go; whether there was one.

@@ -314,7 +314,13 @@ fn logfmt_time(text: &str) -> Option<Micros> {
     let value = ["time=", "ts="]
         .iter()
         .find_map(|key| text.strip_prefix(key))?;
-    time::parse(value.trim_start_matches('"').split(['"']).next()?.as_bytes())
+    time::parse(
+        value
+            .trim_start_matches('"')
+            .split(['"'])
+            .next()?
+            .as_bytes(),
+    )
 }
 
 /// `psql:load.sql:3: ERROR:  …`.

@@ -169,6 +169,33 @@ fn members<'a>(
     }
 }
 
+/// A value by the path of its name. `None` where that can't be told without reading everything as JSON.
+pub(super) fn member(text: &[u8], path: &str) -> Option<Option<Value>> {
+    /// More members than any record has.
+    const MOST: usize = 128;
+    let mut found = None;
+    let mut sure = true;
+    let mut count = 0;
+    members(text, |key, value| {
+        count += 1;
+        sure &= count <= MOST && !key.contains(&b'\\');
+        let Some(rest) = path.as_bytes().strip_prefix(key) else {
+            return ControlFlow::Continue(());
+        };
+        let inside = value.first() == Some(&b'{');
+        match rest {
+            [] if !inside => match serde_json::from_slice(value) {
+                Ok(value) => found = Some(value),
+                Err(_) => sure = false,
+            },
+            [b'.', ..] if inside => sure = false,
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    })?;
+    sure.then_some(found)
+}
+
 /// Behind the closing quote of the string that begins at `at`.
 fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
     if bytes.get(at) != Some(&b'"') {
@@ -192,7 +219,8 @@ fn stop(bytes: &[u8]) -> Option<usize> {
     let (words, _) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().take(4).enumerate() {
         let word = u64::from_le_bytes(*word);
-        let found = zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
+        let found =
+            zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
         if found != 0 {
             return Some(index * 8 + found.trailing_zeros() as usize / 8);
         }
@@ -239,14 +267,16 @@ fn level(value: &[u8]) -> Option<Level> {
     if let Some(word) = unquoted(value) {
         return Level::from_bytes(word);
     }
-    Some(match std::str::from_utf8(value).ok()?.parse::<u64>().ok()? {
-        0..20 => Level::Trace,
-        20..30 => Level::Debug,
-        30..40 => Level::Info,
-        40..50 => Level::Warn,
-        50..60 => Level::Error,
-        _ => Level::Fatal,
-    })
+    Some(
+        match std::str::from_utf8(value).ok()?.parse::<u64>().ok()? {
+            0..20 => Level::Trace,
+            20..30 => Level::Debug,
+            30..40 => Level::Info,
+            40..50 => Level::Warn,
+            50..60 => Level::Error,
+            _ => Level::Fatal,
+        },
+    )
 }
 
 /// Text, or seconds or milliseconds since 1970.

@@ -4,6 +4,24 @@ use chrono::{DateTime, Utc};
 
 use crate::model::{SafeText, StyledText};
 
+/// A word of three to eight letters without its case, as a number: asked of every line, all letters are compared at
+/// once. Its length, its first four and its last four letters.
+const fn key(word: &[u8]) -> Option<(usize, u32, u32)> {
+    const FOLD: u32 = 0x2020_2020;
+    if word.len() == 3 {
+        let all = [word[0], word[1], word[2], b' '];
+        return Some((3, u32::from_le_bytes(all) | FOLD, 0));
+    }
+    match (word.first_chunk(), word.last_chunk()) {
+        (Some(first), Some(last)) if word.len() <= 8 => Some((
+            word.len(),
+            u32::from_le_bytes(*first) | FOLD,
+            u32::from_le_bytes(*last) | FOLD,
+        )),
+        _ => None,
+    }
+}
+
 /// How loud a line is, quiet first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
@@ -22,20 +40,41 @@ impl Level {
     }
 
     pub(super) fn from_bytes(word: &[u8]) -> Option<Self> {
-        // asked of every line: all letters are compared at once
-        let mut shouted = [0; 8];
-        shouted.get_mut(..word.len())?.copy_from_slice(word);
-        shouted.make_ascii_uppercase();
-        Some(match &shouted {
-            b"TRACE\0\0\0" => Self::Trace,
-            b"DEBUG\0\0\0" | b"FINE\0\0\0\0" | b"VERBOSE\0" => Self::Debug,
-            b"INFO\0\0\0\0" | b"NOTICE\0\0" | b"LOG\0\0\0\0\0" => Self::Info,
-            b"WARN\0\0\0\0" | b"WARNING\0" => Self::Warn,
-            b"ERROR\0\0\0" | b"ERR\0\0\0\0\0" | b"SEVERE\0\0" => Self::Error,
-            b"FATAL\0\0\0" | b"CRITICAL" | b"CRIT\0\0\0\0" | b"PANIC\0\0\0"
-            | b"EMERG\0\0\0" | b"ALERT\0\0\0" => Self::Fatal,
+        type Key = (usize, u32, u32);
+        const fn known(word: &str) -> Key {
+            match key(word.as_bytes()) {
+                Some(key) => key,
+                None => (0, 0, 0),
+            }
+        }
+        const TRACE: Key = known("TRACE");
+        const DEBUG: Key = known("DEBUG");
+        const FINE: Key = known("FINE");
+        const VERBOSE: Key = known("VERBOSE");
+        const INFO: Key = known("INFO");
+        const NOTICE: Key = known("NOTICE");
+        const LOG: Key = known("LOG");
+        const WARN: Key = known("WARN");
+        const WARNING: Key = known("WARNING");
+        const ERROR: Key = known("ERROR");
+        const ERR: Key = known("ERR");
+        const SEVERE: Key = known("SEVERE");
+        const FATAL: Key = known("FATAL");
+        const CRITICAL: Key = known("CRITICAL");
+        const CRIT: Key = known("CRIT");
+        const PANIC: Key = known("PANIC");
+        const EMERG: Key = known("EMERG");
+        const ALERT: Key = known("ALERT");
+        let level = match key(word)? {
+            TRACE => Self::Trace,
+            DEBUG | FINE | VERBOSE => Self::Debug,
+            INFO | NOTICE | LOG => Self::Info,
+            WARN | WARNING => Self::Warn,
+            ERROR | ERR | SEVERE => Self::Error,
+            FATAL | CRITICAL | CRIT | PANIC | EMERG | ALERT => Self::Fatal,
             _ => return None,
-        })
+        };
+        Some(level)
     }
 
     /// The word it is searched by.

@@ -26,7 +26,6 @@ mod order;
 mod recognise;
 mod record;
 mod said;
-mod search;
 mod segment;
 mod spill;
 mod store;
@@ -44,7 +43,6 @@ pub use log::{ErrorSummary, Log};
 pub use matches::Matches;
 pub use merge::{Merge, Part};
 pub use record::{FACETS, Record, Tags};
-pub use search::{Search, SearchError};
 pub use spill::Spill;
 pub use store::{DEFAULT_LIMIT, LogStore};
 

@@ -7,7 +7,9 @@ use memchr::memmem::Finder;
 
 use super::header::{Header, header, level_prefix, trim_start};
 use super::line::{Level, LineKind};
-use super::mark::{MarkChange, Rank, exception_name, goes_on, is_complaint, is_death, is_exception, is_warning};
+use super::mark::{
+    MarkChange, Rank, exception_name, goes_on, is_complaint, is_death, is_exception, is_warning,
+};
 
 use super::time::Micros;
 
@@ -396,8 +398,10 @@ fn alarm(body: &str) -> Option<Alarm> {
         return Some(Alarm::Dbt);
     }
     // the first letters of levels that are errors
-    if matches!(own.as_bytes().first(), Some(b'A' | b'C' | b'E' | b'F' | b'P' | b'S'))
-        && let Some((level, _)) = level_prefix(own).filter(|(level, _)| level.is_error())
+    if matches!(
+        own.as_bytes().first(),
+        Some(b'A' | b'C' | b'E' | b'F' | b'P' | b'S')
+    ) && let Some((level, _)) = level_prefix(own).filter(|(level, _)| level.is_error())
     {
         return Some(Alarm::Shout(level));
     }
@@ -407,7 +411,10 @@ fn alarm(body: &str) -> Option<Alarm> {
 
 fn is_traceback(text: &str) -> bool {
     let found = TRACEBACK.find(text.as_bytes());
-    found.is_some_and(|at| text.get(at + TRACEBACK.needle().len()..).is_some_and(|t| t.starts_with(" last)")))
+    found.is_some_and(|at| {
+        text.get(at + TRACEBACK.needle().len()..)
+            .is_some_and(|t| t.starts_with(" last)"))
+    })
 }
 
 fn is_dbt(text: &str) -> bool {

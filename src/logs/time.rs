@@ -31,48 +31,51 @@ pub(super) fn leading(bytes: &[u8]) -> Option<(Option<Micros>, usize)> {
     Some((at, cursor.at))
 }
 
-/// Day and second of `2026-11-20T03:11:02` or `26/11/20 03:11:02`, and where it ends. Asked of nearly every line,
-/// so all digits are looked at together.
+/// Day and second of `2026-11-20T03:11:02` or `26/11/20 03:11:02`, and where it ends.
 fn dated(bytes: &[u8]) -> Option<(i64, i64, usize)> {
-    if bytes.get(2) != Some(&b'/') {
-        let (day, second) = day_and_second(bytes.first_chunk()?)?;
-        return Some((day, second, 19));
-    }
-    let mut text = *b"20_________________";
-    text[2..].copy_from_slice(bytes.first_chunk::<17>()?);
-    let (day, second) = day_and_second(&text)?;
-    Some((day, second, 17))
-}
-
-fn day_and_second(text: &[u8; 19]) -> Option<(i64, i64)> {
-    let digits = all_digits(text, 0, *b"0000-00-")
-        && all_digits(text, 8, *b"00T00:00")
-        && text[17].is_ascii_digit()
-        && text[18].is_ascii_digit();
-    let signs = matches!(text[4], b'-' | b'/')
-        && text[7] == text[4]
-        && matches!(text[10], b'T' | b' ' | b't')
-        && text[13] == b':'
-        && text[16] == b':';
-    if !digits || !signs {
+    let (century, from) = match bytes.get(2)? {
+        b'/' => (2000, 0),
+        _ => {
+            let digit = |at: usize| {
+                bytes
+                    .get(at)?
+                    .is_ascii_digit()
+                    .then(|| u32::from(bytes[at] - b'0'))
+            };
+            (digit(0)? * 1000 + digit(1)? * 100, 2)
+        }
+    };
+    let text: &[u8; 17] = bytes.get(from..)?.first_chunk()?;
+    let [year, month, day] = pairs(text.first_chunk()?)?;
+    let [hour, minute, seconds] = pairs(text.last_chunk()?)?;
+    let signs = matches!(text[2], b'-' | b'/')
+        && text[5] == text[2]
+        && matches!(text[8], b'T' | b' ' | b't')
+        && text[11] == b':'
+        && text[14] == b':';
+    if !signs {
         return None;
     }
-    let two = |at: usize| u32::from(text[at] & 15) * 10 + u32::from(text[at + 1] & 15);
-    let day = civil(two(0) * 100 + two(2), two(5), two(8))?;
-    Some((day, second(two(11), two(14), two(17))?))
+    let day = civil(century + year, month, day)?;
+    Some((day, second(hour, minute, seconds)?, from + 17))
 }
 
-/// Whether there is a digit wherever the form has a 0, in eight bytes at once.
-fn all_digits(text: &[u8; 19], at: usize, form: [u8; 8]) -> bool {
+/// The numbers of `03:11:02`, whatever stands between them. Asked of nearly every line, so all digits are looked at
+/// together.
+fn pairs(text: &[u8; 8]) -> Option<[u32; 3]> {
+    const DIGITS: u64 = u64::from_le_bytes([0xff, 0xff, 0, 0xff, 0xff, 0, 0xff, 0xff]);
+    const ZEROS: u64 = u64::from_ne_bytes([b'0'; 8]) & DIGITS;
     const HIGH: u64 = u64::from_ne_bytes([0xf0; 8]);
-    const SIX: u64 = u64::from_ne_bytes([6; 8]);
-    let mut part = [0; 8];
-    part.copy_from_slice(&text[at..at + 8]);
-    let wanted = u64::from_le_bytes(form.map(|b| if b == b'0' { 0xff } else { 0 }));
-    let part = u64::from_le_bytes(part) & wanted;
-    let zeros = u64::from_ne_bytes([b'0'; 8]) & wanted;
+    const SIX: u64 = u64::from_ne_bytes([6; 8]) & DIGITS;
+    let text = u64::from_le_bytes(*text) & DIGITS;
     // `0` to `9` are 0x30 to 0x39: six more is still 0x3f
-    part & HIGH == zeros && (part + (SIX & wanted)) & HIGH == zeros
+    if text & HIGH != ZEROS || (text + SIX) & HIGH != ZEROS {
+        return None;
+    }
+    let digits = text ^ ZEROS;
+    let numbers = digits * 10 + (digits >> 8);
+    let at = |byte: u32| (numbers >> (byte * 8)) as u32 & 0xff;
+    Some([at(0), at(3), at(6)])
 }
 
 /// A second of a day.
@@ -132,8 +135,7 @@ fn nearest(month: u32, day: u32, time: i64, near: Option<Micros>) -> Option<Micr
 
 /// Days since 1970 of a date that exists.
 fn civil(year: u32, month: u32, day: u32) -> Option<i64> {
-    let leap =
-        || year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let leap = || year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let days = match month {
         2 if leap() => 29,
         2 => 28,

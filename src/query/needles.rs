@@ -20,11 +20,12 @@ pub(super) fn needles(expr: &Expr) -> Option<Vec<&str>> {
     }
 }
 
-/// The longest part of a field's path, which is written where the field is: as it is, or with JSON's escapes.
+/// The longest part of a field's path, which is written where the field is: as it is, or with JSON's `\u…`.
 fn name(key: &Key) -> Option<Vec<&str>> {
-    let parts = key.name.split(|c: char| c == '.' || c.is_whitespace());
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    let parts = key.name.split(|c: char| !plain(c));
     let longest = parts.max_by_key(|part| part.len())?;
-    (!longest.is_empty()).then(|| vec![longest, "\\"])
+    (!longest.is_empty()).then(|| vec![longest, "\\u"])
 }
 
 pub(super) fn sole(expr: &Expr) -> Option<&str> {

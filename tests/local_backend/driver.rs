@@ -36,8 +36,20 @@ pub struct Log {
     pub bytes: Vec<u8>,
     pub ended: bool,
     pub chunks: usize,
-    pub largest: usize,
     pub lost: Vec<SafeText>,
+    path: Option<PathBuf>,
+}
+
+impl Log {
+    /// Reads what its file has more.
+    fn read_on(&mut self) {
+        use std::io::{Read as _, Seek as _};
+        let Some(path) = &self.path else { return };
+        let mut file = std::fs::File::open(path).unwrap();
+        let at = std::io::SeekFrom::Start(self.bytes.len() as u64);
+        file.seek(at).unwrap();
+        file.read_to_end(&mut self.bytes).unwrap();
+    }
 }
 
 pub fn backend() -> BackendId {
@@ -106,12 +118,18 @@ impl Driver {
                 let log = self.logs.entry(chunk.key.clone()).or_default();
                 log.chunks += 1;
                 match &chunk.update {
-                    LogUpdate::Append(bytes) => {
-                        log.largest = log.largest.max(bytes.len());
-                        log.bytes.extend(bytes);
-                    }
+                    LogUpdate::Append(bytes) => log.bytes.extend(bytes),
                     LogUpdate::Replace(bytes) => log.bytes.clone_from(bytes),
-                    LogUpdate::End => log.ended = true,
+                    LogUpdate::File(path) => {
+                        log.bytes.clear();
+                        log.path = Some(path.clone());
+                        log.read_on();
+                    }
+                    LogUpdate::Grown => log.read_on(),
+                    LogUpdate::End => {
+                        log.read_on();
+                        log.ended = true;
+                    }
                     LogUpdate::Lost(what) | LogUpdate::Failed(what) => log.lost.push(what.clone()),
                 }
             }

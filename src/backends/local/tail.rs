@@ -1,8 +1,6 @@
-//! Following one log file for as long as it is on screen.
+//! Following one log file for as long as it is on screen: saying where it is, and when there is more in it.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,17 +9,11 @@ use tokio::sync::watch;
 use crate::backends::{Emitter, EngineGone};
 use crate::model::{Event, LogChunk, LogKey, LogUpdate, SafeText};
 
-use super::directive::Sieve;
-
-/// Of a longer log only this much of its end is shown, in bytes.
-const SHOWN: u64 = 4 << 20;
-/// Largest piece that is sent at once, in bytes.
-const PIECE: usize = 64 << 10;
 /// How often a growing file is looked at.
 const LOOK: Duration = Duration::from_millis(80);
 
-/// Sends what the file holds, then what is added to it, until `ended` says that nothing more will
-/// be and everything was sent. Lines that are directives are left out.
+/// Says which file the log is, as soon as it is there, then that it has grown, until `ended` says that nothing more
+/// will be written.
 pub async fn follow(
     path: PathBuf,
     key: LogKey,
@@ -34,74 +26,27 @@ pub async fn follow(
             update,
         }))
     };
-    let mut file: Option<File> = None;
-    let mut at = 0;
-    let mut sieve = Sieve::default();
-    let mut found = Vec::new();
-    let mut piece = vec![0; PIECE];
-    let mut first = true;
+    let mut known = None;
     loop {
-        // asked before reading: what was written before the end is then read
+        // asked before looking: what was written before the end is then seen
         let last = *ended.borrow_and_update();
-        if file.is_none() {
-            match File::open(&path) {
-                Ok(opened) => file = Some(opened),
-                Err(e) if e.kind() == io::ErrorKind::NotFound && !last => {}
-                Err(e) => {
-                    let text = format!("{}: {e}", path.display());
-                    return send(LogUpdate::Failed(SafeText::new(text))).await;
+        match std::fs::metadata(&path) {
+            Ok(meta) => {
+                let size = Some(meta.len());
+                if known.is_none() {
+                    send(LogUpdate::File(path.clone())).await?;
+                } else if known != size {
+                    send(LogUpdate::Grown).await?;
                 }
+                known = size;
             }
-        }
-        if let Some(file) = &file {
-            let size = file.metadata().map_or(0, |m| m.len());
-            // the beginning of a long log, or what a fast writer is ahead of the reader
-            let skipped = size.saturating_sub(SHOWN).saturating_sub(at);
-            let mut resync = skipped > 0;
-            if resync {
-                at += skipped;
-                sieve = Sieve::default();
-                if first {
-                    send(LogUpdate::Replace(Vec::new())).await?;
-                    first = false;
-                }
-                let text = format!("{skipped} bytes are not shown here");
-                send(LogUpdate::Lost(SafeText::new(text))).await?;
-            }
-            loop {
-                let n = match file.read_at(&mut piece, at) {
-                    Ok(n) => n,
-                    Err(e) => return send(LogUpdate::Failed(SafeText::new(e.to_string()))).await,
-                };
-                at += n as u64;
-                let mut bytes = &piece[..n];
-                if resync {
-                    // go on with a whole line
-                    let start = memchr::memchr(b'\n', bytes).map_or(0, |i| i + 1);
-                    bytes = &bytes[start..];
-                    resync = false;
-                }
-                let mut out = Vec::with_capacity(bytes.len());
-                found.clear();
-                sieve.feed(bytes, &mut out, &mut found);
-                if first {
-                    send(LogUpdate::Replace(out)).await?;
-                    first = false;
-                } else if !out.is_empty() {
-                    send(LogUpdate::Append(out)).await?;
-                }
-                // a writer that never rests must not keep us from looking up
-                if n < PIECE || at >= size {
-                    break;
-                }
+            Err(e) if e.kind() == io::ErrorKind::NotFound && !last => {}
+            Err(e) => {
+                let text = format!("{}: {e}", path.display());
+                return send(LogUpdate::Failed(SafeText::new(text))).await;
             }
         }
         if last {
-            let mut out = Vec::new();
-            sieve.finish(&mut out, &mut found);
-            if !out.is_empty() {
-                send(LogUpdate::Append(out)).await?;
-            }
             return send(LogUpdate::End).await;
         }
         // an end wakes at once, else the file is looked at again; an actor that is gone ends it
