@@ -637,6 +637,7 @@ fn a_frame_of_a_large_log_reads_no_more_than_one_of_a_small_log() {
         log,
         wanted: None,
         since: None,
+        until: None,
     }];
     let folds = Folds::default();
     let lens = Lens::new(&sources, &folds);
