@@ -13,6 +13,9 @@ use crate::model::{Reach, Stamped};
 use super::interrupt::Interrupts;
 use super::say;
 
+/// Bytes of logs in files that are read between two looks at what was asked for.
+const READ: u64 = 4 << 20;
+
 /// An engine and the stream of what its backends observe.
 #[derive(Debug)]
 pub struct Session {
@@ -43,6 +46,9 @@ impl Session {
             self.engine.refresh();
             if done(&self.engine.watch) {
                 return true;
+            }
+            if Instant::now() < deadline && self.engine.watch.read_on(READ) {
+                continue;
             }
             match tokio::time::timeout_at(deadline, self.events.recv()).await {
                 Ok(Some(stamped)) => {

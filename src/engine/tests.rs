@@ -358,3 +358,69 @@ async fn an_acknowledged_alert_stays_until_it_is_over() {
         "the next run was well"
     );
 }
+
+#[test]
+fn a_log_in_a_file_is_read_in_slices_and_followed() {
+    use std::io::Write as _;
+
+    use crate::alerts::Alerts;
+    use crate::engine::Watch;
+    use crate::logs::LogStore;
+    use crate::model::{LogChunk, LogUpdate};
+    use crate::world::World;
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("load.1.log");
+    let line = "2026-11-20T03:11:02Z INFO loader - nothing much is said in this line\n";
+    std::fs::write(&path, line.repeat(100_000)).unwrap();
+    let alerts = Alerts::new(Rules::default());
+    let late = chrono::Duration::minutes(5);
+    let mut watch = Watch::new(World::new([]), LogStore::default(), alerts, late);
+    let key = pipeline("b").run("r1").node(&NodeId::new("load")).log(1);
+    let say = |watch: &mut Watch, update| {
+        let chunk = LogChunk {
+            key: key.clone(),
+            update,
+        };
+        watch.apply(&Stamped {
+            backend: BackendId::new("b"),
+            at: Utc::now(),
+            event: Event::Log(chunk),
+        });
+    };
+    let rows = |watch: &Watch| watch.logs.get(&key).unwrap().len();
+
+    // no more at once than a frame can spare
+    say(&mut watch, LogUpdate::File(path.clone()));
+    assert!(watch.is_reading());
+    assert!((5_000..50_000).contains(&rows(&watch)), "{}", rows(&watch));
+    let mut slices = 0;
+    while watch.read_on(1 << 20) {
+        slices += 1;
+    }
+    assert!((4..10).contains(&slices), "{slices}");
+    assert_eq!(rows(&watch), 100_000);
+    // then what makes it fast to search, when there is nothing else to do
+    assert!(watch.could_get_ready());
+    while watch.get_ready(1 << 20) {}
+    assert!(!watch.could_get_ready() && !watch.is_reading());
+
+    let mut file = std::fs::File::options().append(true).open(&path).unwrap();
+    file.write_all(b"two\nthree").unwrap();
+    say(&mut watch, LogUpdate::Grown);
+    assert_eq!(rows(&watch), 100_002);
+    // the same file again is not read again
+    let numbers = watch.logs.get(&key).unwrap().epoch();
+    say(&mut watch, LogUpdate::File(path.clone()));
+    say(&mut watch, LogUpdate::End);
+    let log = watch.logs.get(&key).unwrap();
+    assert!(log.complete() && log.epoch() == numbers);
+    assert_eq!(log.line(100_001).unwrap().text.text, "three");
+    assert!(watch.logs.cost() < line.len() * 10_000);
+
+    // what is not there is told where one looks
+    say(&mut watch, LogUpdate::File(dir.path().join("gone")));
+    let log = watch.logs.get(&key).unwrap();
+    let last = log.line(log.len() - 1).unwrap();
+    assert!(last.text.text.contains("No such file"), "{last:?}");
+}

@@ -1,5 +1,7 @@
 //! Everything that is known, in one place: what screens read.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Duration, Utc};
 
 use crate::alerts::{Alerts, Scene};
@@ -7,6 +9,8 @@ use crate::logs::{LogStore, Tags};
 use crate::model::{Event, Health, LogChunk, LogKey, LogUpdate, SafeText, Stamped};
 use crate::world::{Changes, Fleet, FleetRow, World};
 
+/// Bytes read of a log's file when it is heard of, in about a millisecond.
+const STEP: u64 = 1 << 20;
 /// How many first errors are fetched unasked.
 const TAILS: usize = 6;
 
@@ -21,6 +25,10 @@ pub struct Watch {
     computed: Option<(u64, DateTime<Utc>)>,
     /// A log that a row or an alert may quote has changed.
     quoted: bool,
+    /// Logs in files of which there is more to be read; true: and then nothing more will come.
+    unread: BTreeMap<LogKey, bool>,
+    /// Logs in files that could be made ready for searches.
+    unready: BTreeSet<LogKey>,
     late_after: Duration,
 }
 
@@ -33,6 +41,8 @@ impl Watch {
             fleet: Fleet::default(),
             computed: None,
             quoted: false,
+            unread: BTreeMap::new(),
+            unready: BTreeSet::new(),
             late_after,
         }
     }
@@ -60,12 +70,75 @@ impl Watch {
                 self.logs.reset(key);
                 self.logs.append(key, bytes);
             }
-            LogUpdate::End => self.logs.finish(key),
+            LogUpdate::File(path) => match self.logs.follow_file(key, path) {
+                Ok(()) => self.more_of(key),
+                Err(error) => {
+                    let what = format!("{}: {error}", path.display());
+                    self.logs.note_lost(key, SafeText::new(what));
+                }
+            },
+            LogUpdate::Grown => self.more_of(key),
+            LogUpdate::End => {
+                self.unread.insert(key.clone(), true);
+                self.read_on(STEP);
+            }
             LogUpdate::Lost(what) | LogUpdate::Failed(what) => {
                 self.logs.note_lost(key, what.clone());
             }
         }
         self.quoted = true;
+    }
+
+    fn more_of(&mut self, key: &LogKey) {
+        self.unread.entry(key.clone()).or_default();
+        // a little at once: most logs are no longer
+        self.read_on(STEP);
+    }
+
+    /// Reads logs in files on, about so many bytes of each. True while there is more of any.
+    pub fn read_on(&mut self, budget: u64) -> bool {
+        let keys: Vec<LogKey> = self.unread.keys().cloned().collect();
+        for key in keys {
+            let caught_up = match self.logs.advance(&key, budget) {
+                Ok(advance) => advance.caught_up,
+                Err(error) => {
+                    let what = format!("the rest can't be read: {error}");
+                    self.logs.note_lost(&key, SafeText::new(what));
+                    true
+                }
+            };
+            if caught_up {
+                if self.unread.remove(&key) == Some(true) && self.logs.get(&key).is_some() {
+                    self.logs.finish(&key);
+                }
+                if self.logs.prepare(&key, 0) {
+                    self.unready.insert(key);
+                }
+            }
+            self.quoted = true;
+        }
+        self.is_reading()
+    }
+
+    /// Makes logs ready for searches, for when there is nothing else to do: reads about so many bytes. True while
+    /// there is more to be made.
+    pub fn get_ready(&mut self, budget: u64) -> bool {
+        if let Some(key) = self.unready.first().cloned()
+            && !self.logs.prepare(&key, budget)
+        {
+            self.unready.remove(&key);
+        }
+        self.could_get_ready()
+    }
+
+    /// There is something for [`Watch::read_on`] to do.
+    pub fn is_reading(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// There is something for [`Watch::get_ready`] to do.
+    pub fn could_get_ready(&self) -> bool {
+        !self.unready.is_empty()
     }
 
     /// Computes what follows from the world and the time: the fleet's rows and the alerts.

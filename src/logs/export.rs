@@ -51,6 +51,7 @@ impl Export {
                 log,
                 wanted: self.finds.get(at).map(Find::matches),
                 since: None,
+                until: None,
             })
             .collect();
         let folds = Folds::default();

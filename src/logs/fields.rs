@@ -65,6 +65,17 @@ pub(super) fn of(text: &str) -> Vec<Field> {
     found
 }
 
+/// The value of one field, without making all of them. `None`: it takes all of them to tell.
+pub(super) fn one(text: &str, path: &str) -> Option<Option<Value>> {
+    if text.starts_with('{') {
+        return json::member(text.as_bytes(), path);
+    }
+    let pair = || {
+        path.len() < text.len() && memchr::memmem::find(text.as_bytes(), path.as_bytes()).is_some()
+    };
+    (!pair()).then_some(None)
+}
+
 pub(super) fn message(fields: &[Field]) -> Option<String> {
     MESSAGE
         .iter()

@@ -112,6 +112,7 @@ impl Log {
         let source = FileSource::open(path)?;
         Ok(Self {
             near: modified(&source.file),
+            path: Some(source.path.clone()),
             source: Some(source),
             ..Self::default()
         })
@@ -209,9 +210,13 @@ impl Log {
         let read = read_at(&source.file, &mut buffer, source.position());
         let taken = read.map(|read| {
             let bytes = &buffer[..read];
+            let whole = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
+            // one look for all lines; where one of them is none, each is asked for itself
+            let text = std::str::from_utf8(&bytes[..whole]).ok();
             let mut start = 0;
-            for end in memchr::memchr_iter(b'\n', bytes) {
-                self.take_line(source, &bytes[start..end], 1);
+            for end in memchr::memchr_iter(b'\n', &bytes[..whole]) {
+                let line = text.and_then(|text| text.get(start..end));
+                self.take_line(source, &bytes[start..end], line, 1);
                 start = end + 1;
             }
             let open = &bytes[start..];
@@ -239,25 +244,31 @@ impl Log {
         taken
     }
 
-    /// A whole line, whose beginning may have been read before; `end` is the length of its line break.
-    fn take_line(&mut self, source: &mut FileSource, bytes: &[u8], end: u64) {
+    /// A whole line, whose beginning may have been read before, and its text where that is known; `end` is the
+    /// length of its line break.
+    fn take_line(&mut self, source: &mut FileSource, bytes: &[u8], text: Option<&str>, end: u64) {
         let at = source.read_to;
-        match source.giant.take() {
-            None => {
-                source.read_to += bytes.len() as u64 + end;
-                self.push_in_place(&source.file, at, bytes, bytes.len() as u64, end);
-            }
-            Some(mut giant) => {
-                giant.grow(bytes);
-                source.read_to += giant.len + end;
-                self.push_in_place(&source.file, at, &giant.head, giant.len, end);
-            }
-        }
-    }
-
-    fn push_in_place(&mut self, file: &Arc<File>, at: u64, head: &[u8], len: u64, end: u64) {
+        let giant = source.giant.take().map(|mut giant| {
+            giant.grow(bytes);
+            giant
+        });
+        let (head, len, text) = match &giant {
+            None => (bytes, bytes.len() as u64, text),
+            Some(giant) => (giant.head.as_slice(), giant.len, None),
+        };
+        source.read_to += len + end;
         let raw = head.get(..MAX_LINE).unwrap_or(head);
         let cut = len - raw.len() as u64;
+        let line = Incoming {
+            raw,
+            text: text.filter(|_| cut == 0),
+            cut,
+            len: len + end,
+        };
+        self.push_in_place(&source.file, at, &line);
+    }
+
+    fn push_in_place(&mut self, file: &Arc<File>, at: u64, line: &Incoming<'_>) {
         let room = self.segments.back().is_some_and(|last| {
             let Place::File {
                 file: its,
@@ -268,19 +279,15 @@ impl Log {
             };
             Arc::ptr_eq(its, file)
                 && begin + last.len == at
-                && last.len + len < SEGMENT
-                && cut == 0
+                && last.len + line.len <= SEGMENT
+                && line.cut == 0
                 && !last.is_giant()
         });
         if !room {
             let file = Arc::clone(file);
             self.begin_segment(Place::File { file, at });
         }
-        self.push(&Incoming {
-            raw,
-            cut,
-            len: len + end,
-        });
+        self.push(line);
     }
 
     fn show_open_line(&mut self, source: &FileSource) {
@@ -310,7 +317,7 @@ impl Log {
         let mut bytes = vec![0; usize::try_from(open).unwrap_or(0)];
         let read = read_at(&source.file, &mut bytes, source.position())?;
         if bytes[..read].iter().any(|b| *b != b'\r') || source.giant.is_some() {
-            self.take_line(source, &bytes[..read], 0);
+            self.take_line(source, &bytes[..read], None, 0);
         }
         Ok(())
     }

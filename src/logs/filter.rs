@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::block::Levels;
+use super::digest::Word;
 use super::line::Level;
 use super::record::{Record, Tags};
 use super::said::{Outline, Said};
@@ -20,6 +21,8 @@ pub struct Filter {
     until: Option<Micros>,
     /// Found in the text of every record the query holds for.
     needle: Option<Regex>,
+    /// The needle is one of these.
+    words: Vec<Word>,
     /// A record with the needle in it is one the query holds for.
     sole: bool,
 }
@@ -34,13 +37,15 @@ impl PartialEq for Filter {
 
 impl Filter {
     pub fn new(query: Query) -> Self {
-        let needle = query.needles().and_then(|words| {
-            let any: Vec<String> = words.into_iter().map(regex::escape).collect();
+        let words = query.needles();
+        let needle = words.as_ref().and_then(|words| {
+            let any: Vec<String> = words.iter().map(|word| regex::escape(word)).collect();
             let mut builder = RegexBuilder::new(&any.join("|"));
             // too large to be compiled: then every record is looked at
             builder.case_insensitive(true).build().ok()
         });
         Self {
+            words: words.into_iter().flatten().map(Word::new).collect(),
             sole: query.sole_needle().is_some() && needle.is_some(),
             query,
             least: None,
@@ -115,6 +120,14 @@ impl Filter {
         }
         let all = self.holds_at(Some(low)) && self.holds_at(Some(high)) && !segment.untimed;
         all.then_some(true)
+    }
+
+    /// Whether a record of a segment may have a needle in it, as far as can be told without reading it.
+    pub(super) fn may_be_in(&self, segment: &Segment) -> bool {
+        let Some(digest) = segment.digest.as_ref().filter(|_| self.needle.is_some()) else {
+            return true;
+        };
+        self.words.iter().any(|word| word.may_be_in(digest))
     }
 
     pub(super) fn needle(&self) -> Option<&Regex> {

@@ -11,9 +11,10 @@ use super::filter::Filter;
 use super::log::Log;
 use super::matches::Matches;
 use super::said::Said;
-use super::segment::{Odd, Segment};
-use crate::model::{LineText, StyledText};
+use super::segment::Segment;
 
+/// One record in so many lines is few.
+const FEW: u64 = 16;
 /// Bytes looked at before the budget is asked again.
 const CHUNK: u64 = 256 << 10;
 
@@ -163,6 +164,13 @@ impl Find {
         if timed == Some(false) || !sure.or(maybe).any(segment.levels) {
             return (whole, 0);
         }
+        let maybe = match self.filter.may_be_in(segment) {
+            true => maybe,
+            false => Levels::default(),
+        };
+        if !sure.or(maybe).any(segment.levels) {
+            return (whole, 0);
+        }
         if timed == Some(true) && !maybe.any(segment.levels) {
             for number in starts(segment, &whole, sure) {
                 self.matches.set(number, true);
@@ -172,6 +180,12 @@ impl Find {
         let blocks = chunk(segment, spot.block, &whole, self.direction);
         let lines = line_range(segment, &blocks);
         let part = lines.start.max(whole.start)..lines.end.min(whole.end);
+        if records(log, segment, &part, sure.or(maybe))
+            .next()
+            .is_none()
+        {
+            return (part, 0);
+        }
         let mut buffer = std::mem::take(&mut self.buffer);
         let mut scanned = 0;
         // what can't be read is a row that says so, not a match
@@ -203,12 +217,19 @@ impl Find {
             self.matches.set(number, holds);
         }
         if maybe.any(chunk.segment.levels) {
-            let mut candidates = match self.filter.needle() {
-                Some(_) => self.needles(chunk, part),
-                None => starts(chunk.segment, part, maybe).collect(),
+            // where few records have a level that is wanted, they are read; else the needle is sought first
+            let few = ((part.end - part.start) / FEW) as usize;
+            let records = records(log, chunk.segment, part, maybe);
+            let mut candidates: Vec<u64> = match self.filter.needle() {
+                Some(_) => records.take(few + 1).collect(),
+                None => records.collect(),
             };
-            candidates.dedup();
-            let sole = self.filter.is_sole();
+            let sought = self.filter.needle().is_some() && candidates.len() > few;
+            if sought {
+                candidates = self.needles(chunk, part);
+                candidates.dedup();
+            }
+            let sole = sought && self.filter.is_sole();
             let mut cursor = Cursor::default();
             for number in candidates {
                 if !maybe.has(log.level_of(number)) {
@@ -341,15 +362,20 @@ impl Chunk<'_> {
 
     fn text_of<'t>(&self, number: u64, raw: &'t [u8], scratch: &'t mut String) -> &'t str {
         let line = (number - self.segment.first) as u32;
-        match self.segment.odd(line) {
-            Some(Odd::Cut(over)) => {
-                let over = usize::try_from(over).unwrap_or(usize::MAX);
-                *scratch = StyledText::parse_cut(raw, over).text.to_string();
-                scratch
-            }
-            _ => LineText::of(raw, scratch).text,
-        }
+        self.segment.text_of(line, raw, scratch)
     }
+}
+
+/// First lines of records with these levels in a part of a segment; of the one that began before it as well.
+fn records<'a>(
+    log: &Log,
+    segment: &'a Segment,
+    part: &'a Range<u64>,
+    levels: Levels,
+) -> impl Iterator<Item = u64> + 'a {
+    let open = log.record_numbers(part.start).start;
+    let open = (open < part.start && levels.has(log.level_of(open))).then_some(open);
+    open.into_iter().chain(starts(segment, part, levels))
 }
 
 /// First lines of records with these levels, in order.

@@ -243,3 +243,98 @@ fn a_record_over_two_segments_is_judged_by_its_own_time() {
         assert_eq!(all(&mut find, log, 1), naive(log, &wanted));
     }
 }
+
+/// Bytes that a whole search reads, and what it finds.
+fn read_by(log: &Log, query: &str) -> (u64, Vec<u64>) {
+    let mut find = Find::new(log, Arc::new(filter(query)), 0, Direction::Forward);
+    let mut scanned = 0;
+    loop {
+        let progress = find.step(log, 1 << 20);
+        scanned += progress.scanned;
+        if progress.done() {
+            return (scanned, find.matches().within(0..u64::MAX).collect());
+        }
+    }
+}
+
+#[test]
+fn a_rare_word_is_sought_only_where_it_can_be() {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for n in 0..60_000 {
+        let word = match n {
+            // across two segments, or nearly so: each is 1 MB
+            11_000..11_700 if n % 50 == 0 => "needle-7f3a9c",
+            30_000 => "nee\x1b[31mdle\x1b[0m-7f3a9c",
+            30_001 => "na\u{ef}ve NEEDLE-7F3A9C",
+            30_002 => "ta\u{17f}\u{212a}-42-q",
+            _ => "thing",
+        };
+        let _ = writeln!(
+            text,
+            "2026-11-20T03:11:02Z INFO loader - read {n} rows of a {word} and went on without a word"
+        );
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.log");
+    std::fs::write(&path, &text).unwrap();
+    let mut store = LogStore::default();
+    store.open_file(&1, &path).unwrap();
+    while !store.advance(&1, 1 << 20).unwrap().caught_up {}
+    let spill = crate::logs::Spill::new(dir.path().join("spill"), 1 << 30);
+    let mut small = LogStore::new(64 << 20).with_spill(spill);
+    for _ in 0..20 {
+        small.append(&1, text.as_bytes());
+    }
+    assert!(small.spilled() > 0);
+
+    let queries = [
+        ("needle-7f3a9c", 16),
+        ("task-42", 1),
+        ("needle OR task-42", 17),
+        ("needle-7f3a9c -naïve", 15),
+        ("nothing-of-it", 0),
+    ];
+    for (store, times) in [(&mut store, 1), (&mut small, 20)] {
+        let before: Vec<_> = queries
+            .map(|(query, _)| read_by(store.get(&1).unwrap(), query))
+            .into();
+        let cost = store.cost();
+        while store.prepare(&1, 1 << 20) {}
+        // where memory is short, text makes room for digests
+        assert!(times > 1 || store.cost() > cost);
+        let log = store.get(&1).unwrap();
+        for ((query, hits), (whole, found)) in queries.into_iter().zip(before) {
+            assert_eq!(found.len(), hits * times, "{query}");
+            let (read, again) = read_by(log, query);
+            assert_eq!(again, found, "{query}");
+            // of a log of one file the last segment and those with a hit
+            assert!(read * 10 < whole * 8, "{query}: {read} of {whole}");
+            if times == 1 {
+                assert_eq!(again, naive(log, &filter(query)), "{query}");
+                assert!(hits > 0 || read < 1 << 20, "{query}: {read}");
+            }
+        }
+    }
+}
+
+#[test]
+fn digests_make_room_before_rows_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.log");
+    let line = "2026-11-20T03:11:02Z INFO loader - nothing much is said in this line\n";
+    std::fs::write(&path, line.repeat(100_000)).unwrap();
+    let mut store = LogStore::new(150_000);
+    store.open_file(&1, &path).unwrap();
+    store.set_focus([1]);
+    while !store.advance(&1, 1 << 20).unwrap().caught_up {}
+    // there is no room for seven digests of 8 kB
+    let cost = store.cost();
+    assert!((100_000..150_000).contains(&cost), "{cost}");
+    assert!(!store.prepare(&1, u64::MAX));
+    assert_eq!(store.cost(), cost);
+    assert!(!store.get(&1).unwrap().is_cut());
+    // and they are not tried again
+    assert!(!store.prepare(&1, u64::MAX));
+    assert_eq!(store.cost(), cost);
+}

@@ -29,7 +29,7 @@ pub(super) enum Reason {
 #[derive(Debug, Default)]
 pub(super) struct Gap {
     dropped: Dropped,
-    /// Of the last ones.
+    /// Of the last ones, but a disk that failed is not forgotten.
     reason: Reason,
 }
 
@@ -37,7 +37,10 @@ impl Gap {
     pub(super) fn add(&mut self, lines: u64, bytes: u64, reason: Reason) {
         self.dropped.lines += lines;
         self.dropped.bytes += bytes;
-        self.reason = reason;
+        // memory is short because the disk fails
+        if !(reason == Reason::Memory && matches!(self.reason, Reason::Disk(_))) {
+            self.reason = reason;
+        }
     }
 
     pub(super) fn dropped(&self) -> Dropped {

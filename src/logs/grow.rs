@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::gap::Reason;
 use super::line::{LineKind, LogLine};
 use super::log::Log;
+use super::mark::MarkChange;
 use super::record::Tags;
 use super::segment::{MAX_LINE, Odd, Place, Segment};
 use super::spill::Spill;
@@ -14,6 +15,8 @@ use crate::model::{LineText, SafeText, StyledText};
 pub(super) struct Incoming<'a> {
     /// The bytes to read, at most [`MAX_LINE`].
     pub(super) raw: &'a [u8],
+    /// The same as text, where somebody has looked already.
+    pub(super) text: Option<&'a str>,
     /// Bytes that followed and were left out.
     pub(super) cut: u64,
     /// Bytes it takes in its segment, its line break included.
@@ -74,9 +77,10 @@ impl Log {
     /// Takes a line into the last segment, whose text has been put in place.
     pub(super) fn push(&mut self, line: &Incoming<'_>) {
         let mut scratch = std::mem::take(&mut self.scratch);
-        let text = match line.cut {
-            0 => LineText::of(line.raw, &mut scratch),
-            cut => {
+        let text = match (line.text, line.cut) {
+            (Some(text), _) => LineText::of_text(text, &mut scratch),
+            (None, 0) => LineText::of(line.raw, &mut scratch),
+            (None, cut) => {
                 let cut = usize::try_from(cut).unwrap_or(usize::MAX);
                 scratch = StyledText::parse_cut(line.raw, cut).text.to_string();
                 LineText {
@@ -87,7 +91,10 @@ impl Log {
         };
         let before = self.recogniser;
         let verdict = self.recogniser.read(text.text, self.near);
-        let ended = self.errors.read(self.end, &verdict, text.text);
+        let ended = match verdict.mark {
+            MarkChange::None => None,
+            _ => self.errors.read(self.end, &verdict, text.text),
+        };
         let exact = text.exact;
         self.scratch = scratch;
         if let Some(mark) = ended {
@@ -191,7 +198,7 @@ impl Log {
     }
 
     /// Counts the memory anew; all segments: for the seldom changes.
-    fn recount(&mut self) {
+    pub(super) fn recount(&mut self) {
         let segments: usize = self.segments.iter().map(Segment::cost).sum();
         self.settle_cost(segments);
     }
@@ -216,6 +223,7 @@ impl Log {
         self.keep(raw, segment);
         self.push(&Incoming {
             raw,
+            text: None,
             cut,
             len: raw.len() as u64 + 1,
         });

@@ -1,9 +1,5 @@
 //! Owns recognising how a record begins: time, level, and where the message starts.
 
-use std::sync::LazyLock;
-
-use memchr::memmem::Finder;
-
 use super::line::Level;
 use super::mark::is_exception;
 use super::time::Micros;
@@ -25,11 +21,12 @@ const LEVEL_BYTES: usize = 200;
 
 /// `None` when the line begins like no logger's. `near` is about when it was written, for times without a year.
 pub(super) fn header(text: &str, near: Option<Micros>) -> Option<Header> {
-    let first = *text.as_bytes().first()?;
+    let bytes = text.as_bytes();
+    let first = *bytes.first()?;
     let bracket = usize::from(first == b'[');
-    let time = match text.as_bytes().get(bracket) {
+    let time = match bytes.get(bracket) {
         Some(b'{') if bracket == 0 => return json::header(text),
-        Some(b'0'..=b'9') => time::leading(text.get(bracket..)?),
+        Some(b'0'..=b'9') => time::leading(bytes.get(bracket..)?),
         _ => None,
     };
     let Some((at, end)) = time else {
@@ -40,21 +37,18 @@ pub(super) fn header(text: &str, near: Option<Micros>) -> Option<Header> {
         return daemon.or_else(|| bare(text));
     };
     let mut end = bracket + end;
-    if text.get(end..)?.starts_with(']') {
+    if bytes.get(end) == Some(&b']') {
         end += 1;
     }
     // A number that goes on is no time.
-    if !matches!(
-        text.as_bytes().get(end),
-        None | Some(b' ' | b'\t' | b'|' | b':')
-    ) {
+    if !matches!(bytes.get(end), None | Some(b' ' | b'\t' | b'|' | b':')) {
         return None;
     }
     let rest = text.get(end..)?;
     Some(match level_token(rest) {
         Some((level, at_level)) => {
             // env_logger's bracket closes behind the logger
-            let open = bracket == 1 && !text.get(..end).is_some_and(|t| t.ends_with(']'));
+            let open = bracket == 1 && bytes.get(end - 1) != Some(&b']');
             let logger = rest
                 .get(at_level..)
                 .filter(|_| open)
@@ -68,7 +62,7 @@ pub(super) fn header(text: &str, near: Option<Micros>) -> Option<Header> {
             }
         }
         None => {
-            let start = end + separator(rest).unwrap_or(rest.len() - rest.trim_start().len());
+            let start = end + separator(rest).unwrap_or(rest.len() - trim_start(rest).len());
             let inner = text.get(start..).and_then(level_prefix);
             Header {
                 at,
@@ -92,7 +86,7 @@ fn syslog(text: &str, near: Option<Micros>) -> Option<Header> {
     };
     let (at, body) = match rest.strip_prefix("1 ").filter(|_| priority.is_some()) {
         Some(new) => {
-            let (at, end) = time::leading(new)?;
+            let (at, end) = time::leading(new.as_bytes())?;
             // host, program, process, message id; then structured data or a dash
             let after = new.get(end..)?.splitn(6, ' ').nth(5)?;
             let data = after
@@ -160,14 +154,20 @@ fn bare(text: &str) -> Option<Header> {
 
 /// The level among the first words, and where the text after it begins.
 fn level_token(rest: &str) -> Option<(Level, usize)> {
+    let bytes = rest.as_bytes();
     let mut at = 0;
     for _ in 0..LEVEL_TOKENS {
-        while matches!(rest.as_bytes().get(at), Some(b' ' | b'|' | b':')) {
+        while matches!(bytes.get(at), Some(b' ' | b'|' | b':')) {
             at += 1;
         }
-        let token = rest.get(at..)?;
-        let end = memchr::memchr2(b' ', b'|', token.as_bytes());
-        let token = token.get(..end.unwrap_or(token.len()))?;
+        let after = bytes.get(at..)?;
+        let stop = memchr::memchr3(b' ', b'|', b'=', after).unwrap_or(after.len());
+        let pair = after.get(stop) == Some(&b'=');
+        let end = match pair {
+            true => memchr::memchr2(b' ', b'|', after).unwrap_or(after.len()),
+            false => stop,
+        };
+        let token = rest.get(at..at + end)?;
         let token = match token.is_ascii() {
             true => token,
             false => token.split('\u{a0}').next()?,
@@ -178,7 +178,7 @@ fn level_token(rest: &str) -> Option<(Level, usize)> {
         let first = token.as_bytes()[0];
         // a word in capitals, or one in brackets
         if first.is_ascii_uppercase() || matches!(first, b'[' | b'<' | b'(') {
-            let word = token.trim_matches(['[', ']', '(', ')', '<', '>', ':', ',']);
+            let word = bare_word(token);
             let shouted = word.bytes().all(|b| b.is_ascii_uppercase());
             if !word.is_empty()
                 && (shouted || matches!(first, b'[' | b'<'))
@@ -187,7 +187,7 @@ fn level_token(rest: &str) -> Option<(Level, usize)> {
                 return Some((level, at + token.len()));
             }
         }
-        if let Some((level, _)) = logfmt(token) {
+        if pair && let Some((level, _)) = logfmt(token) {
             let message = logfmt(rest).map_or(at + token.len(), |(_, offset)| offset);
             return Some((level, message));
         }
@@ -196,20 +196,40 @@ fn level_token(rest: &str) -> Option<(Level, usize)> {
     None
 }
 
+/// A word without the brackets and signs around it.
+fn bare_word(word: &str) -> &str {
+    let sign = |b: &u8| matches!(b, b'[' | b']' | b'(' | b')' | b'<' | b'>' | b':' | b',');
+    let bytes = word.as_bytes();
+    let begin = bytes.iter().take_while(|b| sign(b)).count();
+    let end = bytes.iter().rposition(|b| !sign(b));
+    word.get(begin..end.map_or(begin, |end| end + 1))
+        .unwrap_or_default()
+}
+
+/// As [`str::trim_start`], which looks for white space of all scripts: most texts begin with a plain character.
+pub(super) fn trim_start(text: &str) -> &str {
+    let spaces = text.bytes().take_while(|b| *b == b' ').count();
+    let rest = text.get(spaces..).unwrap_or_default();
+    match rest.as_bytes().first() {
+        None | Some(0x21..=0x7e) => rest,
+        Some(_) => rest.trim_start(),
+    }
+}
+
 /// Skips what stands between a level and its message, but not the message's own indent.
 fn after_level(rest: &str, at: usize) -> usize {
     let Some(mut tail) = rest.get(at..) else {
         return rest.len();
     };
     // `[error    ]` of structlog
-    if let Some(inner) = tail.trim_start().strip_prefix(']') {
+    if let Some(inner) = trim_start(tail).strip_prefix(']') {
         tail = inner;
     }
     let at = rest.len() - tail.len();
     if let Some(skip) = separator(tail) {
         return at + skip;
     }
-    let body = tail.trim_start();
+    let body = trim_start(tail);
     let word = memchr::memchr(b' ', body.as_bytes()).unwrap_or(body.len());
     let (first, tail) = body.split_at_checked(word).unwrap_or((body, ""));
     // Spring's `812 --- [main] logger : message`
@@ -229,8 +249,11 @@ fn after_level(rest: &str, at: usize) -> usize {
 
 /// Length of ` - `, ` | ` or `: ` at the beginning.
 fn separator(text: &str) -> Option<usize> {
-    let body = text.trim_start();
-    let after = body.strip_prefix(['-', '|', ':'])?;
+    let body = trim_start(text);
+    if !matches!(body.as_bytes().first(), Some(b'-' | b'|' | b':')) {
+        return None;
+    }
+    let after = body.get(1..)?;
     let after = after.strip_prefix(' ').unwrap_or(after);
     Some(text.len() - after.len())
 }
@@ -245,7 +268,8 @@ pub(super) fn level_prefix(text: &str) -> Option<(Level, usize)> {
             text.len() - rest.trim_start_matches([' ', ':', '-']).len(),
         ));
     }
-    let length = text.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let letters = text.bytes().take(10).take_while(u8::is_ascii_alphabetic);
+    let length = letters.count();
     let (word, rest) = text.split_at_checked(length)?;
     if !(3..=9).contains(&length) {
         return None;
@@ -290,18 +314,24 @@ fn logfmt_time(text: &str) -> Option<Micros> {
     let value = ["time=", "ts="]
         .iter()
         .find_map(|key| text.strip_prefix(key))?;
-    time::parse(value.trim_start_matches('"').split(['"']).next()?)
+    time::parse(
+        value
+            .trim_start_matches('"')
+            .split(['"'])
+            .next()?
+            .as_bytes(),
+    )
 }
 
 /// `psql:load.sql:3: ERROR:  …`.
 fn after_place(text: &str) -> Option<(Level, usize)> {
     let head = text.get(..LEVEL_BYTES.min(text.len())).unwrap_or(text);
-    static PLACES: LazyLock<[Finder<'static>; 2]> =
-        LazyLock::new(|| [": ERROR: ", ": FATAL: "].map(Finder::new));
-    let at = PLACES
-        .iter()
-        .find_map(|place| place.find(head.as_bytes()))?
-        + 2;
+    let bytes = head.as_bytes();
+    let shouted = |at: &usize| {
+        let rest = bytes.get(*at..).unwrap_or_default();
+        rest.starts_with(b": ERROR: ") || rest.starts_with(b": FATAL: ")
+    };
+    let at = memchr::memchr_iter(b':', bytes).find(shouted)? + 2;
     let (level, offset) = level_prefix(text.get(at..)?)?;
     Some((level, at + offset))
 }
@@ -344,7 +374,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Option<(Option<Level>, bool, &str)> {
-        let near = time::parse("2026-11-21T00:00:00");
+        let near = time::parse(b"2026-11-21T00:00:00");
         header(text, near).map(|h| (h.level, h.at.is_some(), &text[h.message..]))
     }
 
@@ -539,7 +569,7 @@ mod tests {
             ("2026-11-20 03:11:02 ValueError: x", None),
             ("03:11:02  Running with dbt=1.9", None),
         ] {
-            let near = time::parse("2026-11-21T00:00:00");
+            let near = time::parse(b"2026-11-21T00:00:00");
             let start = header(text, near).unwrap().message;
             assert_eq!(source(text, start), wanted, "{text}");
         }

@@ -1,5 +1,7 @@
 //! Owns log lines that are JSON objects: level, message, time and traceback under the names loggers use.
 
+use std::ops::ControlFlow;
+
 use serde_json::{Map, Value};
 
 use super::header::Header;
@@ -23,7 +25,7 @@ const NESTS: [&str; 2] = ["info", "log"];
 /// Reads the members that matter, without building anything: this runs over every line of a log.
 pub(super) fn header(text: &str) -> Option<Header> {
     let mut found = Found::default();
-    found.read(text, 0)?;
+    found.read(text.as_bytes(), 0)?;
     let level = found.level.map(|(_, level)| level);
     let at = found.at.map(|(_, at)| at);
     (level.is_some() || (at.is_some() && found.said)).then_some(Header {
@@ -42,11 +44,12 @@ enum Meaning {
     Trace,
 }
 
-/// What a name means, and its place among the names that mean the same: the first one counts.
-fn known(name: &str) -> Option<(Meaning, usize)> {
+/// What a name means, and its place among the names that mean the same: the first one counts, and of one place the
+/// one that is written first.
+fn known(name: &[u8]) -> Option<(Meaning, usize)> {
     // most names are none of these
     if !matches!(
-        name.as_bytes().first(),
+        name.first(),
         Some(b'@' | b'a' | b'c' | b'e' | b'l' | b'm' | b's' | b't')
     ) {
         return None;
@@ -54,24 +57,24 @@ fn known(name: &str) -> Option<(Meaning, usize)> {
     let level = |place| Some((Meaning::Level, place));
     let time = |place| Some((Meaning::Time, place));
     match name {
-        "level" => level(0),
-        "levelname" => level(1),
-        "severity" => level(2),
-        "lvl" => level(3),
-        "log.level" => level(4),
-        "status" => level(5),
-        "timestamp" => time(0),
-        "time" => time(1),
-        "ts" => time(2),
-        "@timestamp" => time(3),
-        "asctime" => time(4),
-        "created" => time(5),
-        _ if MESSAGE.contains(&name) => Some((Meaning::Message, 0)),
-        _ => TRACE.contains(&name).then_some((Meaning::Trace, 0)),
+        b"level" => level(0),
+        b"levelname" => level(1),
+        b"severity" => level(2),
+        b"lvl" => level(3),
+        b"log.level" => level(4),
+        b"status" => level(5),
+        b"timestamp" | b"time" | b"ts" | b"@timestamp" => time(0),
+        b"asctime" => time(1),
+        b"created" => time(2),
+        _ if MESSAGE.iter().any(|known| known.as_bytes() == name) => Some((Meaning::Message, 0)),
+        _ => {
+            let trace = TRACE.iter().any(|known| known.as_bytes() == name);
+            trace.then_some((Meaning::Trace, 0))
+        }
     }
 }
 
-/// Values under known names, each with the place of its name in the list: the first name wins.
+/// Values under known names, each with the place of its name in the list.
 #[derive(Default)]
 struct Found {
     level: Option<(usize, Level)>,
@@ -84,17 +87,17 @@ struct Found {
 const INSIDE: usize = 100;
 
 impl Found {
-    fn read(&mut self, text: &str, offset: usize) -> Option<()> {
+    fn read(&mut self, text: &[u8], offset: usize) -> Option<()> {
         members(text, |key, value| {
-            if value == "null" {
-                return;
+            if value == b"null" {
+                return ControlFlow::Continue(());
             }
-            if value.starts_with('{') {
-                if offset == 0 && NESTS.contains(&key) {
+            if value.first() == Some(&b'{') {
+                if offset == 0 && NESTS.iter().any(|nest| nest.as_bytes() == key) {
                     // broken inside, broken as a whole: `members` has seen all of it
                     let _ = self.read(value, INSIDE);
                 }
-                return;
+                return ControlFlow::Continue(());
             }
             match known(key) {
                 Some((Meaning::Level, place)) => {
@@ -117,13 +120,21 @@ impl Found {
                 Some((Meaning::Trace, _)) => self.trace |= value.len() > 2,
                 None => {}
             }
+            match (self.level, self.at) {
+                // nothing that follows can change them, and only an error may have a traceback
+                (Some((0, level)), Some((0, _))) if !level.is_error() => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
         })
     }
 }
 
-/// Calls `each` with every name and raw value of an object that fills the text. `None` when it is none.
-fn members<'a>(text: &'a str, mut each: impl FnMut(&'a str, &'a str)) -> Option<()> {
-    let bytes = text.as_bytes();
+/// Calls `each` with every name and raw value of an object that fills the text, until it has heard enough; what
+/// follows then is not looked at, but for the closing brace. `None` when the text is no object.
+fn members<'a>(
+    bytes: &'a [u8],
+    mut each: impl FnMut(&'a [u8], &'a [u8]) -> ControlFlow<()>,
+) -> Option<()> {
     let skip = |mut at: usize| {
         while matches!(bytes.get(at), Some(b' ' | b'\t')) {
             at += 1;
@@ -139,14 +150,16 @@ fn members<'a>(text: &'a str, mut each: impl FnMut(&'a str, &'a str)) -> Option<
     }
     loop {
         let end = string_end(bytes, at)?;
-        let key = text.get(at + 1..end - 1)?;
+        let key = bytes.get(at + 1..end - 1)?;
         at = skip(end);
         if bytes.get(at) != Some(&b':') {
             return None;
         }
         at = skip(at + 1);
         let end = value_end(bytes, at)?;
-        each(key, text.get(at..end)?);
+        if each(key, bytes.get(at..end)?).is_break() {
+            return bytes.trim_ascii_end().ends_with(b"}").then_some(());
+        }
         at = skip(end);
         match bytes.get(at)? {
             b',' => at = skip(at + 1),
@@ -156,6 +169,33 @@ fn members<'a>(text: &'a str, mut each: impl FnMut(&'a str, &'a str)) -> Option<
     }
 }
 
+/// A value by the path of its name. `None` where that can't be told without reading everything as JSON.
+pub(super) fn member(text: &[u8], path: &str) -> Option<Option<Value>> {
+    /// More members than any record has.
+    const MOST: usize = 128;
+    let mut found = None;
+    let mut sure = true;
+    let mut count = 0;
+    members(text, |key, value| {
+        count += 1;
+        sure &= count <= MOST && !key.contains(&b'\\');
+        let Some(rest) = path.as_bytes().strip_prefix(key) else {
+            return ControlFlow::Continue(());
+        };
+        let inside = value.first() == Some(&b'{');
+        match rest {
+            [] if !inside => match serde_json::from_slice(value) {
+                Ok(value) => found = Some(value),
+                Err(_) => sure = false,
+            },
+            [b'.', ..] if inside => sure = false,
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    })?;
+    sure.then_some(found)
+}
+
 /// Behind the closing quote of the string that begins at `at`.
 fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
     if bytes.get(at) != Some(&b'"') {
@@ -163,12 +203,30 @@ fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
     }
     let mut at = at + 1;
     loop {
-        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        at += stop(bytes.get(at..)?)?;
         if bytes.get(at) == Some(&b'"') {
             return Some(at + 1);
         }
         at += 2;
     }
+}
+
+/// The first quote or backslash. Most are near: the first bytes are looked at eight at a time, without a call.
+fn stop(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    // the lowest bit that is set is in the first byte that is zero
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+    let (words, _) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().take(4).enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found =
+            zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
+        if found != 0 {
+            return Some(index * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let seen = words.len().min(4) * 8;
+    memchr::memchr2(b'"', b'\\', bytes.get(seen..)?).map(|at| seen + at)
 }
 
 fn value_end(bytes: &[u8], at: usize) -> Option<usize> {
@@ -205,32 +263,35 @@ fn value_end(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 /// A word, or a number as bunyan and pino write it (10 trace … 60 fatal).
-fn level(value: &str) -> Option<Level> {
+fn level(value: &[u8]) -> Option<Level> {
     if let Some(word) = unquoted(value) {
-        return Level::from_word(word);
+        return Level::from_bytes(word);
     }
-    Some(match value.parse::<u64>().ok()? {
-        0..20 => Level::Trace,
-        20..30 => Level::Debug,
-        30..40 => Level::Info,
-        40..50 => Level::Warn,
-        50..60 => Level::Error,
-        _ => Level::Fatal,
-    })
+    Some(
+        match std::str::from_utf8(value).ok()?.parse::<u64>().ok()? {
+            0..20 => Level::Trace,
+            20..30 => Level::Debug,
+            30..40 => Level::Info,
+            40..50 => Level::Warn,
+            50..60 => Level::Error,
+            _ => Level::Fatal,
+        },
+    )
 }
 
 /// Text, or seconds or milliseconds since 1970.
-fn at(value: &str) -> Option<Micros> {
+fn at(value: &[u8]) -> Option<Micros> {
     if let Some(text) = unquoted(value) {
         return time::parse(text);
     }
-    let number = value.parse::<f64>().ok().filter(|n| n.is_finite())?;
+    let number = std::str::from_utf8(value).ok()?.parse::<f64>().ok();
+    let number = number.filter(|n| n.is_finite())?;
     let seconds = if number > 1e11 { number / 1e3 } else { number };
     Some((seconds * 1e6) as Micros)
 }
 
-fn unquoted(value: &str) -> Option<&str> {
-    value.strip_prefix('"')?.strip_suffix('"')
+fn unquoted(value: &[u8]) -> Option<&[u8]> {
+    value.strip_prefix(b"\"")?.strip_suffix(b"\"")
 }
 
 /// What a person wants to read of an error: the last line of its traceback, or its message.

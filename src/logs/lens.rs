@@ -19,6 +19,8 @@ pub struct Source<'a> {
     pub wanted: Option<&'a Matches>,
     /// When it began: there stands what comes before the first time it names.
     pub since: Option<DateTime<Utc>>,
+    /// Records from this line on are left out: the last one may go on.
+    pub until: Option<u64>,
 }
 
 /// A row of one of the logs.
@@ -128,6 +130,12 @@ impl<'a> Lens<'a> {
     /// The rows after one, in order.
     pub fn after(&self, point: Point) -> Walk<'_> {
         Walk::new(*self, point, true)
+    }
+
+    /// The rows from one of each source on, in order, for who goes on when the logs have grown. What comes late, with
+    /// a time that has passed, comes where one is then.
+    pub fn from(&self, rows: &[usize]) -> Walk<'_> {
+        Walk::from(*self, rows)
     }
 
     /// The rows before one, backwards.
@@ -300,14 +308,17 @@ impl<'a> Lens<'a> {
 
     /// The first shown record that begins at or below a row.
     fn record_from(&self, source: usize, row: usize) -> Option<usize> {
-        let Source { log, wanted, .. } = self.sources[source];
+        let Source {
+            log, wanted, until, ..
+        } = self.sources[source];
+        let end = until.map_or(log.len(), |number| log.row_of(number).min(log.len()));
         let Some(wanted) = wanted else {
-            return (row < log.len()).then_some(row);
+            return (row < end).then_some(row);
         };
         let hit = wanted.next(log.number_of(row)).map(|n| log.row_of(n));
         let notice = log.next_notice(row);
         let found = [hit, notice].into_iter().flatten().min();
-        found.filter(|found| *found < log.len())
+        found.filter(|found| *found < end)
     }
 
     /// The last shown record that begins above a row.
@@ -402,7 +413,8 @@ impl DoubleEndedIterator for Shown {
 /// Goes from row to row; a step costs the same wherever it is.
 pub struct Walk<'a> {
     lens: Lens<'a>,
-    at: Point,
+    /// The row one is at; none before the first step from given rows.
+    at: Option<Point>,
     /// What is left of the record.
     rows: Shown,
     /// The record that is next in each source but the one that is walked in.
@@ -414,7 +426,7 @@ impl<'a> Walk<'a> {
     fn new(lens: Lens<'a>, at: Point, forward: bool) -> Self {
         let mut walk = Self {
             lens,
-            at,
+            at: Some(at),
             rows: Shown::Folded(None, None),
             heads: Vec::new(),
             forward,
@@ -453,6 +465,18 @@ impl<'a> Walk<'a> {
         walk
     }
 
+    fn from(lens: Lens<'a>, rows: &[usize]) -> Self {
+        let heads = rows.iter().enumerate();
+        let heads = heads.map(|(source, row)| lens.head(source, lens.record_from(source, *row)));
+        Self {
+            lens,
+            at: None,
+            rows: Shown::Folded(None, None),
+            heads: heads.take(lens.sources.len()).collect(),
+            forward: true,
+        }
+    }
+
     /// The record next to a row in a source, in the direction of the walk.
     fn beyond(&self, source: usize, row: usize) -> Option<Head> {
         let row = match self.forward {
@@ -471,20 +495,22 @@ impl Iterator for Walk<'_> {
             true => self.rows.next(),
             false => self.rows.next_back(),
         };
-        if let Some(row) = inside {
-            self.at.row = row;
-            return Some(self.at);
+        if let (Some(row), Some(at)) = (inside, &mut self.at) {
+            at.row = row;
+            return Some(*at);
         }
         if self.heads.is_empty() {
             return None;
         }
-        let record = self.lens.record(self.at);
-        let edge = if self.forward {
-            record.end
-        } else {
-            record.start
-        };
-        self.heads[self.at.source] = self.beyond(self.at.source, edge);
+        if let Some(at) = self.at {
+            let record = self.lens.record(at);
+            let edge = if self.forward {
+                record.end
+            } else {
+                record.start
+            };
+            self.heads[at.source] = self.beyond(at.source, edge);
+        }
         let heads = self.heads.iter().copied();
         let (source, head) = match self.forward {
             true => earliest(heads)?,
@@ -492,16 +518,12 @@ impl Iterator for Walk<'_> {
         };
         let record = self.lens.sources[source].log.record(head.row);
         self.rows = self.lens.shown(source, record);
-        self.at = Point {
-            source,
-            row: head.row,
-        };
         let row = match self.forward {
             true => self.rows.next(),
             false => self.rows.next_back(),
         };
-        self.at.row = row?;
-        Some(self.at)
+        self.at = Some(Point { source, row: row? });
+        self.at
     }
 }
 

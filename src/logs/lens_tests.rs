@@ -120,6 +120,7 @@ fn logs_are_merged_by_time_and_lines_without_one_stay_behind_their_record() {
         log: store.get(&key).unwrap(),
         wanted: None,
         since: "2026-11-20T02:59:59Z".parse().ok(),
+        until: None,
     });
     let folds = Folds::default();
     let lens = Lens::new(&sources, &folds);
@@ -161,6 +162,7 @@ fn folded_records_show_where_they_begin_and_why() {
         log,
         wanted: None,
         since: None,
+        until: None,
     }];
     let mut folds = Folds::default();
     folds.toggle_all();
@@ -194,6 +196,7 @@ fn what_is_missing_is_shown_whatever_is_wanted() {
         log,
         wanted: Some(&wanted),
         since: None,
+        until: None,
     }];
     let folds = Folds::default();
     let lens = Lens::new(&sources, &folds);
@@ -235,11 +238,69 @@ proptest! {
         let wanted: Vec<Option<Matches>> = logs.iter().map(|log| query.map(|q| matches(log, q))).collect();
         let since = since.and_then(|s| format!("2026-11-20T03:00:{s:02}Z").parse().ok());
         let sources: Vec<Source> = logs.iter().zip(&wanted)
-            .map(|(log, wanted)| Source { log, wanted: wanted.as_ref(), since })
+            .map(|(log, wanted)| Source { log, wanted: wanted.as_ref(), since, until: None })
             .collect();
         let mut folds = Folds::default();
         if fold > 0 { folds.toggle_all(); }
         if fold > 1 { for n in 0..40 { folds.toggle(0, n); } }
         check(&Lens::new(&sources, &folds));
     }
+}
+
+#[test]
+fn a_walk_goes_on_when_the_logs_have_grown() {
+    let line = |second: u32, text: &str| format!("2026-11-20T03:11:{second:02}Z INFO x - {text}\n");
+    let mut store = LogStore::default();
+    let a = [
+        line(1, "a1"),
+        line(4, "a4"),
+        "  and more\n".into(),
+        line(2, "a2 late"),
+        "odd\n".into(),
+    ];
+    store.append(&0, a.concat().as_bytes());
+    store.append(
+        &1,
+        [line(1, "b1"), line(3, "b3"), line(5, "b5")]
+            .concat()
+            .as_bytes(),
+    );
+    store.append(&2, b"");
+    let folds = Folds::default();
+    let mut next = [0; 3];
+    let mut walk = |store: &LogStore<i32>, until: Option<u64>| {
+        let sources = [0, 1, 2].map(|key| Source {
+            log: store.get(&key).unwrap(),
+            wanted: None,
+            since: None,
+            until: until.filter(|_| key == 1),
+        });
+        let rows = [0, 1, 2].map(|at| sources[at].log.row_of(next[at]));
+        let lens = Lens::new(&sources, &folds);
+        let mut seen = Vec::new();
+        for point in lens.from(&rows) {
+            let log = sources[point.source].log;
+            next[point.source] = log.number_of(point.row) + 1;
+            seen.push(format!(
+                "{} {}",
+                point.source,
+                log.line(point.row).unwrap().message()
+            ));
+        }
+        seen
+    };
+    // the last record of the second may go on
+    let first = [
+        "0 a1",
+        "1 b1",
+        "1 b3",
+        "0 a4",
+        "0   and more",
+        "0 a2 late",
+        "0 odd",
+    ];
+    assert_eq!(walk(&store, Some(2)), first);
+    assert_eq!(walk(&store, None), ["1 b5"]);
+    store.append(&2, line(1, "c1").as_bytes());
+    assert_eq!(walk(&store, None), ["2 c1"]);
 }

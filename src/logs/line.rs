@@ -4,6 +4,24 @@ use chrono::{DateTime, Utc};
 
 use crate::model::{SafeText, StyledText};
 
+/// A word of three to eight letters without its case, as a number: asked of every line, all letters are compared at
+/// once. Its length, its first four and its last four letters.
+const fn key(word: &[u8]) -> Option<(usize, u32, u32)> {
+    const FOLD: u32 = 0x2020_2020;
+    if word.len() == 3 {
+        let all = [word[0], word[1], word[2], b' '];
+        return Some((3, u32::from_le_bytes(all) | FOLD, 0));
+    }
+    match (word.first_chunk(), word.last_chunk()) {
+        (Some(first), Some(last)) if word.len() <= 8 => Some((
+            word.len(),
+            u32::from_le_bytes(*first) | FOLD,
+            u32::from_le_bytes(*last) | FOLD,
+        )),
+        _ => None,
+    }
+}
+
 /// How loud a line is, quiet first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
@@ -18,30 +36,45 @@ pub enum Level {
 impl Level {
     /// The words of the usual loggers, in any case.
     pub fn from_word(word: &str) -> Option<Self> {
-        const WORDS: [(&str, Level); 18] = [
-            ("INFO", Level::Info),
-            ("ERROR", Level::Error),
-            ("WARN", Level::Warn),
-            ("WARNING", Level::Warn),
-            ("DEBUG", Level::Debug),
-            ("TRACE", Level::Trace),
-            ("FATAL", Level::Fatal),
-            ("CRITICAL", Level::Fatal),
-            ("SEVERE", Level::Error),
-            ("ERR", Level::Error),
-            ("PANIC", Level::Fatal),
-            ("EMERG", Level::Fatal),
-            ("ALERT", Level::Fatal),
-            ("CRIT", Level::Fatal),
-            ("NOTICE", Level::Info),
-            ("LOG", Level::Info),
-            ("FINE", Level::Debug),
-            ("VERBOSE", Level::Debug),
-        ];
-        WORDS
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(word))
-            .map(|(_, level)| *level)
+        Self::from_bytes(word.as_bytes())
+    }
+
+    pub(super) fn from_bytes(word: &[u8]) -> Option<Self> {
+        type Key = (usize, u32, u32);
+        const fn known(word: &str) -> Key {
+            match key(word.as_bytes()) {
+                Some(key) => key,
+                None => (0, 0, 0),
+            }
+        }
+        const TRACE: Key = known("TRACE");
+        const DEBUG: Key = known("DEBUG");
+        const FINE: Key = known("FINE");
+        const VERBOSE: Key = known("VERBOSE");
+        const INFO: Key = known("INFO");
+        const NOTICE: Key = known("NOTICE");
+        const LOG: Key = known("LOG");
+        const WARN: Key = known("WARN");
+        const WARNING: Key = known("WARNING");
+        const ERROR: Key = known("ERROR");
+        const ERR: Key = known("ERR");
+        const SEVERE: Key = known("SEVERE");
+        const FATAL: Key = known("FATAL");
+        const CRITICAL: Key = known("CRITICAL");
+        const CRIT: Key = known("CRIT");
+        const PANIC: Key = known("PANIC");
+        const EMERG: Key = known("EMERG");
+        const ALERT: Key = known("ALERT");
+        let level = match key(word)? {
+            TRACE => Self::Trace,
+            DEBUG | FINE | VERBOSE => Self::Debug,
+            INFO | NOTICE | LOG => Self::Info,
+            WARN | WARNING => Self::Warn,
+            ERROR | ERR | SEVERE => Self::Error,
+            FATAL | CRITICAL | CRIT | PANIC | EMERG | ALERT => Self::Fatal,
+            _ => return None,
+        };
+        Some(level)
     }
 
     /// The word it is searched by.

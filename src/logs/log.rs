@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -15,7 +16,6 @@ use super::gap::{Dropped, Gap};
 use super::line::{LineKind, LogLine};
 use super::recognise::Recogniser;
 use super::record::Tags;
-use super::search::Search;
 use super::segment::Segment;
 use super::time::{self, Micros};
 use crate::model::SafeText;
@@ -48,6 +48,8 @@ pub struct Log {
     pub(super) tail: Option<LogLine>,
     pub(super) carry: Carry,
     pub(super) source: Option<FileSource>,
+    /// The file it is or was read from.
+    pub(super) path: Option<PathBuf>,
     pub(super) recogniser: Recogniser,
     /// The latest time read, whatever came after it: with it logs can be put in order.
     pub(super) time: Option<Micros>,
@@ -66,6 +68,8 @@ pub struct Log {
     /// Changes when the log begins again and numbers mean other lines.
     pub(super) epoch: u64,
     pub(super) scratch: String,
+    /// Segments before this line have a digest, or are not to have one.
+    pub(super) digested: u64,
 }
 
 /// Where a line is: segment, block and bit.
@@ -148,6 +152,11 @@ impl Log {
     /// Its beginning is not here: fetch it again to see all of it.
     pub fn is_cut(&self) -> bool {
         self.gap.dropped().lines > 0
+    }
+
+    /// It is what stands in this file.
+    pub(super) fn is_file(&self, path: &Path) -> bool {
+        self.path.as_deref() == Some(path)
     }
 
     /// A number for a row that stays the same when earlier lines are dropped.
@@ -254,20 +263,6 @@ impl Log {
             at: told.at.and_then(time::shown),
             caused_by: told.mark.caused_by.filter(here).map(|n| self.row_of(n)),
         })
-    }
-
-    /// Row of the first hit at or below `from` (`forward`), or of the last one above it. Reads row by row: for what
-    /// may be long use [`super::Find`].
-    pub fn search(&self, search: &Search, from: usize, forward: bool) -> Option<usize> {
-        let hit = |row: &usize| {
-            self.line(*row)
-                .is_some_and(|line| search.is_match(&line.text.text))
-        };
-        if forward {
-            (from..self.len()).find(hit)
-        } else {
-            (0..from.min(self.len())).rev().find(hit)
-        }
     }
 
     /// Bytes of memory, roughly.

@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
+use super::header::trim_start;
+
 /// How much an error says, least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
@@ -87,22 +89,44 @@ pub(super) fn is_wrapper(text: &str) -> bool {
     PHRASES.iter().any(|phrase| text.contains(phrase))
 }
 
+/// Bytes of a name, and all that are not ASCII. Names are looked for in nearly every line.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut b = 0;
+    while b < 256 {
+        let c = b as u8;
+        plain[b] = c.is_ascii_alphanumeric()
+            || matches!(c, b'_' | b'$' | b'.' | b'<' | b'>')
+            || !c.is_ascii();
+        b += 1;
+    }
+    plain
+};
+
+/// Length of what may be a name at the beginning.
+fn first_word(text: &str) -> usize {
+    let stop = text.bytes().position(|b| !PLAIN[usize::from(b)]);
+    stop.unwrap_or(text.len())
+}
+
+/// The first word is followed by another one: then it is no name of an exception, nor of a program that complains.
+pub(super) fn goes_on(text: &str) -> bool {
+    let end = first_word(text);
+    let after = text.as_bytes().get(end..end + 2);
+    matches!(after, Some([b' ', next]) if PLAIN[usize::from(*next)])
+}
+
 /// `some.module.LoadError: message` or the name alone. Gives the name.
 pub(super) fn exception_name(text: &str) -> Option<&str> {
-    // asked of nearly every line: most stop at a space behind their first word
-    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$' | b'.' | b'<' | b'>');
-    let stop = text.bytes().position(|b| b.is_ascii() && !plain(&b));
-    let after = text.get(stop.unwrap_or(text.len())..)?.trim_start();
-    if !(after.is_empty() || after.starts_with(':')) {
+    let (name, rest) = text.split_at_checked(first_word(text))?;
+    let rest = trim_start(rest);
+    if !(rest.is_empty() || rest == ":" || rest.starts_with(": ")) {
         return None;
     }
-    let end = text.find(':').unwrap_or(text.len());
-    let (name, rest) = text.split_at_checked(end)?;
-    let name = name.trim_end();
-    let legal = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | '.' | '<' | '>');
+    let legal = |c: char| c.is_ascii() || c.is_alphanumeric();
+    let legal = name.is_ascii() || name.chars().all(legal);
     let begins = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
-    let ends = rest.is_empty() || rest == ":" || rest.starts_with(": ");
-    (begins && ends && name.len() <= 200 && name.chars().all(legal)).then_some(name)
+    (begins && legal && name.len() <= 200).then_some(name)
 }
 
 /// An exception's name and message outside of a traceback, where only the name can tell.
@@ -110,21 +134,22 @@ pub(super) fn is_exception(text: &str) -> bool {
     let Some(name) = exception_name(text) else {
         return false;
     };
-    let short = name.rsplit(['.', '$']).next().unwrap_or(name);
-    let said = text
-        .get(name.len()..)
-        .unwrap_or_default()
-        .trim_start_matches(':')
-        .trim();
-    // `TrainError: 0.12` is a metric.
-    let figure = said.parse::<f64>().is_ok();
+    if matches!(name, "KeyboardInterrupt" | "SystemExit" | "StopIteration") {
+        return true;
+    }
     // written out: compared in place, not by a call for each
-    let known = short.ends_with("Error")
-        || short.ends_with("Exception")
-        || short.ends_with("Throwable")
-        || short.ends_with("ExceptionGroup");
-    let named = matches!(name, "KeyboardInterrupt" | "SystemExit" | "StopIteration");
-    (known && short.starts_with(char::is_uppercase) && !figure && name != "Error") || named
+    let known = name.ends_with("Error")
+        || name.ends_with("Exception")
+        || name.ends_with("Throwable")
+        || name.ends_with("ExceptionGroup");
+    if !known || name == "Error" {
+        return false;
+    }
+    let short = name.rsplit(['.', '$']).next().unwrap_or(name);
+    let said = text.get(name.len()..).unwrap_or_default();
+    // `TrainError: 0.12` is a metric.
+    let figure = said.trim_start_matches(':').trim().parse::<f64>().is_ok();
+    short.starts_with(char::is_uppercase) && !figure
 }
 
 /// `CustomWarning: …`, or Python's `etl.py:3: DeprecationWarning: …`.
@@ -142,6 +167,33 @@ pub(super) fn is_warning(text: &str) -> bool {
     let first = parts.next();
     names(first) || (first.is_some_and(|place| !place.contains(' ')) && names(parts.next()))
 }
+
+/// What is said of a program that was ended, or that can't even begin.
+pub(super) fn is_death(text: &str) -> bool {
+    const BEGINS: [&str; 4] = [
+        "make: *** ",
+        "curl: (",
+        "wget: ",
+        "Host key verification failed",
+    ];
+    // asked of every line without a level: most are told by their first letter
+    match text.as_bytes().first() {
+        Some(b'm' | b'c' | b'w' | b'H') => BEGINS.iter().any(|begin| text.starts_with(begin)),
+        Some(b'K' | b'S' | b'B' | b'I' | b'O') => {
+            let bare = text.trim_end().trim_end_matches(" (core dumped)");
+            KILLED.contains(&bare)
+        }
+        _ => false,
+    }
+}
+
+const KILLED: [&str; 5] = [
+    "Killed",
+    "Segmentation fault",
+    "Bus error",
+    "Illegal instruction",
+    "Out of memory",
+];
 
 /// What shells and the usual tools print when something fails: `program: …: reason`.
 pub(super) fn is_complaint(text: &str) -> bool {
@@ -169,37 +221,12 @@ pub(super) fn is_complaint(text: &str) -> bool {
         "Input/output error",
         "Disk quota exceeded",
     ];
-    const KILLED: [&str; 5] = [
-        "Killed",
-        "Segmentation fault",
-        "Bus error",
-        "Illegal instruction",
-        "Out of memory",
-    ];
-    const BEGINS: [&str; 4] = [
-        "make: *** ",
-        "curl: (",
-        "wget: ",
-        "Host key verification failed",
-    ];
-    // asked of every line without a level: most are told by their first letter and their first word
-    let first = text.as_bytes().first().copied().unwrap_or_default();
-    if matches!(first, b'm' | b'c' | b'w' | b'H')
-        && BEGINS.iter().any(|begin| text.starts_with(begin))
-    {
-        return true;
-    }
-    if matches!(first, b'K' | b'S' | b'B' | b'I' | b'O') {
-        let bare = text.trim_end().trim_end_matches(" (core dumped)");
-        if KILLED.contains(&bare) {
-            return true;
-        }
-    }
-    let word = memchr::memchr(b' ', text.as_bytes()).unwrap_or_default();
+    let word = text.bytes().position(|b| b == b' ').unwrap_or_default();
     let Some(program) = text.get(..word).and_then(|word| word.strip_suffix(':')) else {
         return false;
     };
-    if program.is_empty() || program.contains(char::is_whitespace) {
+    // of white space in ASCII a text has spaces only
+    if program.is_empty() || !program.is_ascii() && program.contains(char::is_whitespace) {
         return false;
     }
     let text = text.trim_end();
@@ -209,8 +236,8 @@ pub(super) fn is_complaint(text: &str) -> bool {
         && KILLED
             .iter()
             .any(|word| rest.contains(&format!(" {word} ")));
-    let syntax =
-        rest.contains("yntax error") && (program.contains("sh") || rest.starts_with("line "));
+    let shell = || program.as_bytes().windows(2).any(|two| two == b"sh");
+    let syntax = (rest.starts_with("line ") || shell()) && rest.contains("yntax error");
     let last = text.as_bytes().last().copied().unwrap_or_default();
     let may_end = matches!(last, b'y' | b'd' | b'e' | b't' | b'r' | b'm' | b's' | b'n');
     died || syntax || may_end && REASONS.iter().any(|reason| text.ends_with(reason))
@@ -263,7 +290,7 @@ mod tests {
             "sh: 3: RATE: parameter not set",
             "tee: /data/x: No space left on device",
         ] {
-            assert!(is_complaint(text), "{text}");
+            assert!(is_death(text) || is_complaint(text), "{text}");
         }
         for text in [
             "done: 3 files",
@@ -272,7 +299,7 @@ mod tests {
             "the file: No such thing",
             "",
         ] {
-            assert!(!is_complaint(text), "{text}");
+            assert!(!is_death(text) && !is_complaint(text), "{text}");
         }
     }
 }

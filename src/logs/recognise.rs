@@ -5,14 +5,17 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use super::header::{Header, header, level_prefix};
+use super::header::{Header, header, level_prefix, trim_start};
 use super::line::{Level, LineKind};
-use super::mark::{MarkChange, Rank, exception_name, is_complaint, is_exception, is_warning};
+use super::mark::{
+    MarkChange, Rank, exception_name, goes_on, is_complaint, is_death, is_exception, is_warning,
+};
 
 use super::time::Micros;
 
+/// As much of `Traceback (most recent call last)` as is found fastest.
 static TRACEBACK: LazyLock<Finder<'static>> =
-    LazyLock::new(|| Finder::new("Traceback (most recent call last)"));
+    LazyLock::new(|| Finder::new("Traceback (most recent call"));
 
 /// What a line was found to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -177,7 +180,7 @@ impl Recogniser {
                 (own.is_empty() || own.starts_with(' ') || tail).then_some(MarkChange::Extend)
             }
             Block::Java => {
-                let own = body.trim_start();
+                let own = trim_start(body);
                 if own.starts_with("Caused by: ") {
                     return Some(MarkChange::CausedBy);
                 }
@@ -227,13 +230,12 @@ impl Recogniser {
             return section;
         }
         match head {
-            Some(head) => self.begin_logged(head, body),
-            None => self.begin_bare(body),
+            Some(head) => self.begin_logged(head, alarm(body)),
+            None => self.begin_bare(body, alarm(body)),
         }
     }
 
-    fn begin_logged(&mut self, head: Header, body: &str) -> Verdict {
-        let alarm = alarm(body);
+    fn begin_logged(&mut self, head: Header, alarm: Option<Alarm>) -> Verdict {
         let quiet = head.level.is_none_or(|level| level == Level::Info);
         let loud = head.level.is_some_and(Level::is_error);
         let rank = match (&alarm, loud) {
@@ -266,11 +268,10 @@ impl Recogniser {
         self.start(level, true, rank.filter(|_| loud || quiet))
     }
 
-    fn begin_bare(&mut self, body: &str) -> Verdict {
-        let own = body.trim_start();
+    fn begin_bare(&mut self, body: &str, alarm: Option<Alarm>) -> Verdict {
+        let own = trim_start(body);
         let after_header =
             self.open.fresh && self.open.known && self.open.level >= Some(Level::Warn);
-        let alarm = alarm(body);
         match alarm {
             Some(Alarm::Traceback { group }) => {
                 self.block = Block::Python {
@@ -367,7 +368,7 @@ fn is_chain(text: &str) -> bool {
 }
 
 fn alarm(body: &str) -> Option<Alarm> {
-    let own = body.trim_start();
+    let own = trim_start(body);
     if is_traceback(own) {
         return Some(Alarm::Traceback {
             group: own.contains("Exception Group "),
@@ -389,22 +390,31 @@ fn alarm(body: &str) -> Option<Alarm> {
     if own.starts_with("panic: ") {
         return Some(Alarm::GoPanic);
     }
-    if is_exception(own) {
+    let sentence = goes_on(own);
+    if !sentence && is_exception(own) {
         return Some(Alarm::Exception);
     }
     if is_dbt(own) {
         return Some(Alarm::Dbt);
     }
-    if own.starts_with(|c: char| c.is_ascii_uppercase())
-        && let Some((level, _)) = level_prefix(own).filter(|(level, _)| level.is_error())
+    // the first letters of levels that are errors
+    if matches!(
+        own.as_bytes().first(),
+        Some(b'A' | b'C' | b'E' | b'F' | b'P' | b'S')
+    ) && let Some((level, _)) = level_prefix(own).filter(|(level, _)| level.is_error())
     {
         return Some(Alarm::Shout(level));
     }
-    is_complaint(own).then_some(Alarm::Complaint)
+    let complaint = is_death(own) || !sentence && is_complaint(own);
+    complaint.then_some(Alarm::Complaint)
 }
 
 fn is_traceback(text: &str) -> bool {
-    TRACEBACK.find(text.as_bytes()).is_some()
+    let found = TRACEBACK.find(text.as_bytes());
+    found.is_some_and(|at| {
+        text.get(at + TRACEBACK.needle().len()..)
+            .is_some_and(|t| t.starts_with(" last)"))
+    })
 }
 
 fn is_dbt(text: &str) -> bool {
@@ -426,8 +436,8 @@ fn is_dbt(text: &str) -> bool {
 }
 
 fn section(text: &str, body: &str) -> Option<Verdict> {
-    let own = body.trim_start();
-    if !own.starts_with([':', '#']) {
+    let own = trim_start(body);
+    if !matches!(own.as_bytes().first(), Some(b':' | b'#')) {
         return None;
     }
     let (kind, name) = if let Some(name) = own

@@ -93,6 +93,11 @@ impl Document for Said {
     }
 
     fn field(&self, path: &str) -> Option<Vec<Value<'_>>> {
+        if self.fields.get().is_none()
+            && let Some(one) = fields::one(self.first_line(), path)
+        {
+            return Some(one.map(owned).unwrap_or_default());
+        }
         let named = self.fields().iter().filter(|field| field.name == path);
         Some(named.flat_map(|field| flat(&field.value)).collect())
     }
@@ -139,6 +144,14 @@ impl Document for Outline<'_> {
 fn rank(facet: &str, word: &str) -> Option<f64> {
     let level = matches!(facet, "level" | "status").then(|| Level::from_word(word))?;
     level.map(|level| f64::from(level as u8))
+}
+
+fn owned(value: Json) -> Vec<Value<'static>> {
+    let owned = |value| match value {
+        Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+        Value::Number(number) => Value::Number(number),
+    };
+    flat(&value).into_iter().map(owned).collect()
 }
 
 fn flat(value: &Json) -> Vec<Value<'_>> {

@@ -6,10 +6,12 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use super::block::{Block, LINES, Levels};
+use super::digest::Digest;
 use super::recognise::Recogniser;
 use super::spill::Spilled;
 use super::time::Micros;
 use crate::model::text::MAX_TEXT_BYTES;
+use crate::model::{LineText, StyledText};
 
 /// Bytes kept of a line: more than is shown, so that the cut is seen.
 pub(super) const MAX_LINE: usize = MAX_TEXT_BYTES + 4;
@@ -50,6 +52,8 @@ pub(super) struct Segment {
     pub(super) times: Option<(Micros, Micros)>,
     /// Some record has no time, and none before it has.
     pub(super) untimed: bool,
+    /// Of what its rows say, once somebody had the time to make one.
+    pub(super) digest: Option<Digest>,
     odd: Vec<(u32, Odd)>,
 }
 
@@ -64,6 +68,7 @@ impl Segment {
             levels: Levels::default(),
             times: None,
             untimed: false,
+            digest: None,
             odd: Vec::new(),
         }
     }
@@ -83,6 +88,7 @@ impl Segment {
             + text
             + self.blocks.capacity() * size_of::<Block>()
             + self.odd.capacity() * size_of::<(u32, Odd)>()
+            + self.digest.as_ref().map_or(0, Digest::cost)
     }
 
     pub(super) fn in_memory(&self) -> bool {
@@ -123,6 +129,18 @@ impl Segment {
     pub(super) fn odd(&self, line: u32) -> Option<Odd> {
         let at = self.odd.binary_search_by_key(&line, |(line, _)| *line);
         at.ok().map(|at| self.odd[at].1)
+    }
+
+    /// The text of a line, whose bytes are `raw`. `scratch` holds it where it is not the bytes themselves.
+    pub(super) fn text_of<'a>(&self, line: u32, raw: &'a [u8], scratch: &'a mut String) -> &'a str {
+        match self.odd(line) {
+            Some(Odd::Cut(over)) => {
+                let over = usize::try_from(over).unwrap_or(usize::MAX);
+                *scratch = StyledText::parse_cut(raw, over).text.to_string();
+                scratch
+            }
+            _ => LineText::of(raw, scratch).text,
+        }
     }
 
     /// The first line from a number on that is a notice.

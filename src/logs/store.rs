@@ -121,6 +121,16 @@ impl<K: Clone + Eq + Hash + Ord> LogStore<K> {
         Ok(())
     }
 
+    /// As [`LogStore::open_file`], but a log that is this file already is only read on.
+    pub fn follow_file(&mut self, key: &K, path: impl AsRef<Path>) -> io::Result<()> {
+        let path = path.as_ref();
+        let same = |log: &Log| log.is_file(path) && !log.is_cut();
+        match self.logs.get(key).is_some_and(same) {
+            true => Ok(()),
+            false => self.open_file(key, path),
+        }
+    }
+
     /// Reads about `budget` bytes of a file on: half a MB takes about a millisecond. Call it until it has caught up,
     /// and again to follow what is written; a log that is no file has always caught up.
     pub fn advance(&mut self, key: &K, budget: u64) -> io::Result<Advance> {
@@ -140,6 +150,19 @@ impl<K: Clone + Eq + Hash + Ord> LogStore<K> {
         self.cost = self.cost + log.cost() - cost;
         self.make_room(key);
         advance
+    }
+
+    /// Gets a log that is not in memory ready to be searched, for when there is nothing else to do: reads about
+    /// `budget` bytes of it, a MB in half a millisecond. True while there is more.
+    pub fn prepare(&mut self, key: &K, budget: u64) -> bool {
+        let Some(log) = self.logs.get_mut(key) else {
+            return false;
+        };
+        let before = log.cost();
+        let more = log.prepare(budget);
+        self.cost = self.cost + log.cost() - before;
+        self.make_room(key);
+        more
     }
 
     /// What holds for every record of a log, for searching.
@@ -262,7 +285,10 @@ impl<K: Clone + Eq + Hash + Ord> LogStore<K> {
             }
             _ => Reason::Memory,
         };
-        self.drop_oldest(key, reason)
+        // rows are worth more than what makes it fast to search them
+        let mut relieved = false;
+        self.change(key, |log| relieved = log.drop_digests());
+        relieved || self.drop_oldest(key, reason)
     }
 
     fn drop_oldest(&mut self, key: &K, reason: Reason) -> bool {

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::logs::{LineKind, Search};
+use crate::logs::LineKind;
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -101,20 +101,6 @@ fn one_log_keeps_its_newest_lines_and_its_first_error() {
     assert_eq!(log.number_of(1), log.dropped().lines);
     assert_eq!(log.row_of(log.number_of(5)), 5);
     assert_eq!(log.row_of(0), 0);
-}
-
-#[test]
-fn search_goes_both_ways() {
-    let mut store = LogStore::default();
-    store.append(&1, b"a Needle\nb\nneedle c\nopen needle");
-    let log = store.get(&1).unwrap();
-    let search = Search::plain("needle").unwrap();
-    assert_eq!(log.search(&search, 0, true), Some(0));
-    assert_eq!(log.search(&search, 1, true), Some(2));
-    assert_eq!(log.search(&search, 4, true), None);
-    assert_eq!(log.search(&search, 2, false), Some(0));
-    assert_eq!(log.search(&search, 99, false), Some(3));
-    assert_eq!(log.search(&search, 0, false), None);
 }
 
 /// Pieces of logs that hang together over lines, so that the properties meet records.
@@ -276,6 +262,64 @@ fn a_disk_that_can_not_be_written_is_told_in_the_gap() {
         rows.last().unwrap(),
         "2026-11-20T03:11:02Z INFO x - line 3999"
     );
+}
+
+/// A file system of 1 MB, where one may be made.
+struct TinyDisk(tempfile::TempDir);
+
+impl TinyDisk {
+    fn mount() -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs"]);
+        let done = mount.arg(dir.path()).output();
+        done.is_ok_and(|done| done.status.success())
+            .then_some(Self(dir))
+    }
+}
+
+impl Drop for TinyDisk {
+    fn drop(&mut self) {
+        // a directory that is left mounted is seen by whoever runs the tests
+        let _ = std::process::Command::new("umount")
+            .arg(self.0.path())
+            .status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_in_the_gap() {
+    let Some(disk) = TinyDisk::mount() else {
+        return eprintln!("SKIPPED: only root may mount a file system");
+    };
+    let spill = Spill::new(disk.0.path(), 100 << 20);
+    let mut store = LogStore::new(1_000_000).with_spill(spill);
+    let mut most = 0;
+    for n in 0..100 {
+        store.append(&1, numbered(n * 1_000..(n + 1) * 1_000).as_bytes());
+        most = most.max(store.cost());
+    }
+    assert!(most <= 1_000_000, "{most}");
+    // as much as the disk holds, no half segment, and the rest counted
+    assert!(
+        (500_000..=1 << 20).contains(&store.spilled()),
+        "{}",
+        store.spilled()
+    );
+    let log = store.get(&1).unwrap();
+    let rows = texts(log);
+    assert!(
+        rows[0].contains("the disk can't be written: No space left on device"),
+        "{}",
+        rows[0]
+    );
+    assert_eq!(log.dropped().lines + rows.len() as u64 - 1, 100_000);
+    assert!(
+        rows.iter()
+            .skip(1)
+            .all(|row| row.contains(" INFO x - line "))
+    );
+    assert!(rows.last().unwrap().ends_with("line 99999"));
 }
 
 #[test]

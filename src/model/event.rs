@@ -1,6 +1,8 @@
 //! Observations. Only an event changes the world.
 
 use chrono::{DateTime, Utc};
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use super::{
@@ -82,6 +84,11 @@ pub enum LogUpdate {
     Append(Vec<u8>),
     /// What was sent before is void: the log begins again with this.
     Replace(Vec<u8>),
+    /// The log is this file of this machine, to be read where it is. What was sent before is void, unless it was the
+    /// same file. Absolute.
+    File(PathBuf),
+    /// There is more in its file.
+    Grown,
     /// Nothing more will come.
     End,
     /// So much is missing, and why.

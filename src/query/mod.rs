@@ -73,8 +73,8 @@ impl Query {
         self.judge(document) == Some(true)
     }
 
-    /// Every text the query holds for contains one of these, in any case. `None` where that can't be told.
-    /// None of them holds white space.
+    /// Every text the query holds for contains one of these, in any case, where fields are read from the text
+    /// itself. `None` where that can't be told. None of them holds white space.
     pub fn needles(&self) -> Option<Vec<&str>> {
         needles::needles(&self.expr)
     }

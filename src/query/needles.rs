@@ -1,6 +1,6 @@
 //! Owns what can be told of a text before a query is asked: words that must be in it.
 
-use super::expr::Expr;
+use super::expr::{Expr, Key};
 use super::pattern::{Pattern, Piece, Source};
 
 pub(super) fn needles(expr: &Expr) -> Option<Vec<&str>> {
@@ -15,8 +15,17 @@ pub(super) fn needles(expr: &Expr) -> Option<Vec<&str>> {
             let all: Option<Vec<_>> = list.iter().map(needles).collect();
             all.map(|lists| lists.concat())
         }
+        Expr::Is(key, _) if key.field => name(key),
         Expr::All | Expr::Not(_) | Expr::Is(..) => None,
     }
+}
+
+/// The longest part of a field's path, which is written where the field is: as it is, or with JSON's `\u…`.
+fn name(key: &Key) -> Option<Vec<&str>> {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    let parts = key.name.split(|c: char| !plain(c));
+    let longest = parts.max_by_key(|part| part.len())?;
+    (!longest.is_empty()).then(|| vec![longest, "\\u"])
 }
 
 pub(super) fn sole(expr: &Expr) -> Option<&str> {

@@ -201,6 +201,9 @@ fn needles_are_in_every_text_that_matches() {
         ("-a", None),
         ("/abc/", None),
         ("*", None),
+        ("@http.status:>499", Some(vec!["status", "\\u"])),
+        ("fine @http.status:*", Some(vec!["fine"])),
+        ("-@rows:1", None),
     ] {
         assert_eq!(parse(query).needles(), needles, "{query}");
     }

@@ -30,6 +30,8 @@ use super::theme::Theme;
 const RESULTS: usize = 16;
 /// Time for searching and writing logs between two looks at keys and events.
 const SLICE: Duration = Duration::from_millis(8);
+/// Bytes of logs in files that are read between two looks at the clock.
+const READ: u64 = 1 << 20;
 
 /// What the loop hears besides keys.
 #[derive(Debug)]
@@ -320,10 +322,15 @@ impl Monitor {
             .push(Writing::start(watch, what, path, Open::New, done));
     }
 
-    /// Searches and writes for a few milliseconds; keys come first again after that.
+    /// Reads, searches and writes for a few milliseconds; keys come first again after that.
     fn work(&mut self) {
         let begun = Instant::now();
         while begun.elapsed() < SLICE {
+            let reading = self.engine.watch.is_reading();
+            if reading {
+                self.engine.watch.read_on(READ);
+                self.changes.log = true;
+            }
             let searching = self.app.searching();
             if searching {
                 self.app.update(&self.engine.watch, Msg::Slice);
@@ -331,7 +338,7 @@ impl Monitor {
             let watch = &self.engine.watch;
             let writing = self.writings.iter().any(Writing::has_room);
             self.writings.retain_mut(|writing| writing.step(watch));
-            if !searching && !writing {
+            if !reading && !searching && !writing && !self.engine.watch.get_ready(READ) {
                 return;
             }
         }
@@ -399,7 +406,9 @@ impl Application for Monitor {
 
     fn next_wake(&self) -> Option<Instant> {
         let at = self.app.next_wake(&self.engine.watch);
-        if self.app.searching() || self.writings.iter().any(Writing::has_room) {
+        let watch = &self.engine.watch;
+        let busy = self.app.searching() || watch.is_reading() || watch.could_get_ready();
+        if busy || self.writings.iter().any(Writing::has_room) {
             return Some(Instant::now());
         }
         if !self.writings.is_empty() {

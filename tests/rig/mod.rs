@@ -153,6 +153,9 @@ impl Rig {
                         log.text = String::from_utf8(bytes.clone()).unwrap();
                         log.replaced += 1;
                     }
+                    LogUpdate::File(_) | LogUpdate::Grown => {
+                        panic!("a server has no files of ours")
+                    }
                     LogUpdate::End => log.ended = true,
                     LogUpdate::Lost(why) | LogUpdate::Failed(why) => log.failed = Some(why.clone()),
                 }

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use dagtop::backends::{Backend, Link, Request};
@@ -40,6 +41,19 @@ pub struct Log {
     pub chunks: usize,
     pub largest: usize,
     pub lost: Vec<SafeText>,
+    path: Option<PathBuf>,
+}
+
+impl Log {
+    /// Reads what its file has more.
+    fn read_on(&mut self) {
+        use std::io::{Read as _, Seek as _};
+        let Some(path) = &self.path else { return };
+        let mut file = std::fs::File::open(path).unwrap();
+        let at = std::io::SeekFrom::Start(self.bytes.len() as u64);
+        file.seek(at).unwrap();
+        file.read_to_end(&mut self.bytes).unwrap();
+    }
 }
 
 pub fn backend() -> BackendId {
@@ -97,7 +111,16 @@ impl LinkDriver {
                         log.bytes.extend(bytes);
                     }
                     LogUpdate::Replace(bytes) => log.bytes.clone_from(bytes),
-                    LogUpdate::End => log.ended = true,
+                    LogUpdate::File(path) => {
+                        log.bytes.clear();
+                        log.path = Some(path.clone());
+                        log.read_on();
+                    }
+                    LogUpdate::Grown => log.read_on(),
+                    LogUpdate::End => {
+                        log.read_on();
+                        log.ended = true;
+                    }
                     LogUpdate::Lost(what) | LogUpdate::Failed(what) => log.lost.push(what.clone()),
                 }
             }

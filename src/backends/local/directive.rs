@@ -2,7 +2,6 @@
 //! `::metric rows=1234 bytes=99`. `::group::name` and `::endgroup::` are for the log's reader and
 //! pass through.
 
-use crate::backends::tail::Sift;
 use crate::model::Progress;
 
 /// A longer line is no directive.
@@ -59,23 +58,6 @@ impl Sieve {
             None => out.extend_from_slice(&self.held),
         }
         self.held.clear();
-    }
-}
-
-/// A log without its directives.
-impl Sift for Sieve {
-    const SHOWN: Option<u64> = Some(4 << 20);
-
-    fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        Self::feed(self, bytes, out, &mut Vec::new());
-    }
-
-    fn finish(&mut self, out: &mut Vec<u8>) {
-        Self::finish(self, out, &mut Vec::new());
-    }
-
-    fn restart(&mut self) {
-        *self = Self::default();
     }
 }
 

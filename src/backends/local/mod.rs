@@ -30,6 +30,7 @@ mod runner;
 mod schedule;
 mod slot;
 mod store;
+mod tail;
 mod tell;
 mod view;
 

@@ -1,4 +1,5 @@
-//! The output of one attempt: bytes to the log as they come, and what the lines in them say.
+//! The output of one attempt: bytes to the log as they come, and what the lines in them say. Lines that are for dagtop
+//! alone are not in the log.
 
 use std::fs::File;
 use std::io::Write;
@@ -30,7 +31,7 @@ pub struct Output {
     kept: u64,
     lost: u64,
     sieve: Sieve,
-    scrap: Vec<u8>,
+    plain: Vec<u8>,
     found: Vec<Directive>,
     progress: Option<Progress>,
     metrics: Vec<(String, f64)>,
@@ -46,7 +47,7 @@ impl Output {
             kept: 0,
             lost: 0,
             sieve: Sieve::default(),
-            scrap: Vec::new(),
+            plain: Vec::new(),
             found: Vec::new(),
             progress: None,
             metrics: Vec::new(),
@@ -56,19 +57,25 @@ impl Output {
     }
 
     pub fn take(&mut self, bytes: &[u8], now: Instant) {
+        self.plain.clear();
+        self.sieve.feed(bytes, &mut self.plain, &mut self.found);
+        self.keep();
+        self.understand(now);
+    }
+
+    /// Writes what is no directive.
+    fn keep(&mut self) {
         let room = usize::try_from(MAX_LOG - self.kept).unwrap_or(usize::MAX);
-        let keep = bytes.len().min(room);
+        let all = self.plain.len();
+        let keep = all.min(room);
         // a full disk loses output, not the run
-        match self.log.write_all(&bytes[..keep]) {
+        match self.log.write_all(&self.plain[..keep]) {
             Ok(()) => {
                 self.kept += keep as u64;
-                self.lost += (bytes.len() - keep) as u64;
+                self.lost += (all - keep) as u64;
             }
-            Err(_) => self.lost += bytes.len() as u64,
+            Err(_) => self.lost += all as u64,
         }
-        self.scrap.clear();
-        self.sieve.feed(bytes, &mut self.scrap, &mut self.found);
-        self.understand(now);
     }
 
     fn understand(&mut self, now: Instant) {
@@ -105,8 +112,9 @@ impl Output {
     }
 
     pub fn finish(&mut self) {
-        self.scrap.clear();
-        self.sieve.finish(&mut self.scrap, &mut self.found);
+        self.plain.clear();
+        self.sieve.finish(&mut self.plain, &mut self.found);
+        self.keep();
         self.understand(Instant::now());
         if self.lost > 0 {
             let _ = writeln!(self.log, "\ndagtop: {} more bytes were not kept", self.lost);

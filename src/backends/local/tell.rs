@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 
 use tokio::time::{Duration, Instant};
 
-use crate::backends::{EngineGone, tail};
+use crate::backends::EngineGone;
 use crate::model::{
     BackendStatus, Event, LogChunk, LogKey, LogUpdate, NodeState, Notice, NoticeLevel, Pipeline,
     Queue, Reach, RunKey, SafeText, Target,
 };
 
 use super::actor::Actor;
-use super::directive::Sieve;
-use super::view;
+use super::{tail, view};
 
 /// Changes are told at most this often.
 const FLUSH: Duration = Duration::from_millis(40);
@@ -92,13 +91,7 @@ impl Actor {
         let path = slot.dir.log(id, key.attempt);
         let ended = slot.follow(node, key.attempt);
         let emitter = self.link.emitter.clone();
-        let task = tokio::spawn(tail::follow(
-            path,
-            key.clone(),
-            Sieve::default(),
-            ended,
-            emitter,
-        ));
+        let task = tokio::spawn(tail::follow(path, key.clone(), ended, emitter));
         self.tails.insert(key, task);
         Ok(())
     }

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 
 use crate::cli::{Global, Logs};
 use crate::config::Paths;
-use crate::logs::{Filter, Find, LogStore, Merge, Part, Spill};
+use crate::logs::{Filter, Find, Folds, Lens, LogStore, Source, Spill};
 use crate::model::SafeText;
 
 use super::super::{Exit, Usage, print};
@@ -192,7 +192,9 @@ fn merged(
     shown: &Shown,
     follow: bool,
 ) -> anyhow::Result<Exit> {
-    let mut merge = Merge::default();
+    let folds = Folds::default();
+    // of each log the line that is next
+    let mut next = vec![0; inputs.len()];
     let mut idle = 0;
     loop {
         let mut read = false;
@@ -207,29 +209,46 @@ fn merged(
                 input.flow.search(log, shown);
             }
         }
-        let parts: Vec<Part<'_>> = inputs
+        let sources: Vec<Source<'_>> = inputs
             .iter()
             .filter_map(|input| {
                 let log = store.get(&input.key)?;
-                let end = log.numbers().end;
                 // the last record of a log may go on
                 let open = !input.ended && idle < PATIENCE && !log.numbers().is_empty();
-                Some(Part {
+                let end = log.numbers().end;
+                Some(Source {
                     log,
-                    only: input.flow.find.as_ref().map(Find::matches),
-                    until: if open {
-                        log.record_numbers(end - 1).start
-                    } else {
-                        end
-                    },
+                    wanted: input.flow.find.as_ref().map(Find::matches),
+                    since: None,
+                    until: Some(match open {
+                        true => log.record_numbers(end - 1).start,
+                        false => end,
+                    }),
                 })
             })
             .collect();
+        let lens = Lens::new(&sources, &folds);
+        let rows: Vec<usize> = sources
+            .iter()
+            .zip(&next)
+            .map(|(s, n)| s.log.row_of(*n))
+            .collect();
         let mut out = String::new();
-        while let Some((index, number)) = merge.next(&parts) {
-            let log = parts[index].log;
-            let lines = log.record_numbers(number);
-            shown.record(log, lines, inputs[index].name.as_ref(), &mut out)?;
+        for point in lens.from(&rows) {
+            let log = sources[point.source].log;
+            let record = log.record(point.row);
+            if point.row != record.start {
+                continue;
+            }
+            let name = inputs[point.source].name.as_ref();
+            if log.is_cut() && point.row == 0 {
+                shown.printer.gap(log, &mut out);
+                next[point.source] = log.numbers().start;
+                continue;
+            }
+            let lines = log.number_of(record.start)..log.number_of(record.end);
+            next[point.source] = lines.end;
+            shown.record(log, lines, name, &mut out)?;
         }
         print(out)?;
         if inputs.iter().all(|input| input.ended) {

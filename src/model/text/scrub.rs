@@ -36,41 +36,62 @@ pub(super) fn plain(bytes: &[u8]) -> Option<&str> {
         return None;
     }
     let text = std::str::from_utf8(bytes).ok()?;
-    (is_ascii(bytes) || text.chars().all(is_plain)).then_some(text)
+    needs_no_work(text).then_some(text)
+}
+
+/// Nothing in a text needs work, and it is short enough.
+pub(super) fn needs_no_work(text: &str) -> bool {
+    text.len() <= MAX_TEXT_BYTES && (is_ascii(text.as_bytes()) || text.chars().all(is_plain))
 }
 
 /// Printable ASCII alone. Looks at many bytes at once: this runs over every byte of every log.
 fn is_ascii(bytes: &[u8]) -> bool {
-    bytes.chunks(64).all(|part| {
-        part.iter()
-            .fold(true, |fine, b| fine & (0x20..0x7f).contains(b))
-    })
+    fn all<const N: usize>(bytes: &[u8]) -> Option<bool> {
+        let fine = |part: &[u8; N]| {
+            part.iter()
+                .fold(true, |fine, b| fine & (0x20..0x7f).contains(b))
+        };
+        // the last part overlaps the one before, so that no byte is left over
+        let last = bytes.last_chunk()?;
+        Some(bytes.as_chunks().0.iter().all(fine) && fine(last))
+    }
+    all::<32>(bytes)
+        .or_else(|| all::<8>(bytes))
+        .unwrap_or_else(|| bytes.iter().all(|b| (0x20..0x7f).contains(b)))
 }
 
 /// The text of a line in ASCII whose only controls are tabs and SGR sequences, put into `out`: exactly what
 /// [`scrub`] makes of it, without its spans, at a fraction of the price. True when it held tabs only.
-pub(super) fn simple(line: &[u8], out: &mut String) -> Option<bool> {
+pub(super) fn simple(line: &str, out: &mut String) -> Option<bool> {
     if line.len() > MAX_KEPT {
         return None;
     }
     out.clear();
     let mut tabs_only = true;
     let mut rest = line;
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        match byte {
-            0x20..0x7f => out.push(char::from(byte)),
-            b'\t' => out.extend(std::iter::repeat_n(' ', 8 - out.len() % 8)),
-            0x1b => {
-                let params = rest.strip_prefix(b"[")?;
-                let end = params
-                    .iter()
-                    .position(|b| !matches!(b, b'0'..=b'9' | b';' | b':'))?;
-                rest = params.get(end..)?.strip_prefix(b"m")?;
-                tabs_only = false;
-            }
-            _ => return None,
+    loop {
+        let control = memchr::memchr2(b'\t', 0x1b, rest.as_bytes());
+        let run = rest.get(..control.unwrap_or(rest.len()))?;
+        if !is_ascii(run.as_bytes()) {
+            return None;
         }
+        out.push_str(run);
+        let Some(at) = control else {
+            break;
+        };
+        rest = rest.get(at..)?;
+        if let Some(after) = rest.strip_prefix('\t') {
+            const COLUMNS: &str = "        ";
+            out.push_str(COLUMNS.get(out.len() % 8..)?);
+            rest = after;
+            continue;
+        }
+        let params = rest.strip_prefix("\x1b[")?;
+        let end = params
+            .bytes()
+            .position(|b| !matches!(b, b'0'..=b'9' | b';' | b':'))?;
+        rest = params.get(end..)?.strip_prefix('m')?;
+        tabs_only = false;
     }
     (out.len() <= MAX_KEPT).then_some(tabs_only)
 }

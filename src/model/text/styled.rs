@@ -98,17 +98,35 @@ pub struct LineText<'a> {
 impl<'a> LineText<'a> {
     /// `scratch` holds the text where it is not the line's own.
     pub fn of(line: &'a [u8], scratch: &'a mut String) -> Self {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if let Some(text) = scrub::plain(line) {
-            return Self { text, exact: true };
+        match std::str::from_utf8(line) {
+            Ok(text) => Self::of_text(text, scratch),
+            Err(_) => Self::scrubbed(line.strip_suffix(b"\r").unwrap_or(line), scratch),
         }
-        let exact = scrub::simple(line, scratch).unwrap_or_else(|| {
-            *scratch = scrub::scrub(line, scrub::Mode::Line, 0).text;
-            false
-        });
+    }
+
+    /// As [`LineText::of`], for who knows already that the line is UTF-8.
+    pub fn of_text(line: &'a str, scratch: &'a mut String) -> Self {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        if scrub::needs_no_work(line) {
+            return Self {
+                text: line,
+                exact: true,
+            };
+        }
+        match scrub::simple(line, scratch) {
+            Some(exact) => Self {
+                text: scratch,
+                exact,
+            },
+            None => Self::scrubbed(line.as_bytes(), scratch),
+        }
+    }
+
+    fn scrubbed(line: &[u8], scratch: &'a mut String) -> Self {
+        *scratch = scrub::scrub(line, scrub::Mode::Line, 0).text;
         Self {
             text: scratch,
-            exact,
+            exact: false,
         }
     }
 }

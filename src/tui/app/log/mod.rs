@@ -282,6 +282,7 @@ fn sources<'a>(
             log: watch.logs.get(key).unwrap_or(nothing),
             wanted: sieve.wanted(at),
             since: own.and_then(|node| node.started_at),
+            until: None,
         }
     };
     keys.iter().enumerate().map(source).collect()

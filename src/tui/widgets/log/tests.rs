@@ -48,6 +48,7 @@ fn draw<'a>(
         log,
         wanted: None,
         since: None,
+        until: None,
     };
     // a test may borrow from anywhere, so it all stays
     let sources: &[Source] = Box::leak(Box::new([source]));
@@ -267,6 +268,7 @@ fn fields_stand_in_columns_and_records_fold() {
         log,
         wanted: None,
         since: None,
+        until: None,
     }];
     let mut look = Look {
         columns: vec!["rows".into(), "http.status".into()],
