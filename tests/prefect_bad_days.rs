@@ -263,17 +263,15 @@ async fn events_come_twice_and_in_the_wrong_order_and_from_slow_clocks() {
 #[tokio::test]
 async fn a_locked_database_is_asked_again_and_a_broken_server_is_waited_for() {
     let fake = Fake::start().await;
-    let locked = ResponseTemplate::new(503)
-        .set_body_json(json!({"exception_message": "Service Unavailable"}));
     fake.db()
         .instead
-        .insert("/deployments/filter", (2, locked.clone()));
+        .insert("/deployments/filter", (2, locked()));
     let mut rig = quick(&fake);
     rig.until("the list", SOON, Rig::listed).await;
     assert!(rig.up());
     assert_eq!(fake.asked("/deployments/filter"), 3);
     // longer than a moment
-    fake.db().instead.insert("filter", (6, locked));
+    fake.db().instead.insert("filter", (6, locked()));
     rig.requests
         .send(dagtop::backends::Request::Refresh)
         .await
@@ -548,4 +546,68 @@ async fn lines_come_once_by_stream_or_asking_and_go_on_when_the_stream_breaks() 
     let text = &rig.logs[&log].text;
     assert_eq!(text.lines().count(), 3, "{text}");
     assert!(!text.contains("elsewhere"), "{text}");
+}
+
+#[tokio::test]
+async fn a_trigger_that_was_answered_by_a_locked_database_starts_one_run() {
+    let fake = Fake::start().await;
+    let mut rig = quick(&fake);
+    rig.until("the list", SOON, Rig::listed).await;
+    const CREATE: &str = "/deployments/dep-1/create_flow_run";
+    let keys = |fake: &Fake| -> std::collections::HashSet<String> {
+        let db = fake.db();
+        let all = db
+            .flow_runs
+            .iter()
+            .map(|row| row["idempotency_key"].to_string());
+        all.collect()
+    };
+    // not done
+    fake.db().instead.insert("create_flow_run", (1, locked()));
+    let trigger = async |rig: &mut Rig| {
+        let target = Target::Pipeline(nightly());
+        rig.act(Action::Trigger, target, ActionOptions::default())
+            .await
+            .1
+    };
+    let status = trigger(&mut rig).await;
+    assert!(
+        matches!(status, ActionStatus::Confirmed { .. }),
+        "{status:?}"
+    );
+    assert_eq!((fake.asked(CREATE), fake.db().flow_runs.len()), (2, 1));
+    // done, and the answer says otherwise: it is asked before it is sent again
+    fake.db().mute = true;
+    let status = trigger(&mut rig).await;
+    assert!(
+        matches!(status, ActionStatus::Confirmed { .. }),
+        "{status:?}"
+    );
+    assert_eq!((fake.asked(CREATE), fake.db().flow_runs.len()), (3, 2));
+    assert_eq!(keys(&fake).len(), 2, "each with a key of its own");
+}
+
+#[tokio::test]
+async fn an_answer_that_looks_good_and_refuses_is_a_refusal() {
+    let fake = Fake::start().await;
+    fake.db()
+        .flow_runs
+        .push(flow_run("r1", "dep-1", "RUNNING", START));
+    let mut rig = quick(&fake);
+    rig.until("the list", SOON, Rig::listed).await;
+    for (word, why) in [("ABORT", "it is in another hand"), ("WAIT", "try later")] {
+        let answer = json!({"state": null, "status": word, "details": {"reason": why}});
+        let answer = ResponseTemplate::new(200).set_body_json(answer);
+        fake.db().instead.insert("set_state", (1, answer));
+        let target = Target::Run(nightly().run("r1"));
+        let (_, status) = rig
+            .act(Action::Cancel, target, ActionOptions::default())
+            .await;
+        match status {
+            ActionStatus::Refused { why: said } => {
+                assert!(said.to_string().contains(why), "{said}")
+            }
+            other => panic!("{word}: {other:?}"),
+        }
+    }
 }

@@ -138,7 +138,8 @@ async fn watch_fleet(shared: &Shared) -> Result<(), EngineGone> {
         };
         schedule.set_base(base);
         let began = Instant::now();
-        let gathered = resynced.is_none_or(|at| at.elapsed() >= AGAIN);
+        let hurry = std::mem::take(&mut shared.memory().hurry);
+        let gathered = hurry || resynced.is_none_or(|at| at.elapsed() >= AGAIN);
         let asked = gathered && shared.memory().resync;
         let whole = asked || began >= resync_at;
         let before = shared.http.stats().requests;
@@ -278,7 +279,7 @@ impl Follow for Shared {
     fn refresh(&self) {
         self.retry.notify_one();
         let mut memory = self.memory();
-        memory.resync = true;
+        (memory.resync, memory.hurry) = (true, true);
         for open in memory
             .runs
             .values_mut()

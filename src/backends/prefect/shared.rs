@@ -81,6 +81,8 @@ pub struct Memory {
     pub since: Option<DateTime<Utc>>,
     /// Everything should be read again soon.
     pub resync: bool,
+    /// A person wants that now.
+    pub hurry: bool,
     worse: Worse,
 }
 
