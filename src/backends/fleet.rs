@@ -50,7 +50,8 @@ pub async fn watch<B: Fleet>(backend: &B) -> Result<(), EngineGone> {
     loop {
         schedule.set_base(if client.hidden() { base * 5 } else { base });
         let began = Instant::now();
-        let asked = backend.asked() && (first || resynced.elapsed() > base * 3);
+        // what is asked for too soon is not forgotten
+        let asked = (first || resynced.elapsed() > base * 3) && backend.asked();
         let whole = asked || began >= resync_at;
         let before = client.http.stats().requests;
         let result = match (whole, first) {

@@ -106,7 +106,7 @@ impl Fake {
             }
             Some("start") => {
                 let asked = &frame["payload"]["variables"];
-                let page = events(&known.lock().unwrap(), asked, usize::MAX);
+                let page = events(&known.lock().unwrap(), asked, usize::MAX, "messages");
                 vec![Say::Text(data(page))]
             }
             _ => Vec::new(),
@@ -153,7 +153,8 @@ pub fn data(page: Value) -> String {
     json!({"type": "data", "id": "1", "payload": {"data": {"events": page}}}).to_string()
 }
 
-fn events(db: &Db, asked: &Value, most: usize) -> Value {
+/// `list`: what the events are called there, where it is told and where it is asked.
+fn events(db: &Db, asked: &Value, most: usize, list: &str) -> Value {
     let run = asked["run"].as_str().unwrap_or_default();
     let from: usize = asked["after"]
         .as_str()
@@ -163,7 +164,7 @@ fn events(db: &Db, asked: &Value, most: usize) -> Value {
     let page: Vec<&Value> = all.iter().skip(from).take(most).collect();
     let to = from + page.len();
     json!({"__typename": "EventConnection", "cursor": to.to_string(), "hasMore": to < all.len(), "hasMorePastEvents": false,
-        "events": page.clone(), "messages": page})
+        list: page})
 }
 
 struct Answer(Arc<Mutex<Db>>);
@@ -265,7 +266,7 @@ fn field(db: &Db, name: &str, variables: &Value) -> Value {
             json!({"runQueueConfig": {"maxConcurrentRuns": 4}, "daemonHealth": {"allDaemonStatuses": []},
             "concurrencyLimits": []})
         }
-        "events" => events(db, variables, 1000),
+        "events" => events(db, variables, 1000, "events"),
         other => panic!("the fake knows no {other}"),
     }
 }
