@@ -791,8 +791,11 @@ async fn prefect_pause_resume_and_stop() {
         .trigger("slow/prod", json!({"seconds": 60, "parts": 1}))
         .await;
     let second_key = run_key("slow/prod", &second);
-    rig.until("it is known", MINUTE, |rig| rig.run(&second_key).is_some())
-        .await;
+    // Prefect's runner forgets a run that is cancelled while its process starts: it stays `Cancelling` for ever
+    rig.until("it runs", MINUTE * 2, |rig| {
+        state(rig, &second_key) == RunState::Running
+    })
+    .await;
     let (plan, status) = rig
         .act(
             Action::Stop,

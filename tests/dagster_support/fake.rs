@@ -106,7 +106,7 @@ impl Fake {
             }
             Some("start") => {
                 let asked = &frame["payload"]["variables"];
-                let page = events(&known.lock().unwrap(), asked, usize::MAX, "messages");
+                let page = events(&known.lock().unwrap(), asked, "messages", usize::MAX);
                 vec![Say::Text(data(page))]
             }
             _ => Vec::new(),
@@ -153,8 +153,8 @@ pub fn data(page: Value) -> String {
     json!({"type": "data", "id": "1", "payload": {"data": {"events": page}}}).to_string()
 }
 
-/// `list`: what the events are called there, where it is told and where it is asked.
-fn events(db: &Db, asked: &Value, most: usize, list: &str) -> Value {
+/// `list`: what the server calls them there.
+fn events(db: &Db, asked: &Value, list: &str, most: usize) -> Value {
     let run = asked["run"].as_str().unwrap_or_default();
     let from: usize = asked["after"]
         .as_str()
@@ -266,7 +266,7 @@ fn field(db: &Db, name: &str, variables: &Value) -> Value {
             json!({"runQueueConfig": {"maxConcurrentRuns": 4}, "daemonHealth": {"allDaemonStatuses": []},
             "concurrencyLimits": []})
         }
-        "events" => events(db, variables, 1000, "events"),
+        "events" => events(db, variables, "events", 1000),
         other => panic!("the fake knows no {other}"),
     }
 }

@@ -3,7 +3,7 @@
 use crate::model::{Action, Capabilities, Support, TargetKind};
 
 pub const PAUSE_RUN: &str = "takes effect before the next task: a task that runs goes on to its end, and code outside of tasks is not stopped at all. Its process ends then; a resume runs the flow from its beginning, and takes what results are kept";
-const CANCEL_RUN: &str = "what runs the flow (worker or runner) ends its process; without one the run stays `Cancelling`, and a second cancel only marks it";
+const CANCEL_RUN: &str = "what runs the flow (worker or runner) ends its process; without one, and while one just starts, the run stays `Cancelling`, and a second cancel only marks it";
 const RETRY_RUN: &str = "the same run starts again from its beginning: tasks whose results are kept are `Cached`, all others run again";
 const RESTART: &str = "Prefect starts a new run with the same parameters";
 const MARK_RUN: &str = "changes what is written down; a process that runs is not stopped";

@@ -12,7 +12,7 @@ use crate::backends::poll::Urgency;
 use crate::model::{Event, Pipeline, PipelineKey, SafeText, Schedule};
 
 use super::params::params;
-use super::shared::{Deployed, Shared};
+use super::shared::{Deployed, Memory, Shared};
 use super::tasks::Source;
 use super::wire::{Deployment, Flow, FlowRun, TaskRun};
 use super::{api, states, tell};
@@ -68,13 +68,10 @@ pub async fn resync(shared: &Shared, urgency: Urgency) -> Result<(), Trouble> {
     tell::runs(shared, tell::from(over.rows, &over_source)).await?;
     if going.complete {
         missing(shared, urgency, &listed).await?;
-    } else {
-        shared
-            .degraded(format!(
-                "of more than {GOING} runs that go only the newest are followed"
-            ))
-            .await?;
     }
+    let crowd = (!going.complete)
+        .then(|| format!("of more than {GOING} runs that go only the newest are followed"));
+    shared.worse(|worse| worse.crowd = crowd).await?;
     older(shared, urgency, covered, every).await?;
     next_runs(shared, urgency).await?;
     failures(shared, urgency).await?;
@@ -144,9 +141,9 @@ fn remember(shared: &Shared, rows: Vec<Deployment>, complete: bool) {
         .into_iter()
         .map(|pipeline| pipeline.key)
         .collect();
-    memory
-        .runs
-        .retain(|_, known| there.contains(&known.key.pipeline));
+    let Memory { runs, beats, .. } = &mut *memory;
+    runs.retain(|_, known| there.contains(&known.key.pipeline));
+    beats.retain(|id, _| runs.contains_key(id));
 }
 
 /// A deployment in our words.

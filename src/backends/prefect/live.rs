@@ -71,11 +71,8 @@ pub async fn watch(shared: &Arc<Shared>) -> Result<Infallible, EngineGone> {
         }
         shared.set_live(false);
         let every = shared.refresh.as_secs_f64();
-        shared
-            .degraded(format!(
-                "no live events, so it is asked every {every} s: {error}"
-            ))
-            .await?;
+        let why = format!("no live events, so it is asked every {every} s: {error}");
+        shared.worse(|worse| worse.live = Some(why)).await?;
         schedule.failed(error.retry_after());
         tokio::select! {
             () = tokio::time::sleep(schedule.wait()) => {}
@@ -119,7 +116,7 @@ async fn session(shared: &Arc<Shared>, seen: &mut Seen, schedule: &mut Schedule)
     shared.memory().resync |= seen.last.is_some();
     seen.last = seen.last.or(Some(now));
     shared.set_live(true);
-    if let Err(gone) = shared.restored().await {
+    if let Err(gone) = shared.worse(|worse| worse.live = None).await {
         return gone.into();
     }
     loop {
@@ -240,7 +237,9 @@ fn sort(memory: &mut Memory, events: &[Event]) -> News {
             ("flow-run", "heartbeat") => {
                 if let Some(id) = id.strip_prefix("prefect.flow-run.") {
                     // by our clock: that of its sender may differ
-                    memory.beats.insert(id.to_owned(), Utc::now());
+                    if memory.runs.contains_key(id) {
+                        memory.beats.insert(id.to_owned(), Utc::now());
+                    }
                 }
             }
             ("flow-run", _) => {

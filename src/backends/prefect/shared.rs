@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::backends::EngineGone;
 use crate::backends::client::{Client, Pages, Trouble};
 use crate::backends::http::{BARE, Call, HttpError};
 use crate::backends::poll::Urgency;
@@ -77,6 +78,16 @@ pub struct Memory {
     pub since: Option<DateTime<Utc>>,
     /// Everything should be read again soon.
     pub resync: bool,
+    worse: Worse,
+}
+
+/// What works less well than it could. One being well again says nothing of the other.
+#[derive(Clone, Default, PartialEq)]
+pub struct Worse {
+    /// There is no subscription.
+    pub live: Option<String>,
+    /// More runs go than are followed.
+    pub crowd: Option<String>,
 }
 
 /// A deployment.
@@ -180,6 +191,28 @@ impl Shared {
             self.reload.notify_waiters();
         }
         changed
+    }
+
+    /// Says what works less well, if that is another than was said.
+    pub async fn worse(&self, change: impl FnOnce(&mut Worse)) -> Result<(), EngineGone> {
+        let why = {
+            let mut memory = self.memory();
+            let before = memory.worse.clone();
+            change(&mut memory.worse);
+            let Worse { live, crowd } = &memory.worse;
+            if memory.worse == before {
+                return Ok(());
+            }
+            [live, crowd]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        match why.is_empty() {
+            true => self.restored().await,
+            false => self.degraded(why.join("; ")).await,
+        }
     }
 
     // ---- asking ----
