@@ -278,7 +278,7 @@ async fn dagster_a_run_in_view_is_told_by_subscription_and_costs_little() {
     let id = server
         .launch(
             "slow",
-            json!({"ops": {"work": {"config": {"seconds": 25}}}}),
+            json!({"ops": {"work": {"config": {"seconds": 115}}}}),
         )
         .await;
     let mut rig = listed().await;
@@ -307,7 +307,8 @@ async fn dagster_a_run_in_view_is_told_by_subscription_and_costs_little() {
     let mut late = Vec::new();
     let before = rig.stats();
     let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(10) {
+    // everything is read again once in it
+    while began.elapsed() < Duration::from_secs(95) {
         let known = rig.logs[&log].text.len();
         rig.until("a line", LONG, |rig| rig.logs[&log].text.len() > known)
             .await;
@@ -333,7 +334,7 @@ async fn dagster_a_run_in_view_is_told_by_subscription_and_costs_little() {
         after.bytes - before.bytes,
         began.elapsed().as_secs_f64()
     );
-    assert!(asked <= 5, "{asked} requests in 10 s with a subscription");
+    assert!(asked <= 47, "{asked} requests in 95 s with a subscription");
     rig.until("the end", LONG, |rig| {
         rig.run(&key).is_some_and(|r| r.health == Health::Succeeded)
     })
@@ -353,16 +354,17 @@ async fn dagster_a_run_that_nobody_looks_at_is_told_by_asking() {
     let mut rig = listed().await;
     rig.for_(Duration::from_secs(5)).await;
     let before = rig.stats();
-    rig.for_(Duration::from_secs(40)).await;
+    // everything is read again once in it
+    rig.for_(Duration::from_secs(90)).await;
     let rest = rig.stats();
     println!(
         "at rest: {:.2} requests/s, {:.0} bytes/s",
-        (rest.requests - before.requests) as f64 / 40.0,
-        (rest.bytes - before.bytes) as f64 / 40.0
+        (rest.requests - before.requests) as f64 / 90.0,
+        (rest.bytes - before.bytes) as f64 / 90.0
     );
     assert!(
-        rest.requests - before.requests <= 20,
-        "{} in 40 s",
+        rest.requests - before.requests <= 45,
+        "{} in 90 s",
         rest.requests - before.requests
     );
     let id = server.launch("hello", json!({})).await;

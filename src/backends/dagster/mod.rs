@@ -53,7 +53,7 @@ use actions::Expect;
 use shared::{BURST, Shared};
 
 /// Between two readings of everything; longer when that takes many requests.
-const RESYNC: Duration = Duration::from_secs(75);
+const RESYNC: Duration = Duration::from_secs(90);
 /// Between two looks at daemons, queue and pools.
 const SYSTEM: Duration = Duration::from_secs(30);
 
@@ -132,7 +132,7 @@ impl Fleet for Shared {
         Rhythm {
             look: self.look(),
             resync: RESYNC,
-            each: Duration::from_secs(15),
+            each: Duration::from_secs(18),
         }
     }
 

@@ -19,7 +19,7 @@ use super::wire::{Event, RunGroup, RunStatus, Runs};
 use super::{config, gql, tell};
 
 /// Between two readings of a run whose events come by themselves, and of one that is over.
-const CALM: Duration = Duration::from_secs(30);
+const CALM: Duration = Duration::from_secs(60);
 /// Runs of a job that is looked at.
 const HISTORY: usize = 40;
 

@@ -153,6 +153,7 @@ impl Text {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
+    use serde_json::json;
 
     fn event(kind: Option<&str>, step: Option<&str>, said: &str) -> Event {
         serde_json::from_value(
