@@ -138,15 +138,11 @@ async fn a_field_that_this_version_does_not_know_takes_only_its_own_away() {
     );
 }
 
-#[tokio::test]
-async fn a_server_that_breaks_and_comes_back_is_told_as_both() {
+/// A server whose database is locked for a while says so in more than one way.
+async fn breaks_and_comes_back(answer: ResponseTemplate) {
     let fake = Fake::start().await;
     let mut rig = listed(&fake).await;
-    let locked = json!({"errors": [{"message": "database is locked"}]});
-    fake.db().instead.insert(
-        "changed:",
-        (2, ResponseTemplate::new(500).set_body_json(locked)),
-    );
+    fake.db().instead.insert("changed:", (3, answer));
     rig.until("it is broken", SOON, |rig| matches!(&rig.status().reach, Reach::Down { reason, .. } if reason.contains("database is locked")))
         .await;
     fake.db().runs = vec![run("r9", "orders", "SUCCESS", 4_000_000_000.0)];
@@ -155,6 +151,33 @@ async fn a_server_that_breaks_and_comes_back_is_told_as_both() {
         rig.run(&orders().run("r9")).is_some()
     })
     .await;
+    assert_eq!(rig.stats().failures, 3);
+}
+
+fn locked() -> Value {
+    json!({"errors": [{"message": "database is locked"}]})
+}
+
+#[tokio::test]
+async fn a_server_that_breaks_and_comes_back_is_told_as_both() {
+    breaks_and_comes_back(ResponseTemplate::new(500).set_body_json(locked())).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_available_for_a_while_is_told_as_such() {
+    breaks_and_comes_back(ResponseTemplate::new(503).set_body_json(locked())).await;
+}
+
+#[tokio::test]
+async fn an_answer_200_that_is_an_error_is_one() {
+    let answer = json!({"data": null, "errors": [{"message": "database is locked"}]});
+    let fake = Fake::start().await;
+    let mut rig = listed(&fake).await;
+    let answer = ResponseTemplate::new(200).set_body_json(answer);
+    fake.db().instead.insert("changed:", (2, answer));
+    rig.until("it is broken", SOON, |rig| matches!(&rig.status().reach, Reach::Down { reason, .. } if reason.contains("database is locked")))
+        .await;
+    rig.until("it is back", SOON, |rig| rig.up()).await;
 }
 
 #[tokio::test]
@@ -267,7 +290,7 @@ async fn events_out_of_order_and_twice_make_no_other_story() {
         .find(|n| n.id.raw() == "report")
         .unwrap()
         .clone();
-    assert!(report.started_at < report.ended_at, "{report:?}");
+    assert!(report.started_at < report.ended_at);
     // an end that is heard of twice, and a beginning after it, begin nothing anew
     fake.happen("r1", event(Some("RUN_SUCCESS"), None, "", 15.0));
     fake.happen("r1", event(Some("RUN_START"), None, "", 1.0));
@@ -455,7 +478,6 @@ async fn a_location_that_breaks_leaves_its_jobs_and_says_why() {
             "loadStatus": "LOADED", "updatedTimestamp": START, "locationOrLoadError": {"__typename": "PythonError",
             "message": "ImportError: no module\n", "stack": ["  File \"x.py\", line 1\n"]}}]}));
     }
-    rig.for_(Duration::from_secs(9)).await;
     rig.requests
         .send(dagtop::backends::Request::Refresh)
         .await
@@ -471,4 +493,50 @@ async fn a_location_that_breaks_leaves_its_jobs_and_says_why() {
     })
     .await;
     assert!(rig.run(&orders().run("r1")).is_some());
+}
+
+#[tokio::test]
+async fn a_run_that_can_not_be_told_to_stop_is_ended_by_force_the_next_time() {
+    let fake = Fake::start().await;
+    let key = going(&fake);
+    let mut rig = listed(&fake).await;
+    let answer = json!({"data": {"done": {"__typename": "TerminateRunsResult", "terminateRunResults": [
+        {"__typename": "TerminateRunFailure", "message": "Unable to terminate run r1", "run": {"runId": "r1"}}]}}});
+    let answer = ResponseTemplate::new(200).set_body_json(answer);
+    fake.db().instead.insert("terminateRuns", (1, answer));
+    let cancel = Target::Run(key);
+    let (plan, status) = rig
+        .act(Action::Cancel, cancel.clone(), ActionOptions::default())
+        .await;
+    assert_eq!(plan.hits[0].name.as_str(), "orders / r1");
+    let ActionStatus::Refused { why } = status else {
+        panic!("{status:?}")
+    };
+    assert!(why.to_string().contains("Unable to terminate"), "{why}");
+    let plan = rig
+        .plan(Action::Cancel, cancel, ActionOptions::default())
+        .await
+        .unwrap();
+    assert_eq!(plan.hits[0].name.as_str(), "orders / r1, by force");
+}
+
+#[tokio::test]
+async fn who_said_yes_to_a_cancel_has_not_said_yes_to_force() {
+    let fake = Fake::start().await;
+    let key = going(&fake);
+    let mut rig = listed(&fake).await;
+    let plan = rig
+        .plan(Action::Cancel, Target::Run(key), ActionOptions::default())
+        .await
+        .unwrap();
+    // somebody else cancels it meanwhile
+    fake.db().runs[0]["status"] = json!("CANCELING");
+    fake.db().runs[0]["updateTime"] = json!(START + 5.0);
+    let asked = fake.db().requests;
+    let status = rig.execute(plan).await;
+    let ActionStatus::Refused { why } = status else {
+        panic!("{status:?}")
+    };
+    assert!(why.to_string().contains("things have changed"), "{why}");
+    assert!(fake.db().requests > asked);
 }

@@ -50,7 +50,8 @@ pub async fn watch<B: Fleet>(backend: &B) -> Result<(), EngineGone> {
     loop {
         schedule.set_base(if client.hidden() { base * 5 } else { base });
         let began = Instant::now();
-        let asked = backend.asked() && (first || resynced.elapsed() > base * 3);
+        // what is asked for too soon is not forgotten
+        let asked = (first || resynced.elapsed() > base * 3) && backend.asked();
         // what nobody asked for waits until nothing else is read beside the changes, but not for ever
         let turn = match began >= resync_at && !asked && !first {
             true if began >= resync_at + rhythm.resync => Some(client.turns.wait().await),

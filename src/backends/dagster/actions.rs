@@ -52,9 +52,14 @@ pub enum Expect {
         location: String,
         before: f64,
     },
-    Backfill {
+    /// The backfill is over.
+    BackfillEnded {
         id: String,
-        ended: bool,
+    },
+    /// The backfill is not any more what it was.
+    BackfillResumed {
+        id: String,
+        was: String,
     },
 }
 
@@ -77,6 +82,17 @@ pub fn refused(body: &[u8]) -> Option<SafeText> {
         .map(|one| gql::problem(one).map(|(_, said)| said))
         .collect();
     problems?.into_iter().next()
+}
+
+/// The runs whose process could not be told to stop.
+pub fn deaf(body: &[u8]) -> Vec<String> {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let each = answer["data"]["done"]["terminateRunResults"].as_array();
+    each.into_iter()
+        .flatten()
+        .filter(|one| one["__typename"] == "TerminateRunFailure")
+        .filter_map(|one| one["run"]["runId"].as_str().map(str::to_owned))
+        .collect()
 }
 
 /// Whether the server says that it is so; what it says is told on.
@@ -185,17 +201,28 @@ pub async fn check(shared: &Shared, expect: &Expect) -> Result<Check, Trouble> {
             };
             Ok(Check::done(loaded, said))
         }
-        Expect::Backfill { id, ended } => {
-            let backfill = backfills::one(shared, id, Urgency::Now).await?;
-            let is = backfills::state(&backfill.status).ended();
-            let said = format!("backfill {id} is {}", backfill.status);
-            if let Some(known) = shared.memory().backfills.iter_mut().find(|b| b.id == *id) {
-                *known = backfill;
-            }
-            side::tell(shared).await?;
-            Ok(Check::done(is == *ended, said))
+        Expect::BackfillEnded { id } => {
+            let status = backfill(shared, id).await?;
+            let ended = backfills::state(&status).ended();
+            Ok(Check::done(ended, format!("backfill {id} is {status}")))
+        }
+        Expect::BackfillResumed { id, was } => {
+            let status = backfill(shared, id).await?;
+            let said = format!("backfill {id} is {status}");
+            Ok(Check::done(status != *was, said))
         }
     }
+}
+
+/// What a backfill is now.
+async fn backfill(shared: &Shared, id: &str) -> Result<String, Trouble> {
+    let backfill = backfills::one(shared, id, Urgency::Now).await?;
+    let status = backfill.status.clone();
+    if let Some(known) = shared.memory().backfills.iter_mut().find(|b| b.id == id) {
+        *known = backfill;
+    }
+    side::tell(shared).await?;
+    Ok(status)
 }
 
 fn tagged(backfill: &Backfill, key: &str, value: &str) -> bool {

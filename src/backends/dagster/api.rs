@@ -207,7 +207,7 @@ pub fn reexecute() -> String {
 pub fn terminate() -> String {
     format!(
         "mutation($runs:[String!]!,$policy:TerminateRunPolicy){{done:terminateRuns(runIds:$runs,terminatePolicy:$policy){{__typename \
-         ... on TerminateRunsResult{{terminateRunResults{{__typename ... on TerminateRunFailure{{message}} \
+         ... on TerminateRunsResult{{terminateRunResults{{__typename ... on TerminateRunFailure{{message run{{runId}}}} \
          ... on RunNotFoundError{{message}} {REFUSALS}}}}} ... on PythonError{{message}}}}}}"
     )
 }

@@ -6,16 +6,13 @@ use std::time::Duration;
 use crate::backends::client::Trouble;
 use crate::model::{Detail, Event, NodeKey, SafeText};
 
+use super::ends::Ends;
 use super::feed::Feed;
 use super::shared::Shared;
-use super::{logs, side};
+use super::side;
 
 /// Between two looks while the node is open and its run goes.
 const AGAIN: Duration = Duration::from_secs(15);
-/// Lines of output that are shown.
-const LINES: usize = 40;
-
-type Section = (SafeText, Vec<(SafeText, SafeText)>);
 
 /// Keeps the details of one node current for as long as they are open.
 pub async fn follow(shared: Arc<Shared>, key: NodeKey) {
@@ -23,8 +20,9 @@ pub async fn follow(shared: Arc<Shared>, key: NodeKey) {
         return;
     }
     let mut told = None;
+    let mut ends = Ends::default();
     loop {
-        match look(&shared, &key).await {
+        match look(&shared, &key, &mut ends).await {
             Ok((detail, over)) => {
                 if told.as_ref() != Some(&detail) {
                     told = Some(detail.clone());
@@ -50,7 +48,11 @@ pub async fn follow(shared: Arc<Shared>, key: NodeKey) {
 }
 
 /// The details, and whether nothing more will come.
-async fn look(shared: &Arc<Shared>, key: &NodeKey) -> Result<(Detail, bool), Trouble> {
+async fn look(
+    shared: &Arc<Shared>,
+    key: &NodeKey,
+    ends: &mut Ends,
+) -> Result<(Detail, bool), Trouble> {
     let mut detail = Detail::default();
     let mut rows: Vec<(SafeText, SafeText)> = Vec::new();
     let mut row = |name: &str, value: &str| {
@@ -109,27 +111,15 @@ async fn look(shared: &Arc<Shared>, key: &NodeKey) -> Result<(Detail, bool), Tro
         .into_iter()
         .rfind(|c| c.steps.len() > 1)
     {
-        let logs = logs::captured(shared, &place.run, &capture.key, None).await?;
+        ends.read(shared, &place.run, &capture.key).await?;
         let of = format!("of the process of {} steps", capture.steps.len());
-        detail
-            .sections
-            .extend(output(&format!("Standard output {of}"), logs.stdout));
-        detail
-            .sections
-            .extend(output(&format!("Standard error {of}"), logs.stderr));
+        for (stream, end) in [("output", &ends.stdout), ("error", &ends.stderr)] {
+            let rows = end.rows();
+            if !rows.is_empty() {
+                let title = SafeText::new(format!("Standard {stream} {of}"));
+                detail.sections.push((title, rows));
+            }
+        }
     }
     Ok((detail, over))
-}
-
-fn output(title: &str, text: Option<String>) -> Option<Section> {
-    let text = text?;
-    let lines: Vec<&str> = text.lines().collect();
-    let first = lines.len().saturating_sub(LINES);
-    let rows: Vec<(SafeText, SafeText)> = lines
-        .iter()
-        .enumerate()
-        .skip(first)
-        .map(|(number, line)| (SafeText::new((number + 1).to_string()), SafeText::new(line)))
-        .collect();
-    (!rows.is_empty()).then(|| (SafeText::new(title), rows))
 }

@@ -2,7 +2,8 @@
 //! Must not know the world, the screen or any other backend.
 //!
 //! The actor: `connect` gets in; `fleet` reads all jobs and then what changes; `run` follows what is in view with the
-//! events that `feed` reads, and `logs` tells their lines; `family` makes one story of a run and its re-executions;
+//! events that `feed` reads and `tape` holds; `logs` tells their lines with what `output` reads of processes, `detail`
+//! the `ends` of what processes of many steps wrote; `family` makes one story of a run and its re-executions;
 //! `side` is what Dagster has beside jobs: code locations with their schedules and sensors, assets, backfills;
 //! `system` looks at daemons, the queue and pools; `plan` plans actions and `actions` reads them back.
 //! All requests go through one pacer, so the load on the server does not grow with what is watched.
@@ -13,12 +14,14 @@ mod capabilities;
 mod config;
 mod connect;
 mod detail;
+mod ends;
 mod events;
 mod family;
 mod feed;
 mod fleet;
 mod gql;
 mod logs;
+mod output;
 mod plan;
 mod run;
 mod shared;
@@ -26,6 +29,7 @@ mod side;
 mod states;
 mod system;
 mod table;
+mod tape;
 mod tell;
 mod wire;
 
@@ -46,12 +50,10 @@ use crate::model::{
 };
 
 use actions::Expect;
-use shared::{BURST, RATE, Shared};
+use shared::{BURST, Shared};
 
-/// Between two looks at what changed, at least.
-const LOOK: Duration = Duration::from_millis(2600);
 /// Between two readings of everything; longer when that takes many requests.
-const RESYNC: Duration = Duration::from_secs(60);
+const RESYNC: Duration = Duration::from_secs(90);
 /// Between two looks at daemons, queue and pools.
 const SYSTEM: Duration = Duration::from_secs(30);
 
@@ -92,7 +94,7 @@ impl Dagster {
             let client = Client::new(
                 connected.http,
                 link.emitter.clone(),
-                Pacer::new(RATE, BURST),
+                Pacer::new(shared::rate(self.refresh), BURST),
                 api::PAGE,
                 self.refresh,
                 format!("Dagster {}", connected.version),
@@ -128,9 +130,9 @@ impl Backend for Dagster {
 impl Fleet for Shared {
     fn rhythm(&self) -> Rhythm {
         Rhythm {
-            look: self.refresh.max(LOOK),
+            look: self.look(),
             resync: RESYNC,
-            each: Duration::from_secs(10),
+            each: Duration::from_secs(18),
         }
     }
 
@@ -163,6 +165,7 @@ impl Act for Shared {
     }
 
     fn refused(&self, body: &[u8]) -> Option<SafeText> {
+        self.memory().deaf.extend(actions::deaf(body));
         actions::refused(body)
     }
 

@@ -19,7 +19,7 @@ use super::wire::{Event, RunGroup, RunStatus, Runs};
 use super::{config, gql, tell};
 
 /// Between two readings of a run whose events come by themselves, and of one that is over.
-const CALM: Duration = Duration::from_secs(30);
+const CALM: Duration = Duration::from_secs(60);
 /// Runs of a job that is looked at.
 const HISTORY: usize = 40;
 
@@ -39,18 +39,14 @@ pub async fn follow(shared: Arc<Shared>, key: RunKey) {
                 }
                 let live = feed.as_ref().is_some_and(|(_, feed)| feed.live());
                 let calm = live || over(&shared, &key);
-                let pause = if calm {
-                    CALM
-                } else {
-                    shared.refresh.max(Duration::from_millis(2500))
-                };
+                let pause = if calm { CALM } else { shared.look() };
                 schedule.set_base(pause);
                 schedule.succeeded(began.elapsed());
                 urgency = Urgency::WhenDue;
             }
             Err(Trouble::Gone(_)) => return,
             Err(Trouble::Http(error)) => {
-                schedule.set_base(Duration::from_secs(3));
+                schedule.set_base(shared.look());
                 schedule.failed(error.retry_after());
                 let what = format!("run {}: {error}", key.run.raw());
                 if shared.complain(what).await.is_err() {

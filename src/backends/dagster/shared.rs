@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -15,8 +16,8 @@ use super::feed::Feed;
 use super::table::Table;
 use super::wire;
 
-/// Requests a second to one server, as a mean over time, whatever is watched.
-pub const RATE: f64 = 1.15;
+/// Requests to one server from one refresh to the next, as a mean over time, whatever is watched.
+const REQUESTS: f64 = 2.3;
 /// So many may go at once at the start and after a quiet time.
 pub const BURST: u32 = 24;
 
@@ -63,6 +64,8 @@ pub struct Memory {
     pub backfills: Vec<wire::Backfill>,
     /// Nodes told of what is no run.
     pub side_nodes: HashSet<NodeKey>,
+    /// Runs of which Dagster said that it can't tell their process to stop.
+    pub deaf: HashSet<String>,
     /// The next active runs that nobody looks at, in turn.
     pub turn: usize,
 }
@@ -120,6 +123,11 @@ pub struct OpenRun {
     pub tries: usize,
 }
 
+/// Requests a second.
+pub fn rate(refresh: Duration) -> f64 {
+    REQUESTS / refresh.as_secs_f64()
+}
+
 impl Family {
     pub fn last(&self) -> Option<&Known> {
         self.members.last()
@@ -168,6 +176,11 @@ impl Shared {
 
     pub fn feeds(&self) -> MutexGuard<'_, HashMap<String, Weak<Feed>>> {
         self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Between two looks at what can only be asked for.
+    pub fn look(&self) -> Duration {
+        self.refresh.mul_f64(1.3)
     }
 
     /// Whether a pipeline is watched.

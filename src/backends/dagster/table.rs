@@ -50,8 +50,11 @@ pub struct Span {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Step {
-    /// Oldest first.
+    /// What is made of the two below, oldest first.
     pub spans: Vec<Span>,
+    /// When its tries began, as far as that was heard of.
+    starts: Vec<DateTime<Utc>>,
+    ends: Vec<DateTime<Utc>>,
     /// What it ended as, and when.
     outcome: Option<(Outcome, DateTime<Utc>)>,
     /// Since when its process is being started.
@@ -102,56 +105,23 @@ impl Step {
     }
 
     fn began(&mut self, at: DateTime<Utc>) {
-        if self
-            .spans
-            .iter()
-            .any(|s| s.start.is_some_and(|t| same(t, at)))
-        {
-            return;
+        if self.starts.iter().all(|t| *t + SAME < at) {
+            self.report.progress = None;
         }
-        let headless = self
-            .spans
-            .iter_mut()
-            .find(|s| s.start.is_none() && s.end.is_some_and(|end| end >= at));
-        match headless {
-            Some(span) => span.start = Some(at),
-            None => {
-                self.report.progress = None;
-                // what is begun anew has ended, whoever did not say so
-                for span in self.spans.iter_mut().filter(|s| s.end.is_none()) {
-                    span.end = Some(at);
-                }
-                self.spans.push(Span {
-                    start: Some(at),
-                    end: None,
-                });
-                self.spans.sort_by_key(|s| s.start.or(s.end));
-            }
-        }
+        self.mark(at, |step| &mut step.starts);
     }
 
     fn ended(&mut self, at: DateTime<Utc>) {
-        if self
-            .spans
-            .iter()
-            .any(|s| s.end.is_some_and(|t| same(t, at)))
-        {
-            return;
-        }
-        let open = self
-            .spans
-            .iter_mut()
-            .rev()
-            .find(|s| s.end.is_none() && s.start.is_none_or(|t| t <= at + SAME));
-        match open {
-            Some(span) => span.end = Some(at),
-            None => {
-                self.spans.push(Span {
-                    start: None,
-                    end: Some(at),
-                });
-                self.spans.sort_by_key(|s| s.start.or(s.end));
-            }
+        self.mark(at, |step| &mut step.ends);
+    }
+
+    /// Takes in a moment, once, in whatever order moments are heard of.
+    fn mark(&mut self, at: DateTime<Utc>, of: impl Fn(&mut Self) -> &mut Vec<DateTime<Utc>>) {
+        let list = of(self);
+        if list.iter().all(|t| !same(*t, at)) {
+            list.push(at);
+            list.sort_unstable();
+            self.spans = spans(&self.starts, &self.ends);
         }
     }
 
@@ -188,6 +158,47 @@ pub fn check_text(found: &Evaluation) -> SafeText {
     SafeText::new(format!("check {}{asset} {outcome}{why}", found.check_name))
 }
 
+/// Tries from their beginnings and ends, both in order of time. What is begun anew has ended, whoever did not say so.
+fn spans(starts: &[DateTime<Utc>], ends: &[DateTime<Utc>]) -> Vec<Span> {
+    let mut list: Vec<Span> = Vec::new();
+    let (mut starts, mut ends) = (starts.iter().peekable(), ends.iter().peekable());
+    loop {
+        let open = list.last_mut().filter(|span| span.end.is_none());
+        let ends_first = match (starts.peek(), ends.peek()) {
+            (None, None) => return list,
+            (start, None) => start.is_none(),
+            (None, Some(_)) => true,
+            // at one and the same time a try ends before the next begins, and begins before it ends
+            (Some(start), Some(end)) => match open.is_some() {
+                true => **end <= **start + SAME,
+                false => **end + SAME < **start,
+            },
+        };
+        let next = if ends_first {
+            ends.next()
+        } else {
+            starts.next()
+        };
+        let at = next.copied();
+        match (ends_first, open) {
+            (true, Some(span)) => span.end = at,
+            (true, None) => list.push(Span {
+                start: None,
+                end: at,
+            }),
+            (false, open) => {
+                if let Some(span) = open {
+                    span.end = at;
+                }
+                list.push(Span {
+                    start: at,
+                    end: None,
+                });
+            }
+        }
+    }
+}
+
 fn same(a: DateTime<Utc>, b: DateTime<Utc>) -> bool {
     (a - b).abs() <= SAME
 }
@@ -200,20 +211,23 @@ impl Table {
                 starting: row.markers.iter().find_map(|m| m.start_time),
                 ..Step::default()
             };
-            step.spans = row
-                .attempts
+            let whole = [(row.start_time, row.end_time)];
+            let tries: Vec<_> = match row.attempts.is_empty() {
+                true => whole.to_vec(),
+                false => row
+                    .attempts
+                    .iter()
+                    .map(|m| (m.start_time, m.end_time))
+                    .collect(),
+            };
+            step.starts = tries.iter().filter_map(|(start, _)| *start).collect();
+            step.ends = tries
                 .iter()
-                .map(|m| Span {
-                    start: m.start_time,
-                    end: m.end_time,
-                })
+                .filter_map(|(start, end)| end.filter(|_| start.is_some()))
                 .collect();
-            if step.spans.is_empty() && row.start_time.is_some() {
-                step.spans.push(Span {
-                    start: row.start_time,
-                    end: row.end_time,
-                });
-            }
+            step.starts.sort_unstable();
+            step.ends.sort_unstable();
+            step.spans = spans(&step.starts, &step.ends);
             let outcome = match row.status.as_deref() {
                 Some("SUCCESS") => Some(Outcome::Success),
                 Some("FAILURE") => Some(Outcome::Failure),
@@ -364,9 +378,50 @@ mod tests {
             let mut table = Table::default();
             order.iter().for_each(|e| table.apply(e));
             table.apply(&order[twice]);
-            prop_assert_eq!(table.steps["s"].status(), Status::Success);
+            prop_assert_eq!((table.steps["s"].status(), table.steps["s"].tries()), (Status::Success, 3));
+            prop_assert_eq!(&table.steps["s"].spans, &straight.steps["s"].spans);
             prop_assert_eq!(table.steps["s"].last_time(), straight.steps["s"].last_time());
         }
+    }
+
+    proptest! {
+        #[test]
+        fn events_in_any_order_on_top_of_statistics_tell_the_same(order in Just(story()).prop_shuffle(), read in 0usize..3) {
+            // read while its first, second or third try went
+            let tries: Vec<_> = [(0.0, 0.1), (1.1, 1.2), (2.2, 2.3)][..=read].iter().enumerate().map(|(at, (from, to))| {
+                let end = (at < read).then_some(1_795_140_000.000_3 + to);
+                json!({"startTime": 1_795_140_000.000_3 + from, "endTime": end})
+            }).collect();
+            let stats: Vec<StepStats> = serde_json::from_value(json!([{"stepKey": "s", "status": "IN_PROGRESS",
+                "startTime": 1_795_140_000.000_3, "attempts": tries}])).unwrap();
+            let mut table = Table::of(&stats);
+            order.iter().for_each(|e| table.apply(e));
+            prop_assert_eq!((table.steps["s"].status(), table.steps["s"].tries()), (Status::Success, 3));
+            for span in &table.steps["s"].spans {
+                prop_assert!(span.start < span.end);
+            }
+        }
+    }
+
+    #[test]
+    fn a_try_that_follows_at_once_is_a_try_of_its_own() {
+        let mut table = Table::default();
+        for (kind, ms) in [
+            ("STEP_START", 0),
+            ("STEP_UP_FOR_RETRY", 100),
+            ("STEP_RESTARTED", 100),
+        ] {
+            table.apply(&event(kind, ms));
+        }
+        assert_eq!(
+            (table.steps["s"].status(), table.steps["s"].tries()),
+            (Status::Running, 2)
+        );
+        table.apply(&event("STEP_SUCCESS", 100));
+        assert_eq!(
+            (table.steps["s"].status(), table.steps["s"].tries()),
+            (Status::Success, 2)
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 """The definitions of the Dagster lab: one for each thing that can be seen."""
 import os
+import signal
 import sys
 import time
 
@@ -153,6 +154,21 @@ def pooled():
     hold()
 
 
+# ---- a step that will not be told to stop, and holds its slot ----------------------------------------------------------
+
+@dg.op(pool="annex", config_schema={"seconds": dg.Field(int, default_value=60)})
+def deafen(context):
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.SIG_IGN)
+    context.log.info("listening to nobody")
+    time.sleep(context.op_config["seconds"])
+
+
+@dg.job(executor_def=in_process)
+def deaf():
+    deafen()
+
+
 # ---- many steps --------------------------------------------------------------------------------------------------------
 
 @dg.op(out=dg.DynamicOut(), config_schema={"width": dg.Field(int, default_value=100)})
@@ -183,6 +199,11 @@ def stg_orders(context):
     return 2
 
 
+@dg.asset(partitions_def=daily, group_name="raw")
+def slow_import():
+    time.sleep(8)
+
+
 @dg.asset(group_name="warehouse")
 def mart_orders():
     return 3
@@ -211,6 +232,8 @@ def totals_match():
 marts = dg.define_asset_job("marts", selection=[mart_orders, kpi], executor_def=in_process)
 daily_orders = dg.define_asset_job(
     "daily_orders", selection=[raw_orders, stg_orders], partitions_def=daily, executor_def=in_process)
+
+daily_import = dg.define_asset_job("daily_import", selection=[slow_import], partitions_def=daily, executor_def=in_process)
 
 
 # ---- schedules and sensors -----------------------------------------------------------------------------------------------
@@ -246,9 +269,9 @@ def new_files(context):
 
 
 defs = dg.Definitions(
-    assets=[raw_orders, stg_orders, mart_orders, kpi],
+    assets=[raw_orders, stg_orders, slow_import, mart_orders, kpi],
     asset_checks=[rows_positive, no_nulls, totals_match],
-    jobs=[orders, slow, spread, pooled, wide, marts, daily_orders, hello],
+    jobs=[orders, slow, spread, pooled, deaf, wide, marts, daily_orders, daily_import, hello],
     schedules=[nightly, broken_schedule],
     sensors=[broken_sensor, new_files],
     executor=in_process,

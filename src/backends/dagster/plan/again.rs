@@ -225,9 +225,9 @@ impl Maker<'_> {
                 backfill.status
             ));
         }
-        let expect = Expect::Backfill {
+        let expect = Expect::BackfillResumed {
             id: id.to_owned(),
-            ended: false,
+            was: backfill.status.clone(),
         };
         let deed = self.deed(id, &api::resume_backfill(), json!({"id": id}), expect);
         let mut draft = self.draft(

@@ -35,12 +35,17 @@ impl Maker<'_> {
             return Err(ActionError::Refused(SafeText::new(why)).into());
         }
         // the second time is by force
-        let force = going.iter().all(|run| run.status == RunStatus::Canceling);
+        let force = {
+            let memory = self.shared.memory();
+            let told =
+                |run: &Run| run.status == RunStatus::Canceling || memory.deaf.contains(&run.run_id);
+            going.iter().all(told)
+        };
         let mut draft = self.terminate(&going, force);
         draft.summary = match force {
             false => format!("Cancels run {} of {}.", last.run_id, last.job_name),
             true => format!(
-                "Marks run {} of {} as cancelled at once: it was told to stop and has not.",
+                "Marks run {} of {} as cancelled by force: it was told to stop and has not.",
                 last.run_id, last.job_name
             ),
         };
@@ -73,7 +78,9 @@ impl Maker<'_> {
             false => "CANCELED: its process is told to stop",
             true => "CANCELED at once",
         };
-        let name = |run: &Run| format!("{} / {}", run.job_name, run.run_id);
+        // another name: whoever said yes to the one has not said yes to the other
+        let how = if force { ", by force" } else { "" };
+        let name = |run: &Run| format!("{} / {}{how}", run.job_name, run.run_id);
         draft.hits = runs
             .iter()
             .map(|run| hit(name(run), run.status.word(), then))
@@ -117,10 +124,7 @@ impl Maker<'_> {
         if backfills::state(&backfill.status).ended() {
             return nothing(format!("the backfill is {}", backfill.status));
         }
-        let expect = Expect::Backfill {
-            id: id.to_owned(),
-            ended: true,
-        };
+        let expect = Expect::BackfillEnded { id: id.to_owned() };
         let deed = self.deed(id, &api::cancel_backfill(), json!({"id": id}), expect);
         let mut draft = self.draft(format!("Cancels backfill {id}."), vec![deed]);
         draft.hits = vec![hit(format!("backfill {id}"), &backfill.status, "CANCELED")];

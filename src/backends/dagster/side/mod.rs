@@ -28,8 +28,8 @@ use super::{api, wire};
 
 /// The one run of what is as it is.
 pub const NOW: &str = "now";
-/// Between two looks at a backfill that goes.
-const BACKFILL: Duration = Duration::from_millis(2500);
+/// Looks at a backfill that goes, for each at what goes no more.
+const CALM: u32 = 6;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
@@ -300,7 +300,7 @@ pub fn log(shared: &Shared, key: &LogKey) -> Option<String> {
 /// Keeps what is in view current.
 pub async fn follow(shared: Arc<Shared>, side: Side, key: RunKey) {
     shared.memory().open.entry(key.clone()).or_default();
-    let mut schedule = Schedule::new(BACKFILL, 5);
+    let mut schedule = Schedule::new(shared.look(), 5);
     let mut urgency = Urgency::Now;
     loop {
         let looked = match side {
@@ -330,7 +330,7 @@ pub async fn follow(shared: Arc<Shared>, side: Side, key: RunKey) {
         };
         urgency = Urgency::WhenDue;
         let calm = over || side != Side::Backfills;
-        schedule.set_base(if calm { BACKFILL * 6 } else { BACKFILL });
+        schedule.set_base(shared.look() * if calm { CALM } else { 1 });
         tokio::select! {
             () = tokio::time::sleep(schedule.wait()) => {}
             () = shared.reload.notified() => urgency = Urgency::Now,
