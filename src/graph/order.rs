@@ -34,13 +34,13 @@ pub(super) fn arrange(
 
 /// Work, for each vertex and segment, that each first order may be swept, that annealing, that sifting and that the
 /// last settling may use.
-/// Temperatures at which annealing begins: from an order of whatever kind, and from one that was annealed before.
-const HOT: f64 = 1.5;
-const WARM: f64 = 0.8;
 const SWEEP: u64 = 30;
 const ANNEAL: u64 = 170;
 const SIFT: u64 = 90;
 const SETTLE: u64 = 60;
+/// Temperatures at which annealing begins: from an order of whatever kind, and from one that was annealed before.
+const HOT: f64 = 1.5;
+const WARM: f64 = 0.8;
 /// Work that is always spent on annealing, as long as it is no more than so much for each vertex and segment.
 const SMALL: u64 = 500_000;
 const MOST: u64 = 1_200;
