@@ -34,19 +34,21 @@ pub(super) fn arrange(
 
 /// Work, for each vertex and segment, that each first order may be swept, that annealing, that sifting and that the
 /// last settling may use.
-/// Temperatures at which annealing begins: from an order of whatever kind, and from one that was annealed before.
-const HOT: f64 = 1.5;
-const WARM: f64 = 0.8;
 const SWEEP: u64 = 30;
 const ANNEAL: u64 = 170;
 const SIFT: u64 = 90;
 const SETTLE: u64 = 60;
+/// Temperatures at which annealing begins: from an order of whatever kind, and from one that was annealed before.
+const HOT: f64 = 1.5;
+const WARM: f64 = 0.8;
 /// Work that is always spent on annealing, as long as it is no more than so much for each vertex and segment.
 const SMALL: u64 = 500_000;
-const MOST: u64 = 800;
+const MOST: u64 = 1_200;
 /// First orders that are tried where there is more than twice the usual work, each with a part of it.
-const TRIES: u64 = 2;
-const PART: u64 = 6;
+const TRIES: u64 = 4;
+const PART: u64 = 8;
+/// Times that the best of them is annealed, each from what is the best by then.
+const ROUNDS: u64 = 2;
 /// Crossings for each segment from which on less work is done: no order makes such a drawing easy to read.
 const DENSE: u64 = 2;
 
@@ -68,15 +70,17 @@ fn search(sheet: &mut Sheet, cancelled: &dyn Fn() -> bool) -> Option<u64> {
     let sifting = share(SIFT * size);
     if small {
         let part = left / PART;
-        for (seed, first) in (2..2 + TRIES).zip(&firsts) {
+        for (seed, first) in (1..=TRIES).zip(&firsts) {
             let tried = improve(sheet, first, (seed, HOT, part), sifting, cancelled)?;
             left -= part;
             best = if tried.0 < best.0 { tried } else { best };
         }
     }
-    let heat = if small { WARM } else { HOT };
-    let tried = improve(sheet, &best, (1, heat, left), sifting, cancelled)?;
-    best = if tried.0 < best.0 { tried } else { best };
+    let (heat, rounds) = if small { (WARM, ROUNDS) } else { (HOT, 1) };
+    for seed in 1..=rounds {
+        let tried = improve(sheet, &best, (seed, heat, left / rounds), sifting, cancelled)?;
+        best = if tried.0 < best.0 { tried } else { best };
+    }
     sheet.set(&best.1);
     sheet.upright();
     Some(best.0)
