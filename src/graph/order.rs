@@ -78,7 +78,13 @@ fn search(sheet: &mut Sheet, cancelled: &dyn Fn() -> bool) -> Option<u64> {
     }
     let (heat, rounds) = if small { (WARM, ROUNDS) } else { (HOT, 1) };
     for seed in 1..=rounds {
-        let tried = improve(sheet, &best, (seed, heat, left / rounds), sifting, cancelled)?;
+        let tried = improve(
+            sheet,
+            &best,
+            (seed, heat, left / rounds),
+            sifting,
+            cancelled,
+        )?;
         best = if tried.0 < best.0 { tried } else { best };
     }
     sheet.set(&best.1);
