@@ -703,7 +703,10 @@ fn time_of_a_large_log() {
             s.draw();
             longest = longest.max(frame.elapsed());
         }
-        println!("{what}: {:?} a frame, the longest {longest:?}", begin.elapsed() / 100);
+        println!(
+            "{what}: {:?} a frame, the longest {longest:?}",
+            begin.elapsed() / 100
+        );
     };
     let until_done = |s: &mut Session, what: &str| {
         let (begin, mut slices, mut longest) = (Instant::now(), 0, std::time::Duration::ZERO);
