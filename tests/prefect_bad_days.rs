@@ -611,3 +611,38 @@ async fn an_answer_that_looks_good_and_refuses_is_a_refusal() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_run_in_view_that_was_only_planned_is_loaded_when_it_begins() {
+    let fake = Fake::start().await;
+    let soon = stamp(chrono::Utc::now() + chrono::Duration::seconds(300));
+    fake.db()
+        .flow_runs
+        .push(flow_run("r1", "dep-1", "SCHEDULED", &soon));
+    let mut rig = watch_with(
+        &settings(&fake.url, Login::None),
+        Duration::from_secs(30),
+        Duration::from_secs(2),
+    );
+    rig.until("the socket", SOON, |rig| rig.listed() && fake.opened() == 1)
+        .await;
+    let key = nightly().run("r1");
+    rig.look(|focus| focus.runs = vec![key.clone()]);
+    while fake.asked("/task_runs/filter") == 0 {
+        rig.for_(Duration::from_millis(20)).await;
+    }
+    rig.for_(Duration::from_millis(300)).await;
+    assert!(rig.run(&key).is_none(), "it is planned and no more");
+    {
+        let mut db = fake.db();
+        db.flow_runs[0] = flow_run("r1", "dep-1", "RUNNING", &now());
+        db.task_runs
+            .push(task_run("t", "r1", "load", "RUNNING", &now()));
+    }
+    fake.tell(flow_event("e1", "r1", "RUNNING", "Running", &now()));
+    rig.until("all of it", SOON, |rig| {
+        rig.run(&key).is_some_and(|run| run.complete)
+    })
+    .await;
+    assert_eq!(node_state(&rig, "r1", "load"), Some(NodeState::Running));
+}

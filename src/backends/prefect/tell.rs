@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde_json::Value;
 
 use crate::backends::EngineGone;
@@ -14,6 +14,8 @@ use super::states;
 use super::tasks::Source;
 use super::wire::{FlowRun, TaskRun};
 
+/// What is planned for so soon has been asked for: the server's clock is known to the second only.
+const MOMENT: Duration = Duration::seconds(2);
 /// Runs of one pipeline that are remembered.
 const KEPT: usize = 60;
 
@@ -73,7 +75,7 @@ pub async fn runs(shared: &Shared, rows: Vec<(FlowRun, Source)>) -> Result<(), E
                 subflows.extend(subflow(&mut memory, &parent.clone(), row));
                 continue;
             }
-            let future = row.expected_start_time.is_some_and(|at| at > now);
+            let future = row.expected_start_time.is_some_and(|at| at > now + MOMENT);
             if states::planned(&row.state) && future && !memory.runs.contains_key(&row.id) {
                 continue;
             }
