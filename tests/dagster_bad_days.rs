@@ -413,6 +413,27 @@ async fn without_sockets_a_run_is_asked_for_and_it_is_said() {
         state(rig.run(&key).unwrap(), "report"),
         Some(NodeState::Blocked)
     );
+    // what is over needs no socket
+    rig.until("nothing is amiss any more", SOON, |rig| {
+        degraded(rig).is_none()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_amiss_with_a_run_is_not_said_when_nobody_looks_at_it_any_more() {
+    let fake = Fake::start().await;
+    fake.sockets.store(false, Ordering::SeqCst);
+    let key = going(&fake);
+    let mut rig = listed(&fake).await;
+    open(&mut rig, &key).await;
+    rig.until("it is said", SOON, |rig| degraded(rig).is_some())
+        .await;
+    rig.look(|focus| focus.runs.clear());
+    rig.until("nothing is amiss any more", SOON, |rig| {
+        degraded(rig).is_none()
+    })
+    .await;
 }
 
 #[tokio::test]

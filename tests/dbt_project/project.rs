@@ -81,9 +81,16 @@ impl Project {
 
     /// A shell script in dbt's place.
     pub fn install(&self, script: &str) {
-        let path = self.dir.join("dbt");
-        fs::write(&path, format!("#!/bin/sh\n{script}")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let written = self.dir.join("dbt.written");
+        fs::write(&written, format!("#!/bin/sh\n{script}")).unwrap();
+        fs::set_permissions(&written, fs::Permissions::from_mode(0o755)).unwrap();
+        // a child of another test, forked while we write, would hold it open: "text file busy"
+        let copied = std::process::Command::new("cp")
+            .arg("--remove-destination")
+            .arg(&written)
+            .arg(self.dir.join("dbt"))
+            .status();
+        assert!(copied.unwrap().success());
     }
 
     pub fn drive(&self) -> Driver {

@@ -158,6 +158,8 @@ async fn read(shared: Arc<Shared>, run: String, feed: Weak<Feed>) {
             .is_some_and(|over| over.elapsed() >= shared.refresh * AFTERWORDS)
         {
             reader.tell(|tape| tape.ended = true);
+            // an engine that is gone has nobody left to tell
+            let _ = shared.well(&run).await;
             return;
         }
         if reader.over.is_none() && Instant::now() >= socket_at {
@@ -170,6 +172,7 @@ async fn read(shared: Arc<Shared>, run: String, feed: Weak<Feed>) {
             reader.tell(|tape| tape.live = false);
             if let Some(error) = why {
                 let said = format!("run events by asking every few seconds: {error}");
+                shared.memory().cut.insert(run.clone());
                 if shared.degraded(said).await.is_err() {
                     return;
                 }
@@ -275,7 +278,7 @@ impl Reader<'_> {
                         self.take(page, caught_up).await?;
                         if !told {
                             told = true;
-                            shared.restored().await?;
+                            shared.well(self.run).await?;
                             self.tell(|tape| tape.live = true);
                         }
                     }

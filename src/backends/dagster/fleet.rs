@@ -425,7 +425,7 @@ pub async fn changes(shared: &Shared) -> Result<(), Trouble> {
             break;
         }
     }
-    let mut memory = shared.memory();
-    memory.since = Some(began.max(since));
+    shared.unread().await?;
+    shared.memory().since = Some(began.max(since));
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::backends::EngineGone;
 use crate::backends::client::Client;
 use crate::config::Filter;
 use crate::model::{Attempt, Node, NodeId, NodeKey, Pipeline, Run, RunKey, SafeText, Topology};
@@ -64,6 +65,8 @@ pub struct Memory {
     pub backfills: Vec<wire::Backfill>,
     /// Nodes told of what is no run.
     pub side_nodes: HashSet<NodeKey>,
+    /// Runs whose events are asked for, because no subscription comes about.
+    pub cut: HashSet<String>,
     /// Runs of which Dagster said that it can't tell their process to stop.
     pub deaf: HashSet<String>,
     /// The next active runs that nobody looks at, in turn.
@@ -176,6 +179,30 @@ impl Shared {
 
     pub fn feeds(&self) -> MutexGuard<'_, HashMap<String, Weak<Feed>>> {
         self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The events of a run come as they should, or nobody wants them any more.
+    pub async fn well(&self, run: &str) -> Result<(), EngineGone> {
+        let lifted = {
+            let mut memory = self.memory();
+            memory.cut.remove(run) && memory.cut.is_empty()
+        };
+        match lifted {
+            true => self.restored().await,
+            false => Ok(()),
+        }
+    }
+
+    /// Lifts what is said of runs whose events nobody reads any more.
+    pub async fn unread(&self) -> Result<(), EngineGone> {
+        let cut: Vec<String> = self.memory().cut.iter().cloned().collect();
+        for run in cut {
+            let read = self.feeds().get(&run).is_some_and(|f| f.strong_count() > 0);
+            if !read {
+                self.well(&run).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Between two looks at what can only be asked for.

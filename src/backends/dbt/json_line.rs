@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::manifest::Loose;
 use super::results::{Args, time};
-use super::said::{Level, NodeEnd, Said, What};
+use super::said::{Level, NodeEnd, Said, What, interrupted};
 
 #[derive(Deserialize)]
 struct Line {
@@ -45,6 +45,7 @@ struct Data {
     status: Loose<Option<String>>,
     version: Loose<Option<String>>,
     exc: Loose<Option<String>>,
+    stack_trace: Loose<Option<String>>,
     msg: Loose<Option<String>>,
     path: Loose<Option<String>>,
     relation_name: Loose<Option<String>>,
@@ -144,6 +145,9 @@ fn what(name: &str, mut data: Data, of_node: bool) -> What {
             data.relation_name.0.map_or(What::Line, What::FailingRows)
         }
         "EndOfRunSummary" if data.keyboard_interrupt.0 => What::Interrupted,
+        "MainStackTrace" if data.stack_trace.0.as_deref().is_some_and(interrupted) => {
+            What::Interrupted
+        }
         "MainEncounteredError" => What::Fatal(data.exc.0.unwrap_or_default()),
         "NothingToDo" => What::Nothing,
         "StatsLine" => {

@@ -15,6 +15,9 @@ use super::said::{NodeEnd, Said, What};
 /// Longest message kept of a node, in bytes.
 const MAX_MESSAGE: usize = 16 << 10;
 
+/// Of a node that a run which is over did not come to.
+const NOT_RUN: &str = "not run";
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Record {
     /// Of this layout on disk.
@@ -159,7 +162,7 @@ impl Record {
                 self.total = Some(*n);
                 self.begin(said.at);
             }
-            What::Interrupted => self.interrupted = true,
+            What::Interrupted => self.interrupted(said.at),
             What::Fatal(why) => {
                 // a second time as the traceback of the first
                 if !self.interrupted && self.fatal.is_none() {
@@ -228,6 +231,22 @@ impl Record {
         Touched::Node(index)
     }
 
+    /// It was told to stop. Whatever it broke on then is no failure of its own.
+    fn interrupted(&mut self, at: DateTime<Utc>) {
+        self.interrupted = true;
+        if self.fatal.take().is_none() || self.state != RunState::Failed {
+            return;
+        }
+        for node in self.nodes.values_mut() {
+            match node.state {
+                NodeState::Unknown => node.state = NodeState::Running,
+                NodeState::Skipped if node.native == NOT_RUN => node.state = NodeState::Pending,
+                _ => {}
+            }
+        }
+        self.ended(at, Some(false));
+    }
+
     /// The last word of dbt: what it calls well may still hold a failed node.
     fn ended(&mut self, at: DateTime<Utc>, well: Option<bool>) {
         let failed = self.nodes.values().any(|n| n.state == NodeState::Failed);
@@ -271,7 +290,7 @@ impl Record {
                 // dbt ended and did not run it
                 _ => {
                     node.state = NodeState::Skipped;
-                    node.native = "not run".to_owned();
+                    node.native = NOT_RUN.to_owned();
                 }
             }
         }

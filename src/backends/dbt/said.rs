@@ -93,3 +93,9 @@ pub struct NodeEnd {
     pub message: Option<String>,
     pub total: Option<u32>,
 }
+
+/// Whether a traceback began with an interrupt: a second one breaks off what dbt does about the first, and then it says
+/// nothing else of it.
+pub fn interrupted(traceback: &str) -> bool {
+    traceback.lines().any(|line| line == "KeyboardInterrupt")
+}

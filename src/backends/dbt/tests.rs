@@ -99,6 +99,62 @@ fn the_error_of_a_cancelled_query_is_no_failure() {
     assert_eq!(record.nodes["model.a.x"].state, NodeState::Cancelled);
 }
 
+/// As dbt 1.11 writes it when it is interrupted again while it cancels its queries.
+#[test]
+fn what_a_second_interrupt_breaks_is_no_failure() {
+    let traceback = "Traceback (most recent call last):\n  File \"runnable.py\", line 434, in _cancel_connections\n    \
+        pool.join()\nKeyboardInterrupt\n\nDuring handling of the above exception, another exception occurred:\n\n\
+        _duckdb.ResourceInUseException: Resource In Use Error\n";
+    let json = [
+        serde_json::json!({"info": {"name": "MainEncounteredError", "ts": "2026-03-01T10:00:02Z", "invocation_id": "a"},
+            "data": {"exc": "Resource In Use Error"}}),
+        serde_json::json!({"info": {"name": "MainStackTrace", "ts": "2026-03-01T10:00:02Z", "invocation_id": "a"},
+            "data": {"stack_trace": traceback}}),
+        serde_json::json!({"info": {"name": "CommandCompleted", "ts": "2026-03-01T10:00:02Z", "invocation_id": "a"},
+            "data": {"success": false}}),
+    ];
+    let json = json.map(|line| format!("{line}\n")).concat();
+    let text = format!(
+        "10:00:02.020479 [error] [MainThread]: Encountered an error:\nResource In Use Error\n\
+         10:00:02.030479 [error] [MainThread]: {traceback}\n\
+         10:00:02.042138 [debug] [MainThread]: Command `dbt run` failed at 10:00:02.041920 after 8.08 seconds\n"
+    );
+    for log in [json, text] {
+        let (mut record, mut reader) = (record(), Reader::default());
+        record.plan(["model.a.x", "model.a.y"].map(str::to_owned).to_vec());
+        record.apply(&said(
+            Some("model.a.x"),
+            What::NodeStarts { total: Some(2) },
+        ));
+        let now = at("2026-03-01T10:00:03Z");
+        let lines = log.split_inclusive('\n');
+        let mut words: Vec<Said> = lines
+            .flat_map(|line| reader.read(line.as_bytes(), now))
+            .collect();
+        words.extend(reader.flush());
+        for word in &words {
+            record.apply(word);
+        }
+        assert_eq!(record.state, crate::model::RunState::Cancelled, "{words:?}");
+        assert_eq!(
+            (record.native.as_str(), &record.fatal),
+            ("interrupted", &None)
+        );
+        let told: Vec<_> = record
+            .nodes
+            .values()
+            .map(|n| (n.state, n.native.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (NodeState::Cancelled, "cancelled"),
+                (NodeState::Cancelled, "not started")
+            ]
+        );
+    }
+}
+
 #[test]
 fn older_results_do_not_change_what_is_known_of_quality() {
     let mut ledger = Ledger::default();

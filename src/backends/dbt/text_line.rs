@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
 
 use super::results::Args;
-use super::said::{Level, NodeEnd, Said, What};
+use super::said::{Level, NodeEnd, Said, What, interrupted};
 
 /// A line may be this much ahead of our clock before it counts as yesterday's.
 const AHEAD: TimeDelta = TimeDelta::minutes(10);
@@ -123,7 +123,8 @@ impl TextReader {
         if let Some(rest) = text.strip_prefix("Encountered an error:") {
             return What::Fatal(rest.trim().to_owned());
         }
-        if text.starts_with("Exited because of keyboard interrupt") {
+        let traced = node.is_none() && text.starts_with("Traceback ") && interrupted(text);
+        if traced || text.starts_with("Exited because of keyboard interrupt") {
             return What::Interrupted;
         }
         if text.starts_with("Nothing to do.") {
