@@ -46,7 +46,7 @@ fn among(tasks: &[TaskRun], is: impl Fn(&str) -> bool) -> String {
         .collect();
     match names.as_slice() {
         [] => "none now".to_owned(),
-        [few @ ..] if few.len() <= NAMED => few.join(", "),
+        few if few.len() <= NAMED => few.join(", "),
         all => format!("{} and {} more", all[..NAMED].join(", "), all.len() - NAMED),
     }
 }
