@@ -646,3 +646,48 @@ async fn a_run_in_view_that_was_only_planned_is_loaded_when_it_begins() {
     .await;
     assert_eq!(node_state(&rig, "r1", "load"), Some(NodeState::Running));
 }
+
+#[tokio::test]
+async fn a_run_that_goes_on_to_its_next_task_while_its_plan_is_read_is_still_cancelled() {
+    let fake = Fake::start().await;
+    {
+        let mut db = fake.db();
+        db.flow_runs.push(flow_run("r1", "dep-1", "RUNNING", START));
+        db.task_runs
+            .push(task_run("t1", "r1", "first", "RUNNING", START));
+    }
+    let mut rig = quick(&fake);
+    rig.until("the list", SOON, Rig::listed).await;
+    let target = Target::Run(nightly().run("r1"));
+    let plan = rig
+        .plan(Action::Cancel, target, ActionOptions::default())
+        .await
+        .unwrap();
+    assert!(
+        plan.hits.iter().any(|hit| hit.now.contains("first-abc")),
+        "{:?}",
+        plan.hits
+    );
+    fake.db().task_runs = vec![
+        task_run("t1", "r1", "first", "COMPLETED", START),
+        task_run("t2", "r1", "second", "RUNNING", START),
+    ];
+    let accepted = json!({"status": "ACCEPT", "state": {"type": "CANCELLING"}});
+    let accepted = ResponseTemplate::new(201).set_body_json(accepted);
+    fake.db().instead.insert("set_state", (1, accepted));
+    let run = flow_run("r1", "dep-1", "CANCELLED", &now());
+    let id = plan.request.id.0;
+    rig.requests
+        .send(dagtop::backends::Request::Execute(Box::new(plan)))
+        .await
+        .unwrap();
+    rig.until("it is sent", SOON, |rig| {
+        matches!(rig.actions.get(&id), Some(ActionStatus::Requested { .. }))
+    })
+    .await;
+    fake.db().flow_runs[0] = run;
+    rig.until("its end", SOON, |rig| {
+        matches!(rig.actions.get(&id), Some(ActionStatus::Confirmed { .. }))
+    })
+    .await;
+}
