@@ -290,7 +290,15 @@ async fn a_cancel_interrupts_the_query_and_dbt_says_so() {
         .until_state(&run, "model.shop.slow_rollup", NodeState::Running)
         .await;
     // dbt misses an interrupt that comes just before its query begins; the second one ends it, without
-    // a cancelled query
+    // a cancelled query. Its log says when it is about to begin
+    let log = key(&run, "model.shop.slow_rollup").log(1);
+    lab.d.focus(|f| f.logs = vec![log.clone()]);
+    lab.d
+        .until("its transaction", |d| {
+            let text = d.logs.get(&log).map(|l| String::from_utf8_lossy(&l.bytes));
+            text.is_some_and(|text| text.contains("On model.shop.slow_rollup: BEGIN"))
+        })
+        .await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let asked = Instant::now();
     let what = lab

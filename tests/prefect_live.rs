@@ -137,6 +137,19 @@ async fn listed(rig: &mut Rig) {
 
 #[tokio::test]
 #[ignore = "needs the Prefect lab"]
+async fn prefect_a_wrong_password_is_told_as_one() {
+    let lab = Lab::new();
+    let mut rig = watch(&settings(&lab.url, password("lab", "wrong")));
+    rig.until("a refusal", MINUTE, |rig| {
+        matches!(&rig.status().reach, Reach::Refused { reason } if reason.contains("user or password was refused"))
+    })
+    .await;
+    assert!(!rig.listed());
+    assert!(rig.stats().requests < 4, "it is not tried again and again");
+}
+
+#[tokio::test]
+#[ignore = "needs the Prefect lab"]
 async fn prefect_lists_what_there_is() {
     let lab = Lab::new();
     let mut rig = lab.watch();
@@ -664,13 +677,15 @@ async fn prefect_mark_a_task_and_retry_takes_kept_results() {
     })
     .await;
     let run = rig.run(&key).unwrap();
+    let fetches: Vec<&Node> = run
+        .nodes
+        .values()
+        .filter(|n| n.id.raw().starts_with("fetch"))
+        .collect();
     assert_eq!(
-        run.nodes
-            .values()
-            .filter(|n| n.id.raw().starts_with("fetch"))
-            .count(),
+        fetches.len(),
         1,
-        "of each task one node, not one a process"
+        "of each task one node, not one a process: {fetches:#?}"
     );
     assert!(
         lab.tasks(&id).await.len() > 12,
@@ -864,13 +879,17 @@ async fn prefect_late_runs_are_shown_and_deleted_and_a_queued_one_is_cancelled()
     }
     // one that waits for a slot
     let first = lab.trigger("bare/one", json!({"seconds": 60})).await;
-    let waits = lab.trigger("bare/one", json!({"seconds": 60})).await;
+    let second_id = lab.trigger("bare/one", json!({"seconds": 60})).await;
     let one = |id: &str| run_key("bare/one", id);
-    rig.until("one waits", MINUTE * 2, |rig| {
-        [&first, &waits].iter().any(|id| {
+    // whoever starts now would stay `Cancelling`: see below
+    rig.until("one runs and one waits", MINUTE * 2, |rig| {
+        let waits = |id: &&String| {
             rig.run(&one(id))
                 .is_some_and(|r| r.run.native == "AwaitingConcurrencySlot")
-        })
+        };
+        let runs = |id: &&String| state(rig, &one(id)) == RunState::Running;
+        let both = [&first, &second_id];
+        both.iter().any(waits) && both.iter().any(runs)
     })
     .await;
     let (_, status) = rig
@@ -881,7 +900,7 @@ async fn prefect_late_runs_are_shown_and_deleted_and_a_queued_one_is_cancelled()
         )
         .await;
     confirmed(&status);
-    for id in [&first, &waits] {
+    for id in [&first, &second_id] {
         assert_eq!(lab.run(id).await["state_type"], "CANCELLED");
     }
 }

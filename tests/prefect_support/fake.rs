@@ -30,6 +30,8 @@ pub struct Db {
     /// Answers that differ, by the end of the path: how many times, and what.
     pub instead: HashMap<&'static str, (usize, ResponseTemplate)>,
     pub date: Option<&'static str>,
+    /// The next run that is asked for is made, and the answer is that the database is locked.
+    pub mute: bool,
     /// Requests by path.
     pub asked: HashMap<String, usize>,
     /// Largest `limit` that was asked for.
@@ -150,6 +152,11 @@ impl Fake {
     }
 }
 
+/// What it answers when its database is locked.
+pub fn locked() -> ResponseTemplate {
+    ResponseTemplate::new(503).set_body_json(json!({"exception_message": "Service Unavailable"}))
+}
+
 struct Answer(Arc<Mutex<Db>>);
 
 impl Respond for Answer {
@@ -220,6 +227,25 @@ fn answer(db: &mut Db, path: &str, request: &wiremock::Request) -> ResponseTempl
             rows.sort_by(|a, b| b[by].as_str().cmp(&a[by].as_str()));
             ok(page(&rows, &body))
         }
+        ["deployments", id, "create_flow_run"] => {
+            let key = &body["idempotency_key"];
+            let known = db
+                .flow_runs
+                .iter()
+                .find(|row| row["idempotency_key"] == *key);
+            let row = known.cloned().unwrap_or_else(|| {
+                let at = chrono::Utc::now().to_rfc3339();
+                let mut row =
+                    flow_run(&format!("new-{}", db.flow_runs.len()), id, "SCHEDULED", &at);
+                row["idempotency_key"] = key.clone();
+                db.flow_runs.push(row.clone());
+                row
+            });
+            match std::mem::take(&mut db.mute) {
+                true => locked(),
+                false => ok(row),
+            }
+        }
         ["flow_runs", id] => one(&db.flow_runs, id),
         ["flow_runs", _, "graph-v2"] => ok(json!({"nodes": [], "states": []})),
         ["task_runs", "filter"] => {
@@ -289,7 +315,7 @@ fn run_passes(row: &Value, filter: &Value) -> bool {
     for (key, test) in filter.as_object().into_iter().flatten() {
         each.push(match key.as_str() {
             "operator" => continue,
-            "id" | "deployment_id" => any(test, &row[key]),
+            "id" | "deployment_id" | "idempotency_key" => any(test, &row[key]),
             "parent_task_run_id" => row[key].is_null() == test["is_null_"],
             "parent_flow_run_id" => any(test, &row["parent_flow_run_id"]),
             "state" => state(test),

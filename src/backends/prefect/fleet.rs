@@ -345,7 +345,7 @@ async fn reread(shared: &Shared, urgency: Urgency, ids: &[String]) -> Result<(),
     Ok(())
 }
 
-/// Runs that events spoke of and nobody knows.
+/// Runs that events spoke of and nobody knows, and task runs that they leave in doubt.
 pub async fn strangers(shared: &Shared) -> Result<(), Trouble> {
     let ids: Vec<String> = std::mem::take(&mut shared.memory().strangers)
         .into_iter()
@@ -358,6 +358,16 @@ pub async fn strangers(shared: &Shared) -> Result<(), Trouble> {
         let flows: HashSet<String> = found.rows.iter().map(|run| run.flow_id.clone()).collect();
         name_flows(shared, Urgency::Now, &flows).await?;
         tell::runs(shared, tell::from(found.rows, &source)).await?;
+    }
+    let ids: Vec<String> = std::mem::take(&mut shared.memory().doubts)
+        .into_iter()
+        .collect();
+    for ids in ids.chunks(api::PAGE) {
+        let wanted: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let (found, source) = shared
+            .list::<TaskRun>(Urgency::WhenDue, 1, |_| api::tasks_by_id(&wanted))
+            .await?;
+        tell::tasks(shared, tell::from(found.rows, &source)).await?;
     }
     Ok(())
 }
@@ -414,6 +424,7 @@ async fn examine(shared: &Shared, urgency: Urgency, runs: &[String]) -> Result<(
             .await?;
         tell::tasks(shared, tell::from(rows.rows, &source)).await?;
     }
+    let _turn = shared.turn().await;
     let mut events = Vec::new();
     {
         let mut memory = shared.memory();

@@ -65,11 +65,11 @@ pub async fn watch(shared: &Arc<Shared>) -> Result<Infallible, EngineGone> {
             End::Gone(gone) => return Err(gone),
             End::Socket(error) => error,
         };
-        if std::mem::take(&mut first) {
+        let told = shared.set_live(false);
+        if std::mem::take(&mut first) && !told {
             // the first reading waits for the subscription, and there is none
             shared.look.notify_one();
         }
-        shared.set_live(false);
         let every = shared.refresh.as_secs_f64();
         let why = format!("no live events, so it is asked every {every} s: {error}");
         shared.worse(|worse| worse.live = Some(why)).await?;

@@ -138,7 +138,8 @@ async fn watch_fleet(shared: &Shared) -> Result<(), EngineGone> {
         };
         schedule.set_base(base);
         let began = Instant::now();
-        let gathered = resynced.is_none_or(|at| at.elapsed() >= AGAIN);
+        let hurry = std::mem::take(&mut shared.memory().hurry);
+        let gathered = hurry || resynced.is_none_or(|at| at.elapsed() >= AGAIN);
         let asked = gathered && shared.memory().resync;
         let whole = asked || began >= resync_at;
         let before = shared.http.stats().requests;
@@ -194,7 +195,7 @@ async fn watch_fleet(shared: &Shared) -> Result<(), EngineGone> {
     }
 }
 
-/// Asks about runs that events spoke of and nobody knows, several at once.
+/// Asks about what events spoke of and leave open, several at once.
 async fn watch_strangers(shared: &Shared) -> Result<Infallible, EngineGone> {
     loop {
         shared.strangers.notified().await;
@@ -278,7 +279,7 @@ impl Follow for Shared {
     fn refresh(&self) {
         self.retry.notify_one();
         let mut memory = self.memory();
-        memory.resync = true;
+        (memory.resync, memory.hurry) = (true, true);
         for open in memory
             .runs
             .values_mut()

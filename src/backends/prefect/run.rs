@@ -71,7 +71,8 @@ pub async fn follow(shared: Arc<Shared>, key: RunKey) {
             tokio::pin!(asked);
             asked.as_mut().enable();
             let (reload, dirty) = wishes(&shared, id);
-            if reload {
+            // a run that was only planned when it was looked for has begun
+            if reload || open(&shared, id) {
                 whole = Some(Urgency::Now);
                 break;
             }
@@ -189,6 +190,8 @@ pub async fn load(shared: &Shared, key: &RunKey, urgency: Urgency) -> Result<(),
         .list::<TaskRun>(urgency, MOST, |offset| api::task_runs(&ids, offset))
         .await?;
     let listed: HashSet<String> = tasks.rows.iter().map(|task| task.id.clone()).collect();
+    // names may change: nothing is told in between
+    let turn = shared.turn().await;
     {
         let mut memory = shared.memory();
         let Some(known) = memory.runs.get_mut(id) else {
@@ -213,7 +216,8 @@ pub async fn load(shared: &Shared, key: &RunKey, urgency: Urgency) -> Result<(),
             open.dirty = false;
         }
     }
-    tell_shape(shared, id).await?;
+    shape(shared, id).await?;
+    drop(turn);
     let busy = family.len() > 1 && !over(shared, id);
     if busy {
         progress(shared, &ids).await?;
@@ -258,6 +262,12 @@ async fn progress(shared: &Shared, runs: &[&str]) -> Result<(), Trouble> {
 
 /// Tells shape and nodes of a run in view.
 async fn tell_shape(shared: &Shared, id: &str) -> Result<(), Trouble> {
+    let _turn = shared.turn().await;
+    shape(shared, id).await
+}
+
+/// As [`tell_shape`], for whoever holds the turn.
+async fn shape(shared: &Shared, id: &str) -> Result<(), Trouble> {
     let told = {
         let memory = shared.memory();
         memory

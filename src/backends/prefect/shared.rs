@@ -34,7 +34,7 @@ pub struct Shared {
     pub filter: Filter,
     /// Whether the server streams logs.
     pub logs: bool,
-    /// Runs that nobody knows have been heard of; they stand in the memory.
+    /// Runs that nobody knows have been heard of, or task runs are in doubt; they stand in the memory.
     pub strangers: Notify,
     /// Pools, queues and limits should be looked at again.
     pub system: Notify,
@@ -42,6 +42,7 @@ pub struct Shared {
     pub retry: Notify,
     live: AtomicBool,
     memory: Mutex<Memory>,
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Deref for Shared {
@@ -70,6 +71,8 @@ pub struct Memory {
     pub never_ran: HashSet<String>,
     /// Ids of runs that were heard of and are not known.
     pub strangers: HashSet<String>,
+    /// Task runs of which an event came that may be older than what is known.
+    pub doubts: HashSet<String>,
     /// The newest heartbeat of runs, as far as any was heard.
     pub beats: HashMap<String, DateTime<Utc>>,
     /// Queues, by the name under which they were told.
@@ -78,6 +81,8 @@ pub struct Memory {
     pub since: Option<DateTime<Utc>>,
     /// Everything should be read again soon.
     pub resync: bool,
+    /// A person wants that now.
+    pub hurry: bool,
     worse: Worse,
 }
 
@@ -169,12 +174,19 @@ impl Shared {
             retry: Notify::new(),
             live: AtomicBool::new(false),
             memory: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
         }
     }
 
     /// Never held across an await.
     pub fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held from a look into the memory until what was found has been told: what is told last must be newest. A run's
+    /// nodes change their names when another process runs it, and an old name that came late would stay.
+    pub async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     /// Whether events come by themselves.

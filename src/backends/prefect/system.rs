@@ -250,6 +250,7 @@ fn newest(memory: &mut Memory, found: Events) {
 
 /// Tells of runs that are in doubt now, and of those that are not any more.
 async fn doubt(shared: &Shared, silent: &[String]) -> Result<(), EngineGone> {
+    let _turn = shared.turn().await;
     let list = {
         let mut memory = shared.memory();
         let beats: HashMap<String, _> = memory.beats.clone();

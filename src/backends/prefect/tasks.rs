@@ -5,6 +5,7 @@
 //! group, and its nodes are called `enrich/look_up`. What a flow's own code does is a node too: `@flow`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
@@ -14,6 +15,9 @@ use crate::model::{Group, Node, NodeId, NodeState, Progress, SafeText, Topology}
 use super::states;
 use super::wire::{FlowRun, TaskRun};
 
+/// Prefect tells an event at once and writes task runs down from its events, which takes it so long when it is busy:
+/// until then, an answer may be from before an event.
+const WRITTEN: Duration = Duration::from_secs(30);
 /// The node of a flow's own code.
 const FLOW: &str = "@flow";
 
@@ -44,6 +48,27 @@ impl Heard {
         Self { at, event, stamp }
     }
 
+    /// When the server has certainly written down what was heard.
+    fn written(&self) -> Instant {
+        match self.event {
+            Some(_) => self.at + WRITTEN,
+            None => self.at,
+        }
+    }
+
+    /// Whether something that is not news by its stamp may be all the same: it follows on an event that was never heard,
+    /// and what is known was told by an answer alone.
+    fn doubts(&self, source: &Source, stamp: Option<DateTime<Utc>>) -> bool {
+        let follows = matches!(
+            source,
+            Source::Event {
+                follows: Some(_),
+                ..
+            }
+        );
+        follows && self.event.is_none() && !self.allows(source, stamp)
+    }
+
     /// As it is after more was heard. What an answer says again is no other state, so the event that told of it first
     /// is still the one that the next follows on.
     pub fn then(&self, source: &Source, stamp: Option<DateTime<Utc>>) -> Self {
@@ -55,11 +80,11 @@ impl Heard {
     }
 
     /// Whether something is news after this. States are stamped by different machines, so a stamp alone does not
-    /// decide: an answer that was asked for after this was heard is newer, and so is the event that follows on it.
+    /// decide: an answer that was asked for after this was written down is newer, and so is the event that follows on it.
     pub fn allows(&self, source: &Source, stamp: Option<DateTime<Utc>>) -> bool {
         let newer = || stamp >= self.stamp;
         match source {
-            Source::Asked(at) => *at >= self.at || newer(),
+            Source::Asked(at) => *at >= self.written() || newer(),
             Source::Event { follows, .. } => {
                 (follows.is_some() && *follows == self.event) || newer()
             }
@@ -113,6 +138,12 @@ impl Tasks {
         }
     }
 
+    /// Whether the server must be asked what a task run is, because nothing tells whether this is older.
+    pub fn doubts(&self, row: &TaskRun, source: &Source) -> bool {
+        let known = self.seen.get(&row.id);
+        known.is_some_and(|known| known.heard.doubts(source, row.state.timestamp))
+    }
+
     /// Takes in a task run. Says whether it is news, and whether the shape is another now.
     pub fn see(&mut self, row: TaskRun, source: &Source) -> Option<bool> {
         let stamp = row.state.timestamp;
@@ -144,11 +175,16 @@ impl Tasks {
         }
     }
 
-    /// Only these task runs are left, and those that were heard of after that was asked.
+    /// Only these task runs are left, and those that were heard of since, or are not written down yet.
     pub fn keep(&mut self, ids: &HashSet<String>, source: &Source) {
+        let before = self.seen.len();
         self.seen
             .retain(|id, seen| ids.contains(id) || !seen.heard.allows(source, None));
-        self.names.retain(|id, _| self.seen.contains_key(id));
+        if self.seen.len() < before {
+            self.names.clear();
+            self.counts.clear();
+            self.name_all();
+        }
     }
 
     /// Says whether it is new.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde_json::Value;
 
 use crate::backends::EngineGone;
@@ -14,6 +14,8 @@ use super::states;
 use super::tasks::Source;
 use super::wire::{FlowRun, TaskRun};
 
+/// What is planned for so soon has been asked for: the server's clock is known to the second only.
+const MOMENT: Duration = Duration::seconds(2);
 /// Runs of one pipeline that are remembered.
 const KEPT: usize = 60;
 
@@ -73,7 +75,7 @@ pub async fn runs(shared: &Shared, rows: Vec<(FlowRun, Source)>) -> Result<(), E
                 subflows.extend(subflow(&mut memory, &parent.clone(), row));
                 continue;
             }
-            let future = row.expected_start_time.is_some_and(|at| at > now);
+            let future = row.expected_start_time.is_some_and(|at| at > now + MOMENT);
             if states::planned(&row.state) && future && !memory.runs.contains_key(&row.id) {
                 continue;
             }
@@ -90,16 +92,19 @@ pub async fn runs(shared: &Shared, rows: Vec<(FlowRun, Source)>) -> Result<(), E
             trim(&mut memory, pipeline);
         }
     }
-    let list: Vec<Run> = {
-        let memory = shared.memory();
-        changed
-            .iter()
-            .filter_map(|id| memory.runs.get(id))
-            .map(run)
-            .collect()
-    };
-    if !list.is_empty() {
-        shared.emit(Event::Runs { list }).await?;
+    {
+        let _turn = shared.turn().await;
+        let list: Vec<Run> = {
+            let memory = shared.memory();
+            changed
+                .iter()
+                .filter_map(|id| memory.runs.get(id))
+                .map(run)
+                .collect()
+        };
+        if !list.is_empty() {
+            shared.emit(Event::Runs { list }).await?;
+        }
     }
     shared.reload.notify_waiters();
     // the state of a run decides about nodes that it left behind
@@ -132,7 +137,8 @@ fn subflow(memory: &mut Memory, parent: &str, row: FlowRun) -> Option<String> {
 fn take(memory: &mut Memory, shared: &Shared, row: FlowRun, source: &Source) -> bool {
     if let Some(known) = memory.runs.get_mut(&row.id) {
         let over = states::ended(&row.state.kind);
-        let starts = known.row.state.kind == "PENDING" && row.state.kind == "RUNNING";
+        // what came in between may not have been heard
+        let starts = known.row.state.kind != "RUNNING" && row.state.kind == "RUNNING";
         let news = known.see(row, source);
         if let Some(open) = known.open.as_mut().filter(|_| news && starts) {
             // another process may begin again from the flow's beginning
@@ -196,6 +202,7 @@ fn trim(memory: &mut Memory, pipeline: &PipelineKey) {
 
 /// Tells the nodes of these runs again, as far as any was told.
 async fn again(shared: &Shared, runs: HashSet<String>) -> Result<(), EngineGone> {
+    let _turn = shared.turn().await;
     let mut events = Vec::new();
     {
         let memory = shared.memory();
@@ -227,8 +234,10 @@ async fn nodes(shared: &Shared, events: Vec<(RunKey, Vec<Node>)>) -> Result<(), 
 
 /// Tells of task runs: all of runs in view, of others what matters or was told before.
 pub async fn tasks(shared: &Shared, rows: Vec<(TaskRun, Source)>) -> Result<(), EngineGone> {
+    let _turn = shared.turn().await;
     let mut events = Vec::new();
     let mut dirty = false;
+    let mut doubts = Vec::new();
     {
         let mut memory = shared.memory();
         let mut by_root: HashMap<String, Vec<(TaskRun, Source)>> = HashMap::new();
@@ -248,6 +257,10 @@ pub async fn tasks(shared: &Shared, rows: Vec<(TaskRun, Source)>) -> Result<(), 
                     continue;
                 }
                 let id = row.id.clone();
+                if known.tasks.doubts(&row, &source) {
+                    doubts.push(id);
+                    continue;
+                }
                 if let Some(reshaped) = known.tasks.see(row, &source) {
                     news.push(id);
                     if let Some(open) = known.open.as_mut().filter(|open| open.loaded && reshaped) {
@@ -264,6 +277,10 @@ pub async fn tasks(shared: &Shared, rows: Vec<(TaskRun, Source)>) -> Result<(), 
                 list.push(known.tasks.flow_node(&known.row, &known.flow));
                 events.push((known.key.clone(), list));
             }
+        }
+        if !doubts.is_empty() {
+            memory.doubts.extend(doubts);
+            shared.strangers.notify_one();
         }
     }
     if dirty {
@@ -288,6 +305,7 @@ pub async fn progress(
     shared: &Shared,
     reports: &[(String, String, f64)],
 ) -> Result<(), EngineGone> {
+    let _turn = shared.turn().await;
     let mut events: HashMap<RunKey, Vec<Node>> = HashMap::new();
     {
         let mut memory = shared.memory();
@@ -309,6 +327,7 @@ pub async fn progress(
 
 /// Runs that are not there any more.
 pub async fn forget(shared: &Shared, ids: &HashSet<String>) -> Result<(), EngineGone> {
+    let _turn = shared.turn().await;
     let mut events = Vec::new();
     {
         let mut memory = shared.memory();

@@ -22,6 +22,8 @@ const RESUMED: &[&str] = &[
     "CRASHED",
     "CANCELLED",
 ];
+/// So many tasks are named in a hit.
+const NAMED: usize = 8;
 /// A group larger than this is not marked task by task.
 const LARGEST_GROUP: usize = 60;
 
@@ -31,6 +33,21 @@ fn deed(row: &FlowRun, call: crate::backends::http::Call, expect: Expect) -> Dee
         name: SafeText::new(&row.name),
         conflict_is_done: false,
         expect,
+    }
+}
+
+/// The names of those whose state is such. They stand in one hit: a run goes from task to task while its plan is read,
+/// and that is no reason to refuse what was meant for the run.
+fn among(tasks: &[TaskRun], is: impl Fn(&str) -> bool) -> String {
+    let names: Vec<&str> = tasks
+        .iter()
+        .filter(|task| is(&task.state.kind))
+        .map(|task| task.name.as_str())
+        .collect();
+    match names.as_slice() {
+        [] => "none now".to_owned(),
+        [few @ ..] if few.len() <= NAMED => few.join(", "),
+        all => format!("{} and {} more", all[..NAMED].join(", "), all.len() - NAMED),
     }
 }
 
@@ -69,22 +86,15 @@ impl Maker<'_> {
         draft
             .hits
             .push(hit(format!("run {}", row.name), word(&row), "Suspended"));
-        for task in self.tasks(key).await? {
-            let name = &task.name;
-            match task.state.kind.as_str() {
-                "RUNNING" => {
-                    draft
-                        .hits
-                        .push(hit(name, states::native(&task.state), "goes on to its end"))
-                }
-                "PENDING" | "SCHEDULED" => {
-                    draft
-                        .hits
-                        .push(hit(name, states::native(&task.state), "does not start"));
-                }
-                _ => {}
-            }
-        }
+        let tasks = self.tasks(key).await?;
+        let running = among(&tasks, |kind| kind == "RUNNING");
+        let waiting = among(&tasks, |kind| matches!(kind, "PENDING" | "SCHEDULED"));
+        draft
+            .hits
+            .push(hit("its tasks that run", running, "go on to their end"));
+        draft
+            .hits
+            .push(hit("its tasks that wait", waiting, "do not start"));
         draft.warnings.push(capabilities::PAUSE_RUN.to_owned());
         Ok(draft)
     }
@@ -149,15 +159,13 @@ impl Maker<'_> {
         draft
             .hits
             .push(hit(format!("run {}", row.name), word(&row), "cancelled"));
-        for task in self.tasks(key).await? {
-            if !states::ended(&task.state.kind) {
-                draft.hits.push(hit(
-                    &task.name,
-                    states::native(&task.state),
-                    "ends with the run's process",
-                ));
-            }
-        }
+        let tasks = self.tasks(key).await?;
+        let open = among(&tasks, |kind| !states::ended(kind));
+        draft.hits.push(hit(
+            "its tasks that are not over",
+            open,
+            "end with the run's process",
+        ));
         if force {
             draft.warnings.push("nobody answered for this run: if its process still goes somewhere, this does not stop it".to_owned());
         } else if matches!(kind, "RUNNING" | "PENDING") {
