@@ -5,6 +5,8 @@ mod deployment;
 mod queue;
 mod run;
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -101,13 +103,34 @@ pub async fn prepare(shared: &Shared, mut request: ActionRequest) -> Prepared<Ex
     Ok(draft.finish(request))
 }
 
+/// So often is a run asked for whose answer is older than what was heard of it, and so long after one another.
+const TRIES: u32 = 5;
+const AGAIN: Duration = Duration::from_millis(200);
+
 struct Maker<'a> {
     shared: &'a Shared,
 }
 
 impl Maker<'_> {
+    /// The run as it is now. An event can tell of a state a moment before the server has written it down: an answer
+    /// that is older than what was heard is asked for again.
     async fn flow_run(&self, key: &RunKey) -> Result<FlowRun, Trouble> {
-        super::run::row(self.shared, key.run.raw(), Urgency::Now).await
+        let id = key.run.raw();
+        let mut tries = 0;
+        loop {
+            let row = super::run::row(self.shared, id, Urgency::Now).await?;
+            let heard = self
+                .shared
+                .memory()
+                .runs
+                .get(id)
+                .map(|k| k.row.state.timestamp);
+            tries += 1;
+            if heard.is_none_or(|heard| heard <= row.state.timestamp) || tries >= TRIES {
+                return Ok(row);
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
     }
 
     /// All task runs of a run that are not history.
