@@ -52,13 +52,16 @@ pub async fn watch<B: Fleet>(backend: &B) -> Result<(), EngineGone> {
         let began = Instant::now();
         // what is asked for too soon is not forgotten
         let asked = (first || resynced.elapsed() > base * 3) && backend.asked();
-        // what nobody asked for waits until nothing else is read beside the changes, but not for ever
-        let turn = match began >= resync_at && !asked && !first {
-            true if began >= resync_at + rhythm.resync => Some(client.turns.wait().await),
-            true => client.turns.now(),
-            false => None,
+        // what nobody asked for begins when nothing else is read beside the changes, but does not wait for ever
+        let due = match began >= resync_at && !asked && !first {
+            true if began >= resync_at + rhythm.resync => {
+                drop(client.turns.wait().await);
+                true
+            }
+            true => client.turns.now().is_some(),
+            false => false,
         };
-        let whole = asked || first || turn.is_some();
+        let whole = asked || first || due;
         let before = client.http.stats().requests;
         let result = match (whole, first) {
             (true, true) => backend.resync(Urgency::Now).await,
@@ -66,7 +69,6 @@ pub async fn watch<B: Fleet>(backend: &B) -> Result<(), EngineGone> {
             (true, false) => backend.resync(Urgency::Aside).await,
             (false, _) => backend.changes().await,
         };
-        drop(turn);
         match result {
             Ok(()) => {
                 if whole {

@@ -26,8 +26,6 @@ const RUNS: usize = 10;
 const OVERLAP: Duration = Duration::seconds(4);
 /// More DAGs than this are not read.
 const MOST_DAGS: usize = 100_000;
-/// Looks at changes from one page of DAGs to the next, when nobody waits for it and a run is in view.
-const BETWEEN: f64 = 1.2;
 /// More changes than this are not followed one by one.
 const MOST_CHANGES: usize = 300;
 /// The public way to the newest runs reads so many pages of the newest of all.
@@ -98,12 +96,21 @@ async fn dags(shared: &Shared, urgency: Urgency) -> Result<(Vec<Pipeline>, bool)
             return Ok((list, complete && over));
         }
         if urgency == Urgency::Aside && !shared.memory().open.is_empty() {
-            // the next page is not for the same moment, and changes don't wait for it
-            tokio::time::sleep(shared.rhythm().look.mul_f64(BETWEEN)).await;
-            let since = shared.memory().since;
-            if let Some(since) = since {
-                changes_since(shared, since).await?;
-            }
+            next_turn(shared).await?;
+        }
+    }
+}
+
+/// Waits until nothing else is read beside the changes, and looks at those meanwhile.
+async fn next_turn(shared: &Shared) -> Result<(), Trouble> {
+    loop {
+        tokio::time::sleep(shared.rhythm().look).await;
+        let since = shared.memory().since;
+        if let Some(since) = since {
+            changes_since(shared, since).await?;
+        }
+        if shared.turns.now().is_some() {
+            return Ok(());
         }
     }
 }
