@@ -232,6 +232,15 @@ impl Monitor {
         Flow::Redraw
     }
 
+    /// Does what takes long on a thread of its own; what came of it is a happening.
+    fn off_the_loop(&self, work: impl FnOnce() -> Happening + Send + 'static) -> JoinHandle<()> {
+        let results = self.results.clone();
+        tokio::task::spawn_blocking(move || {
+            // nobody hears it after the end
+            let _ = results.blocking_send(work());
+        })
+    }
+
     fn lay_out(&mut self) {
         if self.laying_out {
             return;
@@ -240,12 +249,7 @@ impl Monitor {
             return;
         };
         self.laying_out = true;
-        let results = self.results.clone();
-        tokio::task::spawn_blocking(move || {
-            let done = wanted.compute();
-            // nobody hears it after the end
-            let _ = results.blocking_send(Happening::LaidOut(done));
-        });
+        self.off_the_loop(move || Happening::LaidOut(wanted.compute()));
     }
 
     fn line(&mut self) {
@@ -256,12 +260,7 @@ impl Monitor {
             return;
         };
         self.lining = true;
-        let results = self.results.clone();
-        tokio::task::spawn_blocking(move || {
-            let done = wanted.compute();
-            // nobody hears it after the end
-            let _ = results.blocking_send(Happening::Lined(done));
-        });
+        self.off_the_loop(move || Happening::Lined(wanted.compute()));
     }
 
     fn keep_looks(&mut self) {
@@ -269,12 +268,7 @@ impl Monitor {
             return;
         };
         let changed = std::mem::take(&mut self.unkept);
-        let results = self.results.clone();
-        self.keeping = Some(tokio::task::spawn_blocking(move || {
-            let kept = looks.keep(&changed);
-            // nobody hears it after the end
-            let _ = results.blocking_send(Happening::Kept(kept));
-        }));
+        self.keeping = Some(self.off_the_loop(move || Happening::Kept(looks.keep(&changed))));
     }
 
     fn save(&mut self, what: Wanted, path: PathBuf) {
