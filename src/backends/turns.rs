@@ -41,8 +41,11 @@ impl Turns {
     /// A turn, if one is free now.
     pub fn now(&self) -> Option<Turn<'_>> {
         let ended = self.ended.try_lock().ok()?;
-        let free = ended.is_none_or(|last| last.elapsed() >= self.gap);
-        free.then_some(Turn { ended })
+        match ended.is_none_or(|last| last.elapsed() >= self.gap) {
+            true => Some(Turn { ended }),
+            // made and dropped it would count as a turn
+            false => None,
+        }
     }
 }
 
@@ -57,7 +60,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const GAP: Duration = Duration::from_millis(60);
+    const GAP: Duration = Duration::from_millis(200);
 
     #[tokio::test]
     async fn turns_never_overlap_and_keep_their_distance() {
@@ -80,8 +83,10 @@ mod tests {
         let turn = turns.now().unwrap();
         assert!(turns.now().is_none());
         drop(turn);
+        tokio::time::sleep(GAP / 2).await;
         assert!(turns.now().is_none());
-        tokio::time::sleep(GAP * 2).await;
+        // an attempt that failed is no turn: the pause does not begin anew
+        tokio::time::sleep(GAP * 3 / 4).await;
         assert!(turns.now().is_some());
     }
 }
