@@ -4,6 +4,8 @@
 
 mod airflow_support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use airflow_support::fake::{self, airflow, airflow_at, answer, ok, run, ti};
@@ -646,14 +648,25 @@ async fn the_load_does_not_grow_with_the_number_of_dags() {
 #[tokio::test]
 async fn the_log_of_a_task_that_has_not_begun_is_not_over() {
     let server = airflow().await;
-    let mut queued = ti("load", json!("queued"));
-    let tis = |ti: serde_json::Value| ok(json!({"task_instances": [ti], "total_entries": 1}));
-    answer(
-        &server,
+    // one state, whichever way it is asked for
+    let over = Arc::new(AtomicBool::new(false));
+    for tasks in [
         "/api/v2/dags/orders/dagRuns/r1/taskInstances",
-        tis(queued.clone()),
-    )
-    .await;
+        "/api/v2/dags/~/dagRuns/~/taskInstances",
+    ] {
+        let over = Arc::clone(&over);
+        Mock::given(path(tasks))
+            .respond_with(move |_: &wiremock::Request| {
+                let state = match over.load(Ordering::SeqCst) {
+                    true => "success",
+                    false => "queued",
+                };
+                ok(json!({"task_instances": [ti("load", json!(state))], "total_entries": 1}))
+            })
+            .with_priority(1)
+            .mount(&server)
+            .await;
+    }
     let at = "/api/v2/dags/orders/dagRuns/r1/taskInstances/load/logs/1";
     let content =
         |event: &str| ok(json!({"content": [{"event": event}], "continuation_token": null}));
@@ -677,18 +690,7 @@ async fn the_log_of_a_task_that_has_not_begun_is_not_over() {
     rig.until("the first words", SOON, |rig| rig.logs.contains_key(&log))
         .await;
     assert!(!rig.logs[&log].ended);
-    queued["state"] = json!("success");
-    answer(
-        &server,
-        "/api/v2/dags/~/dagRuns/~/taskInstances",
-        tis(queued.clone()),
-    )
-    .await;
-    Mock::given(path("/api/v2/dags/~/dagRuns/~/taskInstances"))
-        .respond_with(tis(queued))
-        .with_priority(1)
-        .mount(&server)
-        .await;
+    over.store(true, Ordering::SeqCst);
     rig.until("the end", SOON, |rig| rig.logs[&log].ended).await;
     assert_eq!(rig.logs[&log].text, "done\n");
 }

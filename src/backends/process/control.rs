@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 use tokio::time::Instant;
 
 use super::procs::{self, Members};
@@ -40,9 +40,12 @@ impl Group {
         members
     }
 
-    /// Processes that left the group but carry its marks.
+    /// Processes that left the group but carry its marks. Its members are not among them: one that is
+    /// signalled twice may be interrupted while it tidies up.
     fn strays(&self) -> Vec<Pid> {
-        strays(&self.marks)
+        let mut strays = strays(&self.marks);
+        strays.retain(|pid| getpgid(Some(*pid)) != Ok(self.pid));
+        strays
     }
 }
 
@@ -335,5 +338,52 @@ pub fn end_all(pids: &[i32], kill: bool) {
         // a stopped process can't take its leave
         let _ = kill_process_group(pid, Signal::CONT);
         let _ = kill_process(pid, Signal::CONT);
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::io::{BufRead as _, BufReader};
+    use std::os::unix::process::CommandExt as _;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn a_stray_is_one_that_left_the_group() {
+        let mark = format!("{}-strays", std::process::id());
+        let mut leader = Command::new("sh")
+            .args(["-c", "setsid sleep 60 & sleep 60 & echo up; wait"])
+            .env("DAGTOP_TEST_MARK", &mark)
+            .process_group(0)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pid = Pid::from_child(&leader);
+        let mut up = String::new();
+        BufReader::new(leader.stdout.take().unwrap())
+            .read_line(&mut up)
+            .unwrap();
+        let group = Group {
+            pid,
+            gone: false,
+            marks: vec![("DAGTOP_TEST_MARK".into(), mark.into())],
+        };
+        // until `setsid` has made its session, it is a member
+        let until = Instant::now() + Duration::from_secs(20);
+        let mut left = group.strays();
+        while left.len() != 1 && Instant::now() < until {
+            std::thread::sleep(LOOK);
+            left = group.strays();
+        }
+        assert_eq!(strays(&group.marks).len(), 3, "shell and both sleeps");
+        assert_eq!(left.len(), 1);
+        assert_ne!(getpgid(Some(left[0])).unwrap(), pid);
+        for stray in left {
+            kill_process(stray, Signal::KILL).unwrap();
+        }
+        drop(group);
+        leader.wait().unwrap();
     }
 }
