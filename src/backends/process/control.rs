@@ -368,7 +368,7 @@ mod tests {
         let group = Group {
             pid,
             gone: false,
-            marks: vec![("DAGTOP_TEST_MARK".into(), mark.into())],
+            marks: vec![("DAGTOP_TEST_MARK", mark)],
         };
         // until `setsid` has made its session, it is a member
         let until = Instant::now() + Duration::from_secs(20);
