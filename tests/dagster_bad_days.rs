@@ -138,6 +138,64 @@ async fn a_field_that_this_version_does_not_know_takes_only_its_own_away() {
     );
 }
 
+#[tokio::test]
+async fn a_check_is_bad_since_its_first_bad_result_or_where_none_are_kept_since_the_last() {
+    let fake = Fake::start().await;
+    let result = |status: &str, after: f64| {
+        json!({"status": status, "runId": "r1", "stepKey": "s", "timestamp": START + after,
+            "evaluation": {"checkName": "unique", "assetKey": {"path": ["mart"]}, "success": status == "SUCCEEDED",
+                "severity": "ERROR", "description": "3 ids twice"}})
+    };
+    let asset = |last: Value| {
+        json!({"assetKey": {"path": ["mart"]}, "repository": {"name": "__repository__", "location": {"name": "shop"}},
+            "assetChecksOrError": {"checks": [{"name": "unique", "executionForLatestMaterialization": last}]}})
+    };
+    fake.db().assets = vec![asset(result("FAILED", 500.0))];
+    let mut rig = listed(&fake).await;
+    let since = |rig: &Rig| -> Vec<i64> {
+        let view = rig.world.backend(&BackendId::new(NAME)).unwrap();
+        let after = |check: &Check| check.since.timestamp() - START as i64;
+        view.checks.iter().map(after).collect()
+    };
+    rig.until("the check", SOON, |rig| since(rig) == [500])
+        .await;
+    let said = "Cannot query field 'assetCheckExecutions'";
+    assert_eq!(
+        rig.complaints
+            .iter()
+            .filter(|c| c.as_str().contains(said))
+            .count(),
+        1
+    );
+    let list = [
+        ("FAILED", 500.0),
+        ("FAILED", 400.0),
+        ("SUCCEEDED", 300.0),
+        ("FAILED", 200.0),
+    ];
+    fake.db().results.insert(
+        "unique".to_owned(),
+        list.map(|(s, at)| result(s, at)).to_vec(),
+    );
+    rig.refresh().await;
+    rig.until("the first of the bad ones", SOON, |rig| since(rig) == [400])
+        .await;
+    // good again: off the list; bad once more: asked anew
+    fake.db().assets = vec![asset(result("SUCCEEDED", 600.0))];
+    rig.refresh().await;
+    rig.until("nothing bad", SOON, |rig| since(rig).is_empty())
+        .await;
+    let list = [("FAILED", 700.0), ("SUCCEEDED", 600.0)];
+    fake.db().results.insert(
+        "unique".to_owned(),
+        list.map(|(s, at)| result(s, at)).to_vec(),
+    );
+    fake.db().assets = vec![asset(result("FAILED", 700.0))];
+    rig.refresh().await;
+    rig.until("bad since the new one", SOON, |rig| since(rig) == [700])
+        .await;
+}
+
 /// A server whose database is locked for a while says so in more than one way.
 async fn breaks_and_comes_back(answer: ResponseTemplate) {
     let fake = Fake::start().await;

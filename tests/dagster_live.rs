@@ -87,6 +87,16 @@ impl Server {
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
     }
+
+    /// Waits until nothing goes that another test began.
+    async fn at_rest(&self) {
+        let began = Instant::now();
+        let query = "{r:runsOrError(filter:{statuses:[QUEUED,NOT_STARTED,STARTING,STARTED,CANCELING]}){... on Runs{results{runId}}}}";
+        while self.ask(query, json!({})).await["r"]["results"] != json!([]) {
+            assert!(began.elapsed() < LONG, "runs of other tests still go");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
 }
 
 async fn listed() -> Rig {
@@ -433,6 +443,40 @@ async fn dagster_checks_warn_and_fail_although_the_run_is_called_a_success() {
         Some(NodeState::Failed)
     );
     assert_eq!(state(run, "mart_orders#no_nulls"), Some(NodeState::Warned));
+    // bad once more: since the first time, as Dagster's own list of results has it
+    let again = server.launch("marts", json!({})).await;
+    server.until(&again, &["SUCCESS"]).await;
+    let query = "query($k:AssetKeyInput!,$n:String!){r:assetCheckExecutions(assetKey:$k,checkName:$n,limit:100){status timestamp}}";
+    for (name, state, said) in [
+        ("totals_match", NodeState::Failed, "7 rows"),
+        ("no_nulls", NodeState::Warned, ""),
+    ] {
+        let variables = json!({"k": {"path": ["mart_orders"]}, "n": name});
+        let found = server.ask(query, variables).await;
+        let results = found["r"].as_array().unwrap();
+        assert!(results.len() >= 2 && results.iter().all(|r| r["status"] == "FAILED"));
+        let at = |result: &Value| result["timestamp"].as_f64().unwrap();
+        let (first, last) = (at(results.last().unwrap()), at(&results[0]));
+        let millis = |at: f64| (at * 1000.0).round() as i64;
+        rig.until("both results in the list of data quality", LONG, |rig| {
+            let view = rig.world.backend(&BackendId::new(dagster_support::NAME));
+            view.unwrap().checks.iter().any(|check| {
+                check.name.as_str() == name
+                    && check.on.as_str() == "mart_orders"
+                    && check.state == state
+                    && check.note.as_str().contains(said)
+                    && (check.since.timestamp_millis() - millis(first)).abs() <= 1
+                    && (check.seen_at.timestamp_millis() - millis(last)).abs() <= 1
+            })
+        })
+        .await;
+    }
+    let view = rig.world.backend(&BackendId::new(dagster_support::NAME));
+    let names = view.unwrap().checks.iter().map(|c| c.name.as_str());
+    assert!(
+        names.take(2).eq(["totals_match", "no_nulls"]),
+        "worst first, and none that passed"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -769,6 +813,49 @@ async fn dagster_cancel_one_run_and_stop_all_of_a_job() {
     for id in two {
         assert_eq!(server.run(&id).await["status"], "CANCELED");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the Dagster lab"]
+async fn dagster_stop_everything_ends_what_goes_in_all_jobs_and_nothing_else() {
+    let server = Server::new();
+    server.at_rest().await;
+    let seconds = json!({"config": {"seconds": 120}});
+    let two = [
+        server
+            .launch("slow", json!({"ops": {"work": seconds}}))
+            .await,
+        server
+            .launch("pooled", json!({"ops": {"hold": seconds}}))
+            .await,
+    ];
+    let over = server.launch("hello", json!({})).await;
+    server.until(&over, &["SUCCESS"]).await;
+    for id in &two {
+        server.until(id, &["STARTED"]).await;
+    }
+    let mut rig = listed().await;
+    let stop = (
+        Action::Stop,
+        Target::Backend(BackendId::new(dagster_support::NAME)),
+    );
+    let (plan, status) = rig
+        .act(stop.0, stop.1.clone(), ActionOptions::default())
+        .await;
+    assert_eq!(plan.hits.len(), 2, "{:?}", plan.hits);
+    confirmed(&status);
+    for id in &two {
+        assert_eq!(server.run(id).await["status"], "CANCELED");
+    }
+    assert_eq!(server.run(&over).await["status"], "SUCCESS");
+    let again = rig.plan(stop.0, stop.1, ActionOptions::default()).await;
+    let nothing = matches!(
+        &again,
+        Err(ActionStatus::Refused {
+            why: ActionError::Nothing(_)
+        })
+    );
+    assert!(nothing, "{again:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ mod health;
 mod id;
 mod pipeline;
 mod progress;
-mod quality;
+pub mod quality;
 mod run;
 mod state;
 mod system;

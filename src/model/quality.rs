@@ -25,3 +25,11 @@ pub struct Check {
     /// Where the failing rows are, how old the data is, or what was said.
     pub note: SafeText,
 }
+
+/// The worst first, of those the longest bad.
+pub fn worst_first(list: &mut [Check]) {
+    list.sort_by(|a, b| {
+        let rank = |c: &Check| std::cmp::Reverse(c.state.badness());
+        (rank(a), a.since, &a.name).cmp(&(rank(b), b.since, &b.name))
+    });
+}

@@ -24,6 +24,8 @@ pub struct Db {
     /// By run.
     pub events: HashMap<String, Vec<Value>>,
     pub assets: Vec<Value>,
+    /// What asset checks found, newest first, by check. Empty: this version keeps no such list.
+    pub results: HashMap<String, Vec<Value>>,
     /// Answers that differ, by a field of the question: how many times, and what.
     pub instead: HashMap<&'static str, (usize, ResponseTemplate)>,
     /// Fields that are answered so.
@@ -220,6 +222,19 @@ fn answer(db: &mut Db, request: &wiremock::Request) -> ResponseTemplate {
             || query.contains(&format!(" {name}{{"))
         {
             data.insert(name.to_owned(), field(db, name, variables));
+        }
+    }
+    if query.contains(":assetCheckExecutions(") {
+        if db.results.is_empty() {
+            let unknown = "Cannot query field 'assetCheckExecutions' on type 'Query'.";
+            return ResponseTemplate::new(400)
+                .set_body_json(json!({"errors": [{"message": unknown}]}));
+        }
+        for (name, check) in variables.as_object().into_iter().flatten() {
+            if let Some(n) = name.strip_prefix('n') {
+                let results = &db.results[check.as_str().unwrap()];
+                data.insert(format!("c{n}"), json!(results));
+            }
         }
     }
     for (name, filter) in variables.as_object().into_iter().flatten() {

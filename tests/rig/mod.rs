@@ -204,6 +204,11 @@ impl Rig {
         self.focus.send_modify(change);
     }
 
+    /// Asks for everything anew.
+    pub async fn refresh(&self) {
+        self.requests.send(Request::Refresh).await.unwrap();
+    }
+
     pub fn status(&self) -> &dagtop::model::BackendStatus {
         &self.world.backend(&BackendId::new(NAME)).unwrap().status
     }

@@ -58,6 +58,8 @@ pub struct Memory {
     pub waits: HashMap<(String, String), SafeText>,
     /// What asset checks found, by run and step.
     pub checks: HashMap<String, Vec<(String, wire::Evaluation)>>,
+    /// Since when asset checks are bad, by asset and check.
+    pub bad_since: HashMap<(String, String), DateTime<Utc>>,
     pub pools: Vec<wire::Pool>,
     /// Schedules and sensors, by pipeline id.
     pub automation: BTreeMap<String, Instigators>,

@@ -5,7 +5,8 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use crate::model::{
-    Attempt, Check, Detail, Node, NodeCounts, NodeId, NodeState, PipelineKey, Run, RunKey, SafeText,
+    Attempt, Check, Detail, Node, NodeCounts, NodeId, NodeState, PipelineKey, Run, RunKey,
+    SafeText, quality,
 };
 
 use super::ledger::{Entry, Ledger};
@@ -313,10 +314,7 @@ pub fn checks(around: Around<'_>, pipeline: &PipelineKey) -> Vec<Check> {
         .filter(|(id, entry)| shown(id, entry))
         .map(|(id, entry)| check(id, entry, around, pipeline))
         .collect();
-    list.sort_by(|a, b| {
-        let rank = |c: &Check| std::cmp::Reverse(c.state.badness());
-        (rank(a), a.since, &a.name).cmp(&(rank(b), b.since, &b.name))
-    });
+    quality::worst_first(&mut list);
     list
 }
 

@@ -20,18 +20,14 @@ pub fn place(asset: &AssetNode) -> String {
     shared::place(&origin(asset))
 }
 
-fn check_id(asset: &str, check: &str) -> String {
-    format!("{asset}#{check}")
+pub fn check_id(asset: &str, check: &str) -> NodeId {
+    NodeId::new(format!("{asset}#{check}"))
 }
 
 /// What checks found wrong, by run and step.
 pub fn checks(assets: &[AssetNode]) -> HashMap<String, Vec<(String, Evaluation)>> {
     let mut found: HashMap<String, Vec<(String, Evaluation)>> = HashMap::new();
-    for check in assets
-        .iter()
-        .filter_map(|a| a.asset_checks_or_error.as_ref())
-        .flat_map(|c| &c.checks)
-    {
+    for check in assets.iter().flat_map(AssetNode::checks) {
         if let Some(execution) = &check.execution_for_latest_materialization
             && let (Some(step), Some(evaluation)) = (&execution.step_key, &execution.evaluation)
             && !evaluation.success
@@ -97,7 +93,7 @@ pub fn picture(memory: &Memory, at: &str) -> Picture {
             topology.edges.push((NodeId::new(need), id.clone()));
         }
         nodes.push(node);
-        for check in asset.asset_checks_or_error.iter().flat_map(|c| &c.checks) {
+        for check in asset.checks() {
             let mut node = check_node(check, &name);
             node.group.clone_from(&group);
             topology.edges.push((id.clone(), node.id.clone()));
@@ -156,7 +152,7 @@ fn asset_node(asset: &AssetNode, name: &str) -> Node {
 }
 
 fn check_node(check: &AssetCheck, asset: &str) -> Node {
-    let mut node = Node::new(NodeId::new(check_id(asset, &check.name)));
+    let mut node = Node::new(check_id(asset, &check.name));
     node.name = SafeText::new(&check.name);
     node.kind = SafeText::new(if check.blocking {
         "blocking check"
@@ -170,19 +166,7 @@ fn check_node(check: &AssetCheck, asset: &str) -> Node {
     node.attempt = 1;
     node.native = SafeText::new(&execution.status);
     node.ended_at = execution.timestamp;
-    let error = execution
-        .evaluation
-        .as_ref()
-        .is_none_or(|found| found.severity == "ERROR");
-    node.state = match execution.status.as_str() {
-        "SUCCEEDED" => NodeState::Succeeded,
-        "FAILED" if error => NodeState::Failed,
-        "FAILED" => NodeState::Warned,
-        "EXECUTION_FAILED" => NodeState::Failed,
-        "IN_PROGRESS" => NodeState::Running,
-        "SKIPPED" => NodeState::Skipped,
-        _ => NodeState::Unknown,
-    };
+    node.state = check.state();
     node.note = execution
         .evaluation
         .as_ref()
@@ -212,8 +196,8 @@ pub fn log(memory: &Memory, at: &str, node: &str) -> String {
                 line(None, "ERROR", &what, &mut out);
             }
         }
-        for check in asset.asset_checks_or_error.iter().flat_map(|c| &c.checks) {
-            let about = name == node || check_id(&name, &check.name) == node;
+        for check in asset.checks() {
+            let about = name == node || check_id(&name, &check.name).raw() == node;
             let Some(execution) = check
                 .execution_for_latest_materialization
                 .as_ref()

@@ -5,6 +5,7 @@
 pub mod assets;
 pub mod backfills;
 pub mod location;
+mod quality;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -137,6 +138,11 @@ pub async fn read(shared: &Shared, urgency: Urgency) -> Result<(), Trouble> {
         }
         Err(error) => missing(shared, error).await?,
     }
+    if let Err(error) = quality::read(shared, urgency).await {
+        missing(shared, error).await?;
+    }
+    let checks = quality::list(shared, &shared.memory());
+    shared.emit(Event::Checks(checks)).await?;
     match backfills::read(shared, urgency).await {
         Ok(backfills) => shared.memory().backfills = backfills,
         Err(error) => missing(shared, error).await?,

@@ -12,7 +12,7 @@ mod time;
 
 use serde::Deserialize;
 
-pub use assets::{AssetCheck, AssetNode};
+pub use assets::{AssetCheck, AssetNode, CheckExecution};
 pub use backfills::{AssetBackfillStatus, Backfill, Backfills, PartitionStatus};
 pub use definitions::{
     Job, LoadResult, Location, Repositories, Repository, Schedule, Sensor, State, Tick, Workspace,
