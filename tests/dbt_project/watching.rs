@@ -267,6 +267,24 @@ async fn a_text_log_is_understood_too_and_survives_its_rotation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_long_log_that_is_there_at_the_start_shows_only_the_run_that_has_a_day() {
+    let dir = tempfile::tempdir().unwrap();
+    let project = Project::new(dir.path());
+    let filler = "\u{1b}[0m10:00:02.550000 [debug] [Thread-1 (]: SQL status: OK in 0.001 seconds\n"
+        .repeat(25_000);
+    for id in ["aaaaaaaa", "bbbbbbbb", "cccccccc"] {
+        let began = TEXT.replace("aaaaaaaa", id);
+        project.append("logs/dbt.log", &(began + &filler + TEXT_END));
+    }
+    let mut d = project.drive();
+    d.listed().await;
+    let run = d.newest(1).await;
+    d.until_state(&run, ORDERS, NodeState::Failed).await;
+    assert_eq!(d.world.runs_of(&d.project()).count(), 1);
+    d.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_runs_at_once_in_a_json_log_are_kept_apart() {
     let dir = tempfile::tempdir().unwrap();
     let project = Project::new(dir.path());

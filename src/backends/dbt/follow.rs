@@ -16,8 +16,8 @@ use super::said::Said;
 
 /// Of a log that is seen for the first time only this much of its end is read, in bytes.
 const FIRST: u64 = 16 << 20;
-/// How much is read at one look at most, in bytes: the rest at the next.
-const LOOK: usize = 4 << 20;
+/// How much is read at one look at most, in bytes: the rest at the next. What lines mean takes ten times their room.
+const LOOK: usize = 256 << 10;
 const PIECE: usize = 64 << 10;
 
 /// One line as it came, and what is known to have been said by then.
@@ -34,7 +34,7 @@ pub struct Item {
 pub struct Follower {
     path: PathBuf,
     open: Option<Open>,
-    /// It was looked at before.
+    /// What was there at first has been read.
     seen: bool,
     lines: Lines,
     reader: Reader,
@@ -75,11 +75,12 @@ impl Follower {
     /// Reads what was added since the last look. A log that is not there (yet) is empty.
     pub fn look(&mut self) -> io::Result<Found> {
         let mut found = Found {
-            first: !std::mem::replace(&mut self.seen, true),
+            first: !self.seen,
             ..Found::default()
         };
         if self.open.is_none() {
             let Some(open) = self.find()? else {
+                self.seen = true;
                 return Ok(found);
             };
             self.open = Some(open);
@@ -98,6 +99,7 @@ impl Follower {
                 said: vec![said],
             }));
         }
+        self.seen |= !found.more;
         Ok(found)
     }
 
