@@ -8,6 +8,7 @@ mod prefect_support;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use dagtop::config::Login;
 use dagtop::model::*;
 use prefect_support::*;
 use serde_json::{Value, json};
@@ -146,6 +147,70 @@ async fn prefect_a_wrong_password_is_told_as_one() {
     .await;
     assert!(!rig.listed());
     assert!(rig.stats().requests < 4, "it is not tried again and again");
+}
+
+/// The lab behind what Prefect Cloud has in front of it; that it is like the cloud, Prefect's own clients say.
+#[tokio::test]
+#[ignore = "needs the Prefect lab"]
+async fn prefect_as_in_the_cloud_is_watched_live_and_operated() {
+    let lab = Lab::new();
+    let theirs = std::process::Command::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/lab/prefect/lab.sh"
+    ))
+    .arg("cloud")
+    .output()
+    .unwrap();
+    let said = String::from_utf8_lossy(&theirs.stdout);
+    assert!(
+        theirs.status.success() && said.contains("heard: prefect.flow-run.Completed"),
+        "Prefect's own clients: {theirs:?}"
+    );
+    let var = |name: &str| std::env::var(format!("DAGTOP_TEST_PREFECT_{name}")).unwrap();
+    let cloud = |key: &str| settings(&var("CLOUD_URL"), Login::Token(secret(key)));
+    let mut wrong = watch(&cloud("pnu_wrong"));
+    wrong
+        .until("a refusal", MINUTE, |rig| {
+            matches!(&rig.status().reach, Reach::Refused { reason } if reason.contains("the `token` was refused"))
+        })
+        .await;
+    drop(wrong);
+    let mut rig = watch(&cloud(&var("KEY")));
+    listed(&mut rig).await;
+    assert_eq!(rig.status().version, "Prefect Cloud");
+    let theirs = lab.post("/deployments/count", json!({})).await;
+    assert_eq!(
+        rig.world.pipelines().count() as u64,
+        theirs.as_u64().unwrap()
+    );
+    let target = Target::Pipeline(pipeline("hello/prod"));
+    let (_, status) = rig
+        .act(Action::Trigger, target, ActionOptions::default())
+        .await;
+    let said = confirmed(&status);
+    let name = said.split(' ').nth(1).unwrap();
+    let body = json!({"flow_runs": {"name": {"any_": [name]}}});
+    let found = lab.post("/flow_runs/filter", body).await;
+    let key = run_key("hello/prod", found[0]["id"].as_str().unwrap());
+    rig.until("the end of the new run", MINUTE, |rig| {
+        state(rig, &key) == RunState::Succeeded
+    })
+    .await;
+    let new = rig.run(&key).unwrap();
+    let late = Utc::now() - new.run.ended_at.unwrap();
+    println!(
+        "through the cloud's door, a run's end to us by subscription: {} ms",
+        late.num_milliseconds()
+    );
+    assert_eq!(lab.run(key.run.raw()).await["state_type"], "COMPLETED");
+    let log = node(&key, "report").log(1);
+    rig.look(|focus| (focus.runs, focus.logs) = (vec![key.clone()], vec![log.clone()]));
+    rig.until("its log, by asking", MINUTE, |rig| {
+        rig.logs
+            .get(&log)
+            .is_some_and(|log| log.text.contains("Finished in state Completed"))
+    })
+    .await;
 }
 
 #[tokio::test]

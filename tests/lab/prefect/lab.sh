@@ -4,6 +4,7 @@
 #   tests/lab/prefect/lab.sh install    put a pinned Prefect into .cache/lab (once)
 #   tests/lab/prefect/lab.sh up         start server and runner on a free port and wait until both are ready
 #   tests/lab/prefect/lab.sh env        the variables that the live tests read, while the server is up
+#   tests/lab/prefect/lab.sh cloud      Prefect's own clients against the lab as if it were Prefect Cloud
 #   tests/lab/prefect/lab.sh restart    stop the server and start it again: what a backend must survive
 #   tests/lab/prefect/lab.sh down       stop what `up` started, and nothing else
 #   tests/lab/prefect/lab.sh prefect .. Prefect's own command line against this server
@@ -28,6 +29,12 @@ enter() {
   export DAGTOP_LAB_DIR=$home NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost PATH=$venv/bin:$PATH
 }
 
+cloud_url() { echo "http://127.0.0.1:$(cat "$home/cloud-port")/api/accounts/00000000-0000-0000-0000-00000000000a/workspaces/00000000-0000-0000-0000-00000000000b"; }
+cloud() {
+  ( enter; service "$home" cloud python -u "$HERE/cloud.py" serve "$(cat "$home/cloud-port")" "http://127.0.0.1:$(cat "$home/port")" \
+      "$PREFECT_API_AUTH_STRING" "$(cat "$home/key")" )
+}
+
 server() { ( enter; service "$home" server prefect server start --host 127.0.0.1 --port "$(cat "$home/port")" ); }
 
 up() {
@@ -41,11 +48,14 @@ up() {
   cp "$HERE/flows.py" "$home/flows.py"
   port=$(free_port "$venv"); echo "$port" >"$home/port"; echo "${STREAM:-true}" >"$home/stream"
   secret "$venv" | tr -dc a-zA-Z0-9 | cut -c1-16 >"$home/password"
+  secret "$venv" | tr -dc a-zA-Z0-9 | cut -c1-32 >"$home/key"
   say "starting Prefect on port $port"
   server
   wait_for "the server" 120 answers "$venv" "http://127.0.0.1:$port/api/health" || { stop_all "$home" Prefect; return 1; }
   ( enter; service "$home" runner python -u "$home/flows.py" )
   wait_for "the runner" 120 grep -aqs "are being served" "$home/out/runner.log" || { stop_all "$home" Prefect; return 1; }
+  free_port "$venv" >"$home/cloud-port"
+  cloud
   echo "http://127.0.0.1:$port" >"$home/url"
   say "Prefect is ready after $((SECONDS - started)) s"
 }
@@ -64,6 +74,8 @@ show_env() {
   [ -f "$home/url" ] || return 0
   echo "export DAGTOP_TEST_PREFECT_URL=$(cat "$home/url")"
   echo "export DAGTOP_TEST_PREFECT_PASSWORD=$(cat "$home/password")"
+  echo "export DAGTOP_TEST_PREFECT_CLOUD_URL=$(cloud_url)"
+  echo "export DAGTOP_TEST_PREFECT_KEY=$(cat "$home/key")"
   echo "export DAGTOP_TEST_PREFECT_DIR=$home"
 }
 
@@ -71,8 +83,9 @@ case ${1:-} in
   install) install_into prefect "Prefect $PREFECT" 13 "prefect==$PREFECT" "${PREFECT_WITH[@]}" ;;
   up) up ;;
   env) show_env ;;
+  cloud) enter; exec python "$HERE/cloud.py" check "$(cloud_url)" "$(cat "$home/key")" hello/prod ;;
   restart) restart "${2:-0}" ;;
   down) stop_all "$home" Prefect ;;
   prefect) shift; enter; exec prefect "$@" ;;
-  *) sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
+  *) sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
 esac
