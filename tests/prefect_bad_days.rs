@@ -588,6 +588,42 @@ async fn a_trigger_that_was_answered_by_a_locked_database_starts_one_run() {
 }
 
 #[tokio::test]
+async fn a_run_whose_heartbeat_stopped_is_possibly_dead_until_it_is_heard_again() {
+    let fake = Fake::start().await;
+    let ago = |minutes: i64| (chrono::Utc::now() - chrono::Duration::minutes(minutes)).to_rfc3339();
+    fake.db().flow_runs.extend([
+        flow_run("dead", "dep-1", "RUNNING", &ago(60)),
+        flow_run("alive", "dep-1", "RUNNING", &ago(60)),
+        // it may be one that sends none
+        flow_run("mute", "dep-1", "RUNNING", &ago(60)),
+    ]);
+    let beat = |run: &str, at: &str| {
+        json!({"id": format!("beat of {run} at {at}"), "occurred": at, "event": "prefect.flow-run.heartbeat",
+            "resource": {"prefect.resource.id": format!("prefect.flow-run.{run}")}, "related": [], "payload": {}})
+    };
+    let beats = json!({"events": [beat("dead", &ago(20)), beat("alive", &ago(2))], "total": 2});
+    let answer = ResponseTemplate::new(200).set_body_json(beats);
+    fake.db()
+        .instead
+        .insert("/events/filter", (usize::MAX, answer));
+    let mut rig = quick(&fake);
+    let state = |rig: &Rig, run: &str| rig.run(&nightly().run(run)).map(|r| r.run.state);
+    rig.until("one is in doubt", SOON, |rig| {
+        state(rig, "dead") == Some(RunState::Lost)
+    })
+    .await;
+    let run = rig.run(&nightly().run("dead")).unwrap();
+    assert_eq!(run.run.native.as_str(), "Running, without a heartbeat");
+    assert_eq!(state(&rig, "alive"), Some(RunState::Running));
+    assert_eq!(state(&rig, "mute"), Some(RunState::Running));
+    fake.tell(json!({"type": "event", "event": beat("dead", &now())}).to_string());
+    rig.until("it lives after all", SOON, |rig| {
+        state(rig, "dead") == Some(RunState::Running)
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_answer_that_looks_good_and_refuses_is_a_refusal() {
     let fake = Fake::start().await;
     fake.db()

@@ -237,7 +237,9 @@ fn sort(memory: &mut Memory, events: &[Event]) -> News {
             ("flow-run", "heartbeat") => {
                 if let Some(id) = id.strip_prefix("prefect.flow-run.") {
                     // by our clock: that of its sender may differ
-                    if memory.runs.contains_key(id) {
+                    if let Some(known) = memory.runs.get(id) {
+                        // it lives after all: the look that doubted it is taken again
+                        news.system |= known.lost;
                         memory.beats.insert(id.to_owned(), Utc::now());
                     }
                 }
