@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use dagtop::graph::{Named, Options, Style, layout, read};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -65,7 +66,6 @@ fn no_more_crossings_and_no_higher_than_dot() {
     let mut graphs: Vec<(String, String)> = (1..7)
         .map(|s| (format!("seed {s}"), seeded(s, 40 + 20 * s as usize)))
         .collect();
-    let own = graphs.len();
     for path in std::env::var("DAGTOP_GRAPHS")
         .unwrap_or_default()
         .split_whitespace()
@@ -76,7 +76,7 @@ fn no_more_crossings_and_no_higher_than_dot() {
         "{:>40} {:>8} {:>9} {:>9} {:>7} {:>7}",
         "graph", "ms", "crossings", "dot", "height", "dot"
     );
-    for (i, (name, text)) in graphs.iter().enumerate() {
+    for (name, text) in &graphs {
         let named = read(text.as_bytes()).unwrap();
         let Some((height, crossings)) = dot(&named) else {
             eprintln!("SKIPPED: dot is not installed, nothing was compared");
@@ -89,53 +89,35 @@ fn no_more_crossings_and_no_higher_than_dot() {
             "{name:>40} {ms:>8.1} {:>9} {crossings:>9} {:>7} {height:>7.0}",
             ours.stats.crossings, ours.height
         );
-        if i < own {
-            assert!(ours.stats.crossings * 100 <= crossings * 115, "{name}");
-            assert!(f64::from(ours.height) <= height + 1.0, "{name}");
+        assert!(ours.stats.crossings * 100 <= crossings * 115, "{name}");
+        assert!(f64::from(ours.height) <= height + 1.0, "{name}");
+    }
+}
+
+/// Where everything of a drawing is, by name.
+fn drawn(lines: &[&str]) -> (BTreeMap<String, [i32; 4]>, BTreeMap<(String, String), Way>) {
+    let named = read(lines.join("\n").as_bytes()).unwrap();
+    let layout = layout(&named.graph(Style::Boxes), &Options::default());
+    let boxes = (layout.boxes.iter()).map(|b| (b.id.clone(), [b.x, b.y, b.w, b.h]));
+    let id = |at: usize| layout.boxes[at].id.clone();
+    let ways = (layout.routes.iter()).map(|r| ((id(r.from), id(r.to)), r.points.clone()));
+    (boxes.collect(), ways.collect())
+}
+
+type Way = Vec<(i32, i32)>;
+
+#[test]
+fn the_order_of_the_input_changes_nothing() {
+    for seed in 1..=20 {
+        let text = seeded(seed, 40 + 8 * seed as usize);
+        let mut lines: Vec<&str> = text.lines().collect();
+        let first = drawn(&lines);
+        assert!(first.0.len() > 40 && first.1.len() > 40);
+        for turn in [7, 31, 53] {
+            let middle = turn % lines.len();
+            lines.rotate_left(middle);
+            lines[middle..].reverse();
+            assert!(drawn(&lines) == first, "seed {seed}, turn {turn}");
         }
     }
-}
-
-/// Crossings of a graph whose edges are given in four orders.
-fn shuffled(seed: u64, nodes: usize) -> Vec<u64> {
-    let text = seeded(seed, nodes);
-    let mut lines: Vec<&str> = text.lines().collect();
-    let count = |lines: &[&str]| {
-        let named = read(lines.join("\n").as_bytes()).unwrap();
-        layout(&named.graph(Style::Boxes), &Options::default())
-            .stats
-            .crossings
-    };
-    let mut found = vec![count(&lines)];
-    for turn in [7, 31, 53] {
-        let middle = turn % lines.len();
-        lines.rotate_left(middle);
-        lines[middle..].reverse();
-        found.push(count(&lines));
-    }
-    found
-}
-
-fn close(found: &[u64]) -> bool {
-    let (least, most) = (found.iter().min().unwrap(), found.iter().max().unwrap());
-    most * 100 <= least * 125 + 500
-}
-
-#[test]
-fn the_order_of_the_input_matters_little() {
-    let found = shuffled(3, 100);
-    assert!(close(&found), "{found:?}");
-}
-
-/// `cargo test --release --test graph_dot -- --ignored --nocapture`
-#[test]
-#[ignore = "misses: seed 10 has 66 to 94 crossings, other orders of the input lead to other ranks"]
-fn the_order_of_the_input_matters_little_in_twenty_graphs() {
-    let all: Vec<(u64, Vec<u64>)> = (1..=20)
-        .map(|seed| (seed, shuffled(seed, 40 + 8 * seed as usize)))
-        .collect();
-    all.iter()
-        .for_each(|(seed, found)| println!("seed {seed}: {found:?}"));
-    let far: Vec<_> = all.iter().filter(|(_, found)| !close(found)).collect();
-    assert!(far.is_empty(), "{far:?}");
 }

@@ -2,6 +2,7 @@
 
 use super::cycle;
 use super::layers::Layers;
+use super::natural;
 use super::order;
 use super::place::{self, Sizes};
 use super::rank;
@@ -67,6 +68,16 @@ pub(super) fn split(visible: &Visible) -> Vec<Part> {
     }
     for (i, l) in visible.links.iter().enumerate() {
         parts[part_of[l.from]].links.push(i);
+    }
+    // the same graph is drawn the same whatever its order: backends list as they please, and not always the same
+    let id = |b: usize| visible.boxes[b].id;
+    let order = |a: usize, b: usize| natural::compare(id(a), id(b));
+    for part in &mut parts {
+        part.boxes.sort_by(|&a, &b| order(a, b));
+        let link = |l: usize| &visible.links[l];
+        (part.links).sort_by(|&a, &b| {
+            order(link(a).from, link(b).from).then_with(|| order(link(a).to, link(b).to))
+        });
     }
     for &(b, _) in &visible.loops {
         let loops = &mut parts[part_of[b]].loops;

@@ -20,6 +20,7 @@ mod keep;
 mod layers;
 mod lists;
 mod measure;
+mod natural;
 mod order;
 mod part;
 mod place;

@@ -35,6 +35,9 @@ pub(super) fn arrange(
 /// Work, for each vertex and segment, that each first order may be swept, that annealing, that sifting and that the
 /// last settling may use.
 const SWEEP: u64 = 30;
+const STIR: u64 = 10;
+/// Up to this size two smooth first orders are swept.
+const MIDDLE: u64 = 6_000;
 const ANNEAL: u64 = 170;
 const SIFT: u64 = 90;
 const SETTLE: u64 = 60;
@@ -42,8 +45,8 @@ const SETTLE: u64 = 60;
 const HOT: f64 = 1.5;
 const WARM: f64 = 0.8;
 /// Work that is always spent on annealing, as long as it is no more than so much for each vertex and segment.
-const SMALL: u64 = 500_000;
-const MOST: u64 = 1_200;
+const SMALL: u64 = 750_000;
+const MOST: u64 = 3_000;
 /// First orders that are tried where there is more than twice the usual work, each with a part of it.
 const TRIES: u64 = 4;
 const PART: u64 = 8;
@@ -139,21 +142,32 @@ fn swept_firsts(sheet: &mut Sheet, cancelled: &dyn Fn() -> bool) -> Option<Vec<F
     Some(firsts)
 }
 
-/// The best of the smooth first orders, swept; a walk if that needs no more work.
+/// The best of the smooth first orders, each swept; a walk if that needs no more work.
 fn smooth_first(sheet: &mut Sheet, cancelled: &dyn Fn() -> bool) -> Option<First> {
     start::walk(sheet, true);
     if sheet.count() == 0 {
         return Some((0, sheet.order.clone()));
     }
+    let sweep = |sheet: &mut Sheet, work: u64| {
+        let crossings = sweeps(sheet, sheet.work + work * sheet.size(), cancelled)?;
+        Some((crossings, sheet.order.clone()))
+    };
+    // from an order that is no more than smooth, the same rounds may end far from the smoothest
     start::smooth(sheet, true, cancelled)?;
-    let level = (sheet.count(), sheet.order.clone());
+    sweep(sheet, STIR)?;
+    start::smooth(sheet, false, cancelled)?;
+    let stirred = sweep(sheet, SWEEP)?;
+    if sheet.size() > MIDDLE {
+        return Some(stirred);
+    }
     start::walk(sheet, false);
     start::smooth(sheet, false, cancelled)?;
-    if level.0 < sheet.count() {
-        sheet.set(&level.1);
-    }
-    let crossings = sweeps(sheet, sheet.work + SWEEP * sheet.size(), cancelled)?;
-    Some((crossings, sheet.order.clone()))
+    let walked = sweep(sheet, SWEEP)?;
+    Some(if walked.0 < stirred.0 {
+        walked
+    } else {
+        stirred
+    })
 }
 
 /// Settles an order that is already good.
