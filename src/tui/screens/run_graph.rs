@@ -102,6 +102,7 @@ pub fn draw(
         now: app.now,
         item: &item,
         map: None,
+        clear: screen.look.brought_to.as_ref().or(selected),
     };
     let overview = screen.zoom() == Zoom::Overview;
     let room = if overview {

@@ -36,6 +36,9 @@ pub struct GraphView<'a> {
     pub item: &'a dyn Fn(&NodeId) -> Option<Item<'a>>,
     /// The map for the corner, where one is wanted.
     pub map: Option<&'a Overview>,
+    /// The box that the map must not lie on. It changes with the window and not with each key: a map that moves is most
+    /// of what a key would cost.
+    pub clear: Option<&'a NodeId>,
 }
 
 /// What a drawing cost.
@@ -82,7 +85,7 @@ impl GraphView<'_> {
         let exits = lines.exits(window, &name);
         self.hints(buf, area, theme, window, &exits);
         if let Some(map) = self.map {
-            let placed = selected.and_then(|i| self.scene.layout.boxes.get(i));
+            let placed = self.clear.and_then(|id| self.scene.find(id));
             draw_map(map, self.scene, placed, buf, area, theme, window);
         }
         let style = Weight::Path.style(theme);

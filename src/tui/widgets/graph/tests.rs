@@ -165,6 +165,7 @@ fn draw(
         now: now(),
         item: &item,
         map: None,
+        clear: None,
     }
     .draw(buf, area, theme(ascii), corner)
 }
@@ -289,6 +290,7 @@ fn what_has_nothing_to_do_with_the_selection_is_faded() {
                 now: now(),
                 item: &item,
                 map: None,
+                clear: None,
             }
             .draw(&mut buf, area, &theme, (0, 0));
             // glyph and first letter of a name
