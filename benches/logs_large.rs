@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench logs_large` makes the file in a temporary directory and removes it afterwards;
 //! `-- --size 100MB` takes another size, `-- --file PATH` a file that is there already, `-- --index 5` only indexes it
-//! five times. Where `lnav` and `rg` are installed, their figures stand beside ours; processor time is what counts
+//! five times, `-- --make PATH` only makes the file and leaves it there. Where `lnav` and `rg` are installed, their figures stand beside ours; processor time is what counts
 //! where other programs run as well.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -33,7 +33,15 @@ fn main() {
             ("--size", Some(value)) => size = parse_bytes(&value).unwrap(),
             ("--file", Some(value)) => file = Some(PathBuf::from(value)),
             ("--index", Some(value)) => index_only = value.parse().unwrap(),
-            _ => return eprintln!("--size BYTES or --file PATH, not {arg}"),
+            ("--make", Some(value)) => {
+                make(Path::new(&value), size);
+                return;
+            }
+            _ => {
+                return eprintln!(
+                    "--size BYTES, --file PATH, --index TIMES or --make PATH, not {arg}"
+                );
+            }
         }
     }
     let dir = tempfile::tempdir().unwrap();
@@ -254,6 +262,11 @@ fn large(path: &Path) {
         "",
         "",
     );
+    const SHORT: &str = "words of four and of three letters that are nowhere";
+    for word in ["x509", "tls"] {
+        let name = format!("{SHORT}, at once: {word}");
+        searched(&store, &name, word, "0.5 s", Forward, "", "");
+    }
     let clock = Clock::start();
     let mut slice = Duration::ZERO;
     loop {
@@ -275,6 +288,10 @@ fn large(path: &Path) {
         "",
     );
     let store = store;
+    for word in ["x509", "tls"] {
+        let name = format!("{SHORT}: {word}");
+        searched(&store, &name, word, "0.5 s", Forward, "", "");
+    }
     searched(
         &store,
         "rare word",

@@ -2,18 +2,9 @@
 //! rare word is not in.
 //!
 //! Kept are the groups of four bytes in its lines, by their hash and without case. A group may seem to be there that
-//! is not; none that is there seems missing. Only every second group of a line is taken: a word is looked for as it
-//! would stand at an even place and as it would stand at an odd one.
+//! is not; none that is there seems missing. Who is in a hurry takes every second group of a line: a word is then looked
+//! for as it would stand at an even place and as it would stand at an odd one, and must have five letters to be told.
 
-use std::io;
-
-use super::block::LINES;
-use super::decode;
-use super::log::Log;
-use super::segment::Segment;
-
-/// Bytes of a segment from which on a digest is worth its room.
-const WORTH: u64 = 256 << 10;
 /// Hashes.
 const BITS: usize = 1 << 16;
 const GROUP: usize = 4;
@@ -33,11 +24,20 @@ pub(super) struct Groups {
     bytes: u64,
 }
 
+/// Which groups of a line are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Take {
+    /// Half the work.
+    EverySecond,
+    All,
+}
+
 /// The groups of a segment, a bit each.
 #[derive(Debug)]
 pub(super) struct Digest {
     bits: Box<[u64; BITS / 64]>,
     ascii: bool,
+    take: Take,
 }
 
 impl Default for Groups {
@@ -51,7 +51,14 @@ impl Default for Groups {
 
 impl Groups {
     /// Adds a text: a line or several.
-    fn add(&mut self, line: &[u8]) {
+    pub(super) fn add(&mut self, line: &[u8], take: Take) {
+        match take {
+            Take::EverySecond => self.add_by::<2>(line),
+            Take::All => self.add_by::<1>(line),
+        }
+    }
+
+    fn add_by<const STEP: usize>(&mut self, line: &[u8]) {
         let (words, _) = line.as_chunks::<8>();
         let mut words = words.iter().map(|word| u64::from_le_bytes(*word));
         let mut rest = 0;
@@ -65,6 +72,12 @@ impl Groups {
                 self.set(word >> 16);
                 self.set(word >> 32);
                 self.set(word >> 48 | next << 16);
+                if STEP == 1 {
+                    self.set(word >> 8);
+                    self.set(word >> 24);
+                    self.set(word >> 40 | next << 24);
+                    self.set(word >> 56 | next << 8);
+                }
                 word = next;
                 rest += 8;
             }
@@ -72,7 +85,7 @@ impl Groups {
         }
         // from the last word on
         let rest = line.get(rest..).unwrap_or_default();
-        for group in rest.windows(GROUP).step_by(2) {
+        for group in rest.windows(GROUP).step_by(STEP) {
             self.set(u64::from(number(group)) | FOLD);
         }
         for byte in rest {
@@ -85,7 +98,7 @@ impl Groups {
     }
 
     /// What was added since the last time.
-    fn take(&mut self) -> Digest {
+    pub(super) fn take(&mut self, take: Take) -> Digest {
         let mut bits = Box::new([0; BITS / 64]);
         let (words, _) = self.seen.as_chunks::<64>();
         for (word, seen) in bits.iter_mut().zip(words) {
@@ -97,72 +110,8 @@ impl Groups {
         let ascii = self.bytes & HIGH == 0;
         self.seen.fill(0);
         self.bytes = 0;
-        Digest { bits, ascii }
+        Digest { bits, ascii, take }
     }
-}
-
-impl Log {
-    /// Makes digests of segments whose text is in files; see [`super::LogStore::prepare`].
-    pub(super) fn prepare(&mut self, budget: u64) -> bool {
-        let mut groups = Groups::default();
-        let mut buffer = Vec::new();
-        let mut read = 0;
-        let next = self.segments.partition_point(|s| s.first < self.digested);
-        // the last one may grow yet
-        let last = self.segments.len().saturating_sub(1);
-        let mut more = false;
-        for segment in self.segments.range_mut(next.min(last)..last) {
-            if segment.in_memory() {
-                break;
-            }
-            if read >= budget {
-                more = true;
-                break;
-            }
-            read += segment.len;
-            self.digested = segment.end();
-            // what can't be read has none, and is read again when it is searched
-            if segment.len >= WORTH && add(segment, &mut groups, &mut buffer).is_ok() {
-                segment.digest = Some(groups.take());
-            }
-        }
-        self.recount();
-        more
-    }
-
-    /// Lets go of what only makes searches faster; whether there was any.
-    pub(super) fn drop_digests(&mut self) -> bool {
-        let digests = self.segments.iter_mut().map(|s| s.digest.take());
-        let any = digests.fold(false, |any, digest| any | digest.is_some());
-        if any {
-            // there is no room for more
-            self.digested = u64::MAX;
-            self.recount();
-        }
-        any
-    }
-}
-
-/// Adds the text of a segment.
-fn add(segment: &Segment, groups: &mut Groups, buffer: &mut Vec<u8>) -> io::Result<()> {
-    let text = segment.text(0..segment.blocks.len(), buffer)?;
-    let mut scratch = String::new();
-    for (index, block) in segment.blocks.iter().enumerate() {
-        let end = segment
-            .blocks
-            .get(index + 1)
-            .map_or(text.len(), |b| b.at as usize);
-        let bytes = text.get(block.at as usize..end).unwrap_or_default();
-        if block.exact {
-            groups.add(bytes);
-            continue;
-        }
-        let first = index as u32 * LINES;
-        for (line, raw) in (first..).zip(decode::split(bytes, segment.lines_in(index))) {
-            groups.add(segment.text_of(line, raw, &mut scratch).as_bytes());
-        }
-    }
-    Ok(())
 }
 
 impl Digest {
@@ -206,11 +155,15 @@ impl Word {
 
     /// Whether it can be in a segment.
     pub(super) fn may_be_in(&self, digest: &Digest) -> bool {
-        self.groups.iter().any(|groups| {
+        let all = |groups: &Vec<Wanted>| {
             groups
                 .iter()
                 .all(|group| digest.has(group.hash) || group.other && !digest.ascii)
-        })
+        };
+        match digest.take {
+            Take::EverySecond => self.groups.iter().any(all),
+            Take::All => self.groups.iter().all(all),
+        }
     }
 }
 
@@ -226,36 +179,45 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn digest(lines: &[&str]) -> Digest {
+    fn digest(lines: &[&str], take: Take) -> Digest {
         let mut groups = Groups::default();
         for line in lines {
-            groups.add(line.as_bytes());
+            groups.add(line.as_bytes(), take);
         }
-        groups.take()
+        groups.take(take)
     }
 
     #[test]
     fn what_is_not_there_is_told() {
-        let digest = digest(&["2026-11-20 INFO load: wrote 17 rows", "no"]);
-        assert!(Word::new("WROTE").may_be_in(&digest));
-        assert!(!Word::new("needle-7f3a9c").may_be_in(&digest));
-        // too short to be told
-        assert!(Word::new("xyz").may_be_in(&digest) && Word::new("xyzz").may_be_in(&digest));
+        for take in [Take::EverySecond, Take::All] {
+            let digest = digest(&["2026-11-20 INFO load: wrote 17 rows", "no"], take);
+            assert!(Word::new("WROTE").may_be_in(&digest));
+            assert!(!Word::new("needle-7f3a9c").may_be_in(&digest));
+            assert!(!Word::new("wrong").may_be_in(&digest));
+            // may be too short to be told
+            assert!(Word::new("xyz").may_be_in(&digest));
+            assert_eq!(
+                Word::new("xyzz").may_be_in(&digest),
+                take == Take::EverySecond
+            );
+        }
     }
 
     #[test]
     fn taken_is_gone() {
         let mut groups = Groups::default();
-        groups.add("needle é".as_bytes());
-        assert!(Word::new("needle").may_be_in(&groups.take()));
-        let digest = groups.take();
+        groups.add("needle é".as_bytes(), Take::All);
+        assert!(Word::new("needle").may_be_in(&groups.take(Take::All)));
+        let digest = groups.take(Take::All);
         assert!(!Word::new("needle").may_be_in(&digest) && digest.ascii);
     }
 
     #[test]
     fn other_forms_of_letters_count() {
-        assert!(Word::new("tasks").may_be_in(&digest(&["ta\u{17f}\u{212a}s"])));
-        assert!(Word::new("straße").may_be_in(&digest(&["STRASSE STRAẞE"])));
+        for take in [Take::EverySecond, Take::All] {
+            assert!(Word::new("tasks").may_be_in(&digest(&["ta\u{17f}\u{212a}s"], take)));
+            assert!(Word::new("straße").may_be_in(&digest(&["STRASSE STRAẞE"], take)));
+        }
     }
 
     proptest! {
@@ -263,9 +225,11 @@ mod tests {
         fn what_is_there_never_seems_missing(line in "[a-zA-Z0-9 é_-]{0,60}", from in 0usize..60, len in 0usize..30) {
             let chars: Vec<char> = line.chars().collect();
             let word: String = chars.iter().skip(from).take(len).collect();
-            let digest = digest(&[&line]);
-            prop_assert!(Word::new(&word).may_be_in(&digest));
-            prop_assert!(Word::new(&word.to_ascii_uppercase()).may_be_in(&digest));
+            for take in [Take::EverySecond, Take::All] {
+                let digest = digest(&[&line], take);
+                prop_assert!(Word::new(&word).may_be_in(&digest));
+                prop_assert!(Word::new(&word.to_ascii_uppercase()).may_be_in(&digest));
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ use super::gap::Reason;
 use super::grow::Incoming;
 use super::line::LogLine;
 use super::log::Log;
+use super::ready::Making;
 use super::recognise::Recogniser;
 use super::segment::{MAX_LINE, Place};
 use super::time::Micros;
@@ -51,12 +52,22 @@ pub(super) struct FileSource {
     /// The last bytes before `read_to`.
     mark: Vec<u8>,
     buffer: Vec<u8>,
+    /// While there is much to read: what is read is warm, and need not be read again for its words.
+    making: Option<Box<Making>>,
 }
 
 #[derive(Debug)]
 struct Giant {
     head: Vec<u8>,
     len: u64,
+}
+
+/// How a line was taken.
+struct Taken {
+    /// It is the first one of its segment.
+    began: bool,
+    /// Its text is its bytes.
+    exact: bool,
 }
 
 impl FileSource {
@@ -73,6 +84,7 @@ impl FileSource {
             giant: None,
             mark: Vec::new(),
             buffer: Vec::new(),
+            making: None,
         })
     }
 
@@ -173,6 +185,12 @@ impl Log {
             source.read_to = 0;
             source.giant = None;
             source.mark.clear();
+            source.making = None;
+        }
+        if !self.digests() {
+            source.making = None;
+        } else if source.making.is_none() && advance.size - source.position() > SEGMENT {
+            source.making = Some(Box::default());
         }
         while advance.read < budget {
             let before = source.position();
@@ -186,6 +204,7 @@ impl Log {
         }
         advance.at = source.position();
         if advance.caught_up {
+            source.making = None;
             self.show_open_line(source);
             if source.is_replaced()? {
                 self.end_file_line(source)?;
@@ -213,12 +232,30 @@ impl Log {
             let whole = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
             // one look for all lines; where one of them is none, each is asked for itself
             let text = std::str::from_utf8(&bytes[..whole]).ok();
-            let mut start = 0;
+            let mut making = source.making.take();
+            let (mut start, mut made) = (0, 0);
             for end in memchr::memchr_iter(b'\n', &bytes[..whole]) {
                 let line = text.and_then(|text| text.get(start..end));
-                self.take_line(source, &bytes[start..end], line, 1);
+                let taken = self.take_line(source, &bytes[start..end], line, 1);
+                if let Some(making) = &mut making
+                    && (taken.began || !taken.exact)
+                {
+                    making.add(&bytes[made..start]);
+                    made = start;
+                    if taken.began {
+                        self.settle(making);
+                    }
+                    if !taken.exact {
+                        making.add(self.scratch.as_bytes());
+                        made = end + 1;
+                    }
+                }
                 start = end + 1;
             }
+            if let Some(making) = &mut making {
+                making.add(&bytes[made..start]);
+            }
+            source.making = making;
             let open = &bytes[start..];
             if start > 0 || source.giant.is_some() {
                 let from = start.saturating_sub(MARK);
@@ -245,8 +282,14 @@ impl Log {
     }
 
     /// A whole line, whose beginning may have been read before, and its text where that is known; `end` is the
-    /// length of its line break.
-    fn take_line(&mut self, source: &mut FileSource, bytes: &[u8], text: Option<&str>, end: u64) {
+    /// length of its line break. Where its text is not its bytes, it is in `scratch` afterwards.
+    fn take_line(
+        &mut self,
+        source: &mut FileSource,
+        bytes: &[u8],
+        text: Option<&str>,
+        end: u64,
+    ) -> Taken {
         let at = source.read_to;
         let giant = source.giant.take().map(|mut giant| {
             giant.grow(bytes);
@@ -265,10 +308,13 @@ impl Log {
             cut,
             len: len + end,
         };
-        self.push_in_place(&source.file, at, &line);
+        let began = self.begin_in_place(&source.file, at, &line);
+        let exact = self.push(&line);
+        Taken { began, exact }
     }
 
-    fn push_in_place(&mut self, file: &Arc<File>, at: u64, line: &Incoming<'_>) {
+    /// Begins a segment for a line where the last one has no room for it.
+    fn begin_in_place(&mut self, file: &Arc<File>, at: u64, line: &Incoming<'_>) -> bool {
         let room = self.segments.back().is_some_and(|last| {
             let Place::File {
                 file: its,
@@ -287,7 +333,7 @@ impl Log {
             let file = Arc::clone(file);
             self.begin_segment(Place::File { file, at });
         }
-        self.push(line);
+        !room
     }
 
     fn show_open_line(&mut self, source: &FileSource) {

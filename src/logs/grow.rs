@@ -74,8 +74,8 @@ impl Log {
         self.tags = Arc::new(tags);
     }
 
-    /// Takes a line into the last segment, whose text has been put in place.
-    pub(super) fn push(&mut self, line: &Incoming<'_>) {
+    /// Takes a line into the last segment, whose text has been put in place; whether its text is its bytes.
+    pub(super) fn push(&mut self, line: &Incoming<'_>) -> bool {
         let mut scratch = std::mem::take(&mut self.scratch);
         let text = match (line.text, line.cut) {
             (Some(text), _) => LineText::of_text(text, &mut scratch),
@@ -120,6 +120,7 @@ impl Log {
             }
         }
         self.end += 1;
+        exact
     }
 
     /// Moves the text of the oldest segment in memory to disk. `Ok(false)`: there is none.

@@ -22,6 +22,7 @@ mod log;
 mod mark;
 mod matches;
 mod order;
+mod ready;
 mod recognise;
 mod record;
 mod said;
