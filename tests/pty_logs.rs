@@ -5,7 +5,7 @@ mod support;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use support::attacks;
@@ -188,4 +188,84 @@ fn a_program_gets_the_terminal_and_its_keys_and_gives_them_back() {
     pty.send("qqqqq");
     pty.wait_exit();
     pty.assert_restored();
+}
+
+/// Lines of a flood, numbered.
+fn flood(numbers: std::ops::Range<usize>) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut text = Vec::new();
+    for n in numbers {
+        let (second, milli) = (n / 1000 % 60, n % 1000);
+        writeln!(
+            text,
+            "2026-11-20T03:11:{second:02}.{milli:03}Z INFO load: line {n:08} of the flood"
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// The pane follows a file that is written to as fast as a machine can be expected to write it; what goes to the
+/// terminal stays little, and in the end every line is there. What it took is printed:
+/// `FLOOD=5000000 cargo test --release --test pty_logs -- --nocapture a_flood`
+#[test]
+fn a_flood_is_followed_with_few_bytes_and_no_line_lost() {
+    use std::io::Write as _;
+    /// Lines a second.
+    const RATE: usize = 500_000;
+    let asked = std::env::var("FLOOD").ok().and_then(|n| n.parse().ok());
+    let lines: usize = asked.unwrap_or(200_000);
+    let home = tempfile::tempdir().unwrap();
+    let node = "name = \"flooded\"\n[[node]]\nid = \"load\"\nrun = \"echo begin; sleep 600\"\n";
+    std::fs::write(home.path().join("pipeline.toml"), node).unwrap();
+    let mut pty = start(&home, "true");
+    pty.wait_text("begin");
+    pty.send("\r");
+    pty.settle(QUIET);
+    pty.send("L");
+    pty.settle(QUIET);
+    let mut all = Vec::new();
+    files(home.path(), &mut all);
+    let log = all
+        .iter()
+        .find(|path| std::fs::read(path).is_ok_and(|bytes| bytes == b"begin\n"))
+        .unwrap();
+
+    let (began, before) = (Instant::now(), pty.raw_len());
+    let mut file = std::fs::File::options().append(true).open(log).unwrap();
+    let mut written = 0;
+    while written < lines {
+        // what is due by now: who was late makes up for it
+        let due = (began.elapsed().as_millis() as usize + 10) * RATE / 1000;
+        let next = due.min(lines);
+        file.write_all(&flood(written..next)).unwrap();
+        written = next;
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let wrote = began.elapsed();
+    pty.wait_text(&format!("line {:08} of the flood", lines - 1));
+    let seen = began.elapsed();
+    let bytes = pty.raw_len() - before;
+    println!(
+        "{lines} lines written in {wrote:?}: {:.0}/s, the last one on screen after {seen:?}: {:.0}/s; {bytes} bytes to the terminal: {:.0}/s",
+        lines as f64 / wrote.as_secs_f64(),
+        lines as f64 / seen.as_secs_f64(),
+        bytes as f64 / seen.as_secs_f64(),
+    );
+    // and a frame that was not paid for yet
+    let most = (20_000.0 * seen.as_secs_f64()) as usize + 8_000;
+    assert!(bytes <= most, "{bytes} bytes in {seen:?}");
+
+    pty.send("S");
+    pty.wait_text("saved");
+    let mut all = Vec::new();
+    files(home.path(), &mut all);
+    let saved = all.iter().find(|p| p.parent().unwrap().ends_with("saved"));
+    let saved = std::fs::read(saved.unwrap()).unwrap();
+    let mut expected = b"begin\n".to_vec();
+    expected.append(&mut flood(0..lines));
+    let count = |bytes: &[u8]| bytes.iter().filter(|b| **b == b'\n').count();
+    assert_eq!(count(&saved), lines + 1);
+    assert!(saved == expected, "lines are not what was written");
+    pty.send("qqqq");
 }
