@@ -34,7 +34,8 @@ pub use fleet_filter::FLEET_FACETS;
 pub use keys::{edit, type_in};
 pub use lists::{ListState, Pick, Scroll};
 pub use log::{
-    Anchor, LogView, MOST_LOGS, Merge, Place, Prompt, Purpose, Sieve, Stage, first_error, merged,
+    Anchor, LogView, MOST_LOGS, Merge, Place, Prompt, Purpose, Sieve, Sought, Stage, first_error,
+    merged,
 };
 pub use looks::Look;
 pub use notices::{Level, Line, Notices};

@@ -7,10 +7,12 @@ use ratatui::style::Style;
 use crate::engine::Watch;
 use crate::logs::{Lens, Log, Point};
 use crate::model::{LogKey, Node, NodeState};
-use crate::tui::app::{App, LogScreen, LogView, Merge, Pane, Prompt, Purpose, Screen, first_error};
+use crate::tui::app::{
+    App, LogScreen, LogView, Merge, Pane, Prompt, Purpose, Screen, Sought, first_error,
+};
 use crate::tui::command::Command;
 use crate::tui::theme::{Theme, Token};
-use crate::tui::widgets::log::{Chip, LogPane, spread};
+use crate::tui::widgets::log::{Chip, LogPane, Marks, spread};
 use crate::tui::widgets::{Pen, format};
 use crate::world::RunView;
 
@@ -147,11 +149,28 @@ fn found(view: &LogView, lens: &Lens, cursor: Option<Point>) -> Option<String> {
 
 /// How many hits there are in each of so many equal parts of what is shown.
 fn hits_in(view: &LogView, lens: &Lens, parts: usize) -> Vec<u32> {
-    spread(lens, parts, |source| {
-        let (Some(search), Some(log)) = (&view.search, lens.log(source)) else {
-            return vec![0; parts];
+    match &view.search {
+        Some(search) => spread(lens, parts, &Hits { search, lens }),
+        None => vec![0; parts],
+    }
+}
+
+/// What was found by a search.
+struct Hits<'a> {
+    search: &'a Sought,
+    lens: &'a Lens<'a>,
+}
+
+impl Marks for Hits<'_> {
+    fn total(&self) -> usize {
+        self.search.total()
+    }
+
+    fn in_parts(&self, source: usize, parts: usize) -> Vec<u32> {
+        let Some(log) = self.lens.log(source) else {
+            return Vec::new();
         };
-        let matches = search.matches(source);
+        let matches = self.search.matches(source);
         let lines = log.numbers();
         let at = |part: usize| {
             let line = u128::from(lines.end - lines.start) * part as u128 / parts.max(1) as u128;
@@ -161,7 +180,25 @@ fn hits_in(view: &LogView, lens: &Lens, parts: usize) -> Vec<u32> {
         counts
             .map(|count| u32::try_from(count).unwrap_or(u32::MAX))
             .collect()
-    })
+    }
+
+    fn numbers(&self, source: usize) -> Box<dyn Iterator<Item = u64> + '_> {
+        let numbers = self.lens.log(source).map_or(0..0, Log::numbers);
+        Box::new(self.search.matches(source).within(numbers))
+    }
+
+    /// What is sought is sought among what passes.
+    fn between(&self, _: &Lens, source: usize, bounds: &[u64]) -> Vec<u32> {
+        let matches = self.search.matches(source);
+        let ranks = bounds.iter().map(|bound| matches.rank(*bound));
+        let mut before = 0;
+        let counts = ranks.chain([matches.len()]).map(|rank| {
+            let count = rank.saturating_sub(before);
+            before = rank;
+            u32::try_from(count).unwrap_or(u32::MAX)
+        });
+        counts.collect()
+    }
 }
 
 /// What tells several logs apart: the name of the node, or the attempt where it is one node.

@@ -8,7 +8,7 @@ mod shape;
 mod text;
 mod title;
 
-pub use density::{Density, spread};
+pub use density::{Density, Marks, spread};
 pub use look::{Look, Times};
 pub use title::Chip;
 
