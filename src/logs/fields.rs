@@ -15,7 +15,7 @@ pub struct Field {
 }
 
 /// Names of fields that say what a facet says, the most exact first.
-const ALIASES: [(&str, &[&str]); 9] = [
+const ALIASES: [(&str, &[&str]); 10] = [
     (
         "service",
         &["service", "service.name", "app", "application"],
@@ -39,6 +39,7 @@ const ALIASES: [(&str, &[&str]); 9] = [
     ("attempt", &["attempt", "try_number"]),
     ("backend", &["backend"]),
     ("host", &["host", "hostname", "host.name"]),
+    ("stream", &["stream"]),
     (
         "source",
         &[

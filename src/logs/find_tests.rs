@@ -244,6 +244,39 @@ fn a_record_over_two_segments_is_judged_by_its_own_time() {
     }
 }
 
+#[test]
+fn what_a_process_wrote_to_is_told_where_the_log_says_so() {
+    let mut store = LogStore::default();
+    let log = "\
+2026-11-20T03:11:02.123456Z INFO task.stdout - read 5 rows
+2026-11-20T03:11:02.123456Z ERROR task.stderr - it broke
+2026-11-20T03:11:03Z INFO dagster.stderr - warning
+{\"log\":\"it broke\",\"stream\":\"stderr\",\"time\":\"2026-11-20T03:11:03Z\"}
+{\"level\":\"info\",\"msg\":\"read a topic\",\"stream\":\"orders\",\"ts\":\"2026-11-20T03:11:04Z\"}
+2026-11-20T03:11:05Z INFO loader - wrote to stderr
+";
+    store.append(&1, log.as_bytes());
+    store.set_tags(&2, vec![("stream", "stderr".into())]);
+    store.append(&2, b"a line\n{\"stream\":\"stdout\"}\n");
+    let found = |key: u8, query: &str| {
+        let log = store.get(&key).unwrap();
+        let wanted = filter(query);
+        let found = all(
+            &mut Find::new(log, Arc::new(wanted.clone()), 0, Direction::Forward),
+            log,
+            1,
+        );
+        assert_eq!(found, naive(log, &wanted), "{query}");
+        found
+    };
+    assert_eq!(found(1, "stream:stderr"), [1, 2, 3]);
+    assert_eq!(found(1, "stream:stdout"), [0]);
+    assert_eq!(found(1, "-stream:*"), [4, 5]);
+    assert_eq!(found(1, "@stream:orders"), [4]);
+    // the log knows better than what is written into it
+    assert_eq!(found(2, "stream:stderr"), [0, 1]);
+}
+
 /// Bytes that a whole search reads, and what it finds.
 fn read_by(log: &Log, query: &str) -> (u64, Vec<u64>) {
     let mut find = Find::new(log, Arc::new(filter(query)), 0, Direction::Forward);

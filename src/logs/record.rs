@@ -15,10 +15,11 @@ use crate::model::SafeText;
 use crate::query::{Document, Value};
 
 /// The facets that every record has, as far as its log or the record itself knows them.
-pub const FACETS: [&str; 11] = [
+pub const FACETS: [&str; 12] = [
     "status",
     "level",
     "source",
+    "stream",
     "service",
     "pipeline",
     "pipeline_id",

@@ -66,6 +66,16 @@ impl Said {
         header::source(line, head.message).map(Cow::Borrowed)
     }
 
+    /// What a process wrote it to, where whoever kept it says so: Docker in a field, Airflow and Dagster in the logger's
+    /// name (`task.stdout`).
+    pub(super) fn stream(&self) -> Option<&'static str> {
+        let named = fields::facet(self.fields(), "stream");
+        named
+            .as_deref()
+            .and_then(stream)
+            .or_else(|| stream(self.source()?.rsplit('.').next()?))
+    }
+
     fn tagged(&self, name: &str) -> impl Iterator<Item = Value<'_>> {
         let tags = self.tags.iter().filter(move |(known, _)| *known == name);
         tags.map(|(_, value)| Value::Text(Cow::Borrowed(value.as_str())))
@@ -82,6 +92,7 @@ impl Document for Said {
         match name {
             "level" | "status" => values.extend(self.level.map(|level| level.word().into())),
             "source" => values.extend(self.source().map(Value::Text)),
+            "stream" if values.is_empty() => values.extend(self.stream().map(Value::from)),
             // the log knows better than what is written into it
             _ if values.is_empty() => {
                 let own = fields::facet(self.fields(), name);
@@ -105,6 +116,12 @@ impl Document for Said {
     fn rank(&self, facet: &str, word: &str) -> Option<f64> {
         rank(facet, word)
     }
+}
+
+fn stream(word: &str) -> Option<&'static str> {
+    ["stdout", "stderr"]
+        .into_iter()
+        .find(|known| *known == word)
 }
 
 /// What is known of a record before it is read: its level and its log.

@@ -54,6 +54,8 @@ where
         cwd: spec.cwd,
         env: spec.env,
         marks: spec.marks,
+        // two pipes would tell which stream a line came on, but not which of two lines came first: a trace of `sh -x`
+        // would stand apart from what it traces
         apart: false,
         timeout: spec.timeout,
         grace: spec.grace,
