@@ -170,6 +170,8 @@ fn query() -> impl Strategy<Value = String> {
         "rows",
         "@rows:>5",
         "/[Tt]imeo/",
+        "/(timeout|größer|rows=\\d) ?/",
+        "/fine\\s+\\S/",
         "\"als timeout\"",
         "t*t",
         "source:b",

@@ -10,6 +10,7 @@ mod complete;
 mod error;
 mod expr;
 mod judge;
+mod literals;
 mod needles;
 mod number;
 mod parse;

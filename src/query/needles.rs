@@ -5,7 +5,7 @@ use super::pattern::{Pattern, Piece, Source};
 
 pub(super) fn needles(expr: &Expr) -> Option<Vec<&str>> {
     match expr {
-        Expr::Text(pattern) => longest(pattern).map(|word| vec![word]),
+        Expr::Text(pattern) => words(pattern),
         // the needles that are rarest: the longer the rarer
         Expr::And(list) => list
             .iter()
@@ -45,16 +45,16 @@ pub(super) fn wanted<'a>(expr: &'a Expr, found: &mut Vec<&'a Pattern>) {
     }
 }
 
-/// The longest word that stands in every hit.
-fn longest(pattern: &Pattern) -> Option<&str> {
+/// The longest word that stands in every hit; of a regular expression some, one of which does.
+fn words(pattern: &Pattern) -> Option<Vec<&str>> {
     let Source::Glob(pieces) = pattern.source() else {
-        return None;
+        let words = pattern.words().iter().map(String::as_str);
+        return (!pattern.words().is_empty()).then(|| words.collect());
     };
     let literals = pieces.iter().filter_map(|piece| match piece {
         Piece::Literal(text) => Some(text.as_str()),
         Piece::Any | Piece::One => None,
     });
-    literals
-        .flat_map(str::split_whitespace)
-        .max_by_key(|word| word.len())
+    let words = literals.flat_map(str::split_whitespace);
+    words.max_by_key(|word| word.len()).map(|word| vec![word])
 }

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use regex::{Regex, RegexBuilder};
 
+use super::literals;
+
 /// Most memory a compiled pattern may take.
 const SIZE: usize = 1 << 20;
 
@@ -27,6 +29,8 @@ pub enum Source {
 pub struct Pattern {
     source: Source,
     regex: Regex,
+    /// Of a regular expression: each hit holds one of these, in some case. Empty where that can't be told.
+    words: Vec<String>,
 }
 
 impl PartialEq for Pattern {
@@ -56,11 +60,19 @@ impl Pattern {
                 ignore_case,
             } => (pattern.clone(), *ignore_case),
         };
+        let words = match &source {
+            Source::Glob(_) => Vec::new(),
+            Source::Regex { pattern, .. } => literals::words(pattern),
+        };
         RegexBuilder::new(&pattern)
             .case_insensitive(ignore_case)
             .size_limit(SIZE)
             .build()
-            .map(|regex| Self { source, regex })
+            .map(|regex| Self {
+                source,
+                regex,
+                words,
+            })
             .map_err(|error| reason(&error))
     }
 
@@ -72,6 +84,10 @@ impl Pattern {
     pub fn hits<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
         let hits = self.regex.find_iter(text).map(|hit| hit.range());
         hits.filter(|range| !range.is_empty())
+    }
+
+    pub(super) fn words(&self) -> &[String] {
+        &self.words
     }
 
     pub(super) fn source(&self) -> &Source {

@@ -656,6 +656,12 @@ fn time_of_a_large_log() {
     let Ok(path) = std::env::var("LOG") else {
         return;
     };
+    // what of the time this thread was on a processor: others run as well
+    let used = || {
+        let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+        let nanos = text.split(' ').next().and_then(|n| n.parse().ok());
+        std::time::Duration::from_nanos(nanos.unwrap_or_default())
+    };
     // peak resident memory in MB
     let peak = || {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -668,7 +674,7 @@ fn time_of_a_large_log() {
     let key = log_key("load", 2);
     let mut s = Session::new(b.done(), SIZE);
     s.keys("enter").wait(400).keys("enter");
-    let before = peak();
+    let (before, idle) = (peak(), used());
     let opened = Stamped {
         backend: BackendId::new("airflow"),
         at: s.now,
@@ -689,23 +695,26 @@ fn time_of_a_large_log() {
     s.send(dagtop::tui::app::Msg::World(changes));
     s.draw();
     println!("first screen after {:?}", begin.elapsed());
-    let mut drawn = Instant::now();
+    let (mut drawn, mut drawing) = (Instant::now(), std::time::Duration::ZERO);
     while s.watch.is_reading() {
         timed(&mut s, &mut |s| {
             let slice = Instant::now();
             while slice.elapsed().as_millis() < 8 && s.watch.read_on(1 << 20) {}
         });
         timed(&mut s, &mut |s| {
+            let begin = used();
             s.send(dagtop::tui::app::Msg::World(changes));
             if drawn.elapsed().as_millis() >= 100 {
                 s.draw();
                 drawn = Instant::now();
             }
+            drawing += used() - begin;
         });
     }
     println!(
-        "indexed after {:?} with ten frames a second, longest slice or frame {:?}",
+        "indexed after {:?} (processor {:?}, of it {drawing:?} for ten frames a second), longest slice or frame {:?}",
         begin.elapsed(),
+        used() - idle,
         longest.take()
     );
     println!("peak memory over the start: {:.1} MB", peak() - before);
@@ -775,7 +784,10 @@ fn time_of_a_large_log() {
     println!("{}", line(&s, "log ·"));
     s.keys("enter");
     frames(&mut s, "with a search");
-    s.keys("esc ) ) ) )");
+    s.keys("esc ) ) )");
+    let begin = Instant::now();
+    s.wait(400).quick(")").draw();
+    println!("errors only: a page of them after {:?}", begin.elapsed());
     until_done(&mut s, "errors only");
     println!("{}", line(&s, "log ·"));
     frames(&mut s, "filtered");
