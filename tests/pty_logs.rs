@@ -207,12 +207,12 @@ fn flood(numbers: std::ops::Range<usize>) -> Vec<u8> {
 
 /// The pane follows a file that is written to as fast as a machine can be expected to write it; what goes to the
 /// terminal stays little, and in the end every line is there. What it took is printed:
-/// `FLOOD=5000000 cargo test --release --test pty_logs -- --nocapture a_flood`
+/// `FLOOD=6000000 cargo test --release --test pty_logs -- --nocapture a_flood`
 #[test]
 fn a_flood_is_followed_with_few_bytes_and_no_line_lost() {
     use std::io::Write as _;
     /// Lines a second.
-    const RATE: usize = 500_000;
+    const RATE: usize = 600_000;
     let asked = std::env::var("FLOOD").ok().and_then(|n| n.parse().ok());
     let lines: usize = asked.unwrap_or(200_000);
     let home = tempfile::tempdir().unwrap();
