@@ -104,6 +104,7 @@ impl Mesh {
             now: self.now,
             item: &item,
             map: map.then_some(&self.map),
+            clear: None,
         }
         .draw(buf, PANE, &self.theme, corner)
     }
