@@ -95,7 +95,7 @@ fn no_more_crossings_and_no_higher_than_dot() {
 }
 
 /// Where everything of a drawing is, by name.
-fn drawn(lines: &[&str]) -> (BTreeMap<String, [i32; 4]>, BTreeMap<(String, String), Way>) {
+fn drawn(lines: &[&str]) -> (Boxes, Ways) {
     let named = read(lines.join("\n").as_bytes()).unwrap();
     let layout = layout(&named.graph(Style::Boxes), &Options::default());
     let boxes = (layout.boxes.iter()).map(|b| (b.id.clone(), [b.x, b.y, b.w, b.h]));
@@ -104,7 +104,8 @@ fn drawn(lines: &[&str]) -> (BTreeMap<String, [i32; 4]>, BTreeMap<(String, Strin
     (boxes.collect(), ways.collect())
 }
 
-type Way = Vec<(i32, i32)>;
+type Boxes = BTreeMap<String, [i32; 4]>;
+type Ways = BTreeMap<(String, String), Vec<(i32, i32)>>;
 
 #[test]
 fn the_order_of_the_input_changes_nothing() {
