@@ -145,6 +145,18 @@ fn large_run_state_to_bytes(bencher: Bencher, keys: &str) {
     });
 }
 
+/// A group is folded or opened in the list with all of them open, or all of them are: rows, picture, bytes. The lanes
+/// beside the rows are made off the loop.
+#[divan::bench(args = [' ', 'O'], sample_count = 20)]
+fn large_run_fold_to_bytes(bencher: Bencher, key: char) {
+    let mut stage = large("vO");
+    bencher.bench_local(move || {
+        stage.key(key);
+        stage.settle();
+        stage.frame().len()
+    });
+}
+
 /// Keys after a large run was opened: dots of its folded groups, dots and boxes of all of it, its list.
 const LARGE: [&str; 4] = ["-", "O-", "O", "v"];
 

@@ -77,7 +77,8 @@ fn wanted(memory: &mut Memory) -> BTreeMap<Name, (Vec<String>, String)> {
 
 /// When the unbroken row of bad results began that the newest belongs to. `results`: newest first.
 fn bad_since(results: &[CheckExecution]) -> Option<DateTime<Utc>> {
-    let told = results.iter().filter(|r| r.state().ended());
+    let told = |state: NodeState| bad(state) || state == NodeState::Succeeded;
+    let told = results.iter().filter(|r| told(r.state()));
     told.take_while(|r| bad(r.state()))
         .filter_map(|r| r.timestamp)
         .last()
