@@ -145,14 +145,13 @@ fn large_run_state_to_bytes(bencher: Bencher, keys: &str) {
     });
 }
 
-/// A group is folded or opened in the list with all of them open, or all of them are: rows, picture, bytes. The lanes
-/// beside the rows are made off the loop.
+/// A group is folded or opened in the list with all of them open, or all of them are: rows, picture, bytes. Lanes and
+/// layout, which are made off the loop, are left out.
 #[divan::bench(args = [' ', 'O'], sample_count = 20)]
 fn large_run_fold_to_bytes(bencher: Bencher, key: char) {
     let mut stage = large("vO");
     bencher.bench_local(move || {
-        stage.key(key);
-        stage.settle();
+        stage.key_on_loop(key);
         stage.frame().len()
     });
 }

@@ -227,6 +227,12 @@ impl Stage {
         self.update(Msg::Input(Input::Key(KeyPress::char(c))));
     }
 
+    /// What a key costs the loop: what is made off the loop is left undone.
+    pub fn key_on_loop(&mut self, c: char) -> usize {
+        let key = Msg::Input(Input::Key(KeyPress::char(c)));
+        self.app.update(&self.watch, key).len()
+    }
+
     pub fn press(&mut self, code: KeyCode) {
         let press = KeyPress {
             code,
