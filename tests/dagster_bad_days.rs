@@ -196,6 +196,28 @@ async fn a_check_is_bad_since_its_first_bad_result_or_where_none_are_kept_since_
         .await;
 }
 
+#[tokio::test]
+async fn a_check_whose_results_are_not_told_hides_no_other() {
+    let fake = Fake::start().await;
+    let check = |name: &str| json!({"name": name, "executionForLatestMaterialization": {"status": "FAILED", "timestamp": START + 500.0}});
+    {
+        let mut db = fake.db();
+        db.assets = vec![json!({"assetKey": {"path": ["mart"]},
+            "repository": {"name": "__repository__", "location": {"name": "shop"}},
+            "assetChecksOrError": {"checks": [check("lost"), check("unique")]}})];
+        let first = json!({"status": "FAILED", "timestamp": START + 400.0});
+        db.results.insert("unique".to_owned(), vec![first]);
+    }
+    let mut rig = listed(&fake).await;
+    rig.until("both checks", SOON, |rig| {
+        let view = rig.world.backend(&BackendId::new(NAME)).unwrap();
+        let after = |c: &Check| (c.name.to_string(), c.since.timestamp() - START as i64);
+        let told: Vec<_> = view.checks.iter().map(after).collect();
+        told == [("unique".to_owned(), 400), ("lost".to_owned(), 500)]
+    })
+    .await;
+}
+
 /// A server whose database is locked for a while says so in more than one way.
 async fn breaks_and_comes_back(answer: ResponseTemplate) {
     let fake = Fake::start().await;

@@ -232,7 +232,7 @@ fn answer(db: &mut Db, request: &wiremock::Request) -> ResponseTemplate {
         }
         for (name, check) in variables.as_object().into_iter().flatten() {
             if let Some(n) = name.strip_prefix('n') {
-                let results = &db.results[check.as_str().unwrap()];
+                let results = db.results.get(check.as_str().unwrap());
                 data.insert(format!("c{n}"), json!(results));
             }
         }

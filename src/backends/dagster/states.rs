@@ -3,7 +3,7 @@
 use crate::model::{NodeState, RunState, SafeText};
 
 use super::table::{Status, Step};
-use super::wire::RunStatus;
+use super::wire::{AssetCheck, CheckExecution, RunStatus};
 
 pub fn run(status: RunStatus) -> RunState {
     match status {
@@ -66,6 +66,26 @@ pub fn step(step: &Step, run: RunStatus) -> (NodeState, SafeText) {
         },
     };
     (state, SafeText::new(status.word()))
+}
+
+/// How an asset check stands for the newest materialisation.
+pub fn check(check: &AssetCheck) -> NodeState {
+    let last = check.execution_for_latest_materialization.as_ref();
+    last.map_or(NodeState::Pending, check_result)
+}
+
+/// One result of an asset check. A failure of severity WARN is a warning.
+pub fn check_result(result: &CheckExecution) -> NodeState {
+    let found = result.evaluation.as_ref();
+    let warns = found.is_some_and(|found| found.severity != "ERROR");
+    match result.status.as_str() {
+        "SUCCEEDED" => NodeState::Succeeded,
+        "FAILED" if warns => NodeState::Warned,
+        "FAILED" | "EXECUTION_FAILED" => NodeState::Failed,
+        "IN_PROGRESS" => NodeState::Running,
+        "SKIPPED" => NodeState::Skipped,
+        _ => NodeState::Unknown,
+    }
 }
 
 /// A step of the plan that has not begun, in a run of this status. Dagster has no word for it.

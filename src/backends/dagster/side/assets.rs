@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::backends::dagster::shared::{self, Memory};
+use crate::backends::dagster::states;
 use crate::backends::dagster::table::check_text;
 use crate::backends::dagster::wire::{AssetCheck, AssetNode, Evaluation, Origin};
 use crate::model::{Node, NodeId, NodeState, ParamSpec, Progress, SafeText, Topology};
@@ -166,7 +167,7 @@ fn check_node(check: &AssetCheck, asset: &str) -> Node {
     node.attempt = 1;
     node.native = SafeText::new(&execution.status);
     node.ended_at = execution.timestamp;
-    node.state = check.state();
+    node.state = states::check(check);
     node.note = execution
         .evaluation
         .as_ref()

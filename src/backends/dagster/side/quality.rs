@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::backends::client::Trouble;
 use crate::backends::dagster::gql::{self, Rows};
 use crate::backends::dagster::shared::{Memory, Shared};
+use crate::backends::dagster::states;
 use crate::backends::dagster::wire::CheckExecution;
 use crate::backends::poll::Urgency;
 use crate::model::{Check, NodeState, SafeText, quality};
@@ -22,7 +23,7 @@ const MOST: usize = 20;
 const BACK: usize = 100;
 
 /// Asset and check.
-pub type Name = (String, String);
+type Name = (String, String);
 
 /// Asks since when checks are bad of which that is not known.
 pub async fn read(shared: &Shared, urgency: Urgency) -> Result<(), Trouble> {
@@ -31,7 +32,7 @@ pub async fn read(shared: &Shared, urgency: Urgency) -> Result<(), Trouble> {
         return Ok(());
     }
     let (mut head, mut body, mut variables) = (String::new(), String::new(), Map::new());
-    for (n, (path, name)) in wanted.values().enumerate() {
+    for (n, ((_, name), path)) in wanted.iter().enumerate() {
         let _ = write!(head, "$k{n}:AssetKeyInput!,$n{n}:String!,");
         let _ = write!(
             body,
@@ -43,26 +44,30 @@ pub async fn read(shared: &Shared, urgency: Urgency) -> Result<(), Trouble> {
     }
     let query = format!("query({}){{{body}}}", head.trim_end_matches(','));
     let mut reply = gql::ask(shared, urgency, &query, Value::Object(variables)).await?;
+    // one that can't be told hides no other
+    let mut failed = None;
     for (n, name) in wanted.into_keys().enumerate() {
-        let found: Rows<CheckExecution> = reply.take(&format!("c{n}"))?;
-        if let Some(at) = bad_since(&found.rows) {
-            shared.memory().bad_since.insert(name, at);
+        match reply.take::<Rows<CheckExecution>>(&format!("c{n}")) {
+            Ok(found) => {
+                let since = bad_since(&found.rows);
+                shared.memory().bad_since.extend(since.map(|at| (name, at)));
+            }
+            Err(error) => failed = Some(error),
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// The checks to ask about, with the path of their asset. Forgets what is good again.
-fn wanted(memory: &mut Memory) -> BTreeMap<Name, (Vec<String>, String)> {
+fn wanted(memory: &mut Memory) -> BTreeMap<Name, Vec<String>> {
     let mut states: HashMap<Name, NodeState> = HashMap::new();
     let mut wanted = BTreeMap::new();
     for asset in &memory.assets {
         for check in asset.checks() {
             let name = (asset.asset_key.text(), check.name.clone());
-            let state = check.state();
+            let state = states::check(check);
             if bad(state) && !memory.bad_since.contains_key(&name) && wanted.len() < MOST {
-                let path = asset.asset_key.path.clone();
-                wanted.insert(name.clone(), (path, check.name.clone()));
+                wanted.insert(name.clone(), asset.asset_key.path.clone());
             }
             states.insert(name, state);
         }
@@ -78,8 +83,8 @@ fn wanted(memory: &mut Memory) -> BTreeMap<Name, (Vec<String>, String)> {
 /// When the unbroken row of bad results began that the newest belongs to. `results`: newest first.
 fn bad_since(results: &[CheckExecution]) -> Option<DateTime<Utc>> {
     let told = |state: NodeState| bad(state) || state == NodeState::Succeeded;
-    let told = results.iter().filter(|r| told(r.state()));
-    told.take_while(|r| bad(r.state()))
+    let told = results.iter().filter(|r| told(states::check_result(r)));
+    told.take_while(|r| bad(states::check_result(r)))
         .filter_map(|r| r.timestamp)
         .last()
 }
@@ -95,11 +100,9 @@ pub fn list(shared: &Shared, memory: &Memory) -> Vec<Check> {
         let on = asset.asset_key.text();
         let place = assets::place(asset);
         let run = shared.pipeline_key(&Side::Assets(place).id()).run(NOW);
-        for check in asset.checks().filter(|check| bad(check.state())) {
-            let Some(last) = &check.execution_for_latest_materialization else {
-                continue;
-            };
-            let Some(seen_at) = last.timestamp else {
+        for check in asset.checks().filter(|c| bad(states::check(c))) {
+            let last = check.execution_for_latest_materialization.as_ref();
+            let Some((last, seen_at)) = last.and_then(|last| Some((last, last.timestamp?))) else {
                 continue;
             };
             let said = last.evaluation.as_ref().and_then(|e| e.description.clone());
@@ -109,7 +112,7 @@ pub fn list(shared: &Shared, memory: &Memory) -> Vec<Check> {
                 name: SafeText::new(&check.name),
                 on: SafeText::new(&on),
                 kind: SafeText::new(&check.name),
-                state: check.state(),
+                state: states::check(check),
                 rows: None,
                 since: memory.bad_since.get(&name).copied().unwrap_or(seen_at),
                 seen_at,

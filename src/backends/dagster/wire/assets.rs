@@ -3,8 +3,6 @@
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use crate::model::NodeState;
-
 use super::events::Evaluation;
 use super::time::{millis_text, seconds};
 use super::{AssetKey, Named};
@@ -95,31 +93,4 @@ pub struct CheckExecution {
     pub timestamp: Option<DateTime<Utc>>,
     #[serde(default)]
     pub evaluation: Option<Evaluation>,
-}
-
-impl AssetCheck {
-    /// How the newest materialisation stands.
-    pub fn state(&self) -> NodeState {
-        self.execution_for_latest_materialization
-            .as_ref()
-            .map_or(NodeState::Pending, CheckExecution::state)
-    }
-}
-
-impl CheckExecution {
-    /// A failure of severity WARN is a warning.
-    pub fn state(&self) -> NodeState {
-        let warns = self
-            .evaluation
-            .as_ref()
-            .is_some_and(|e| e.severity != "ERROR");
-        match self.status.as_str() {
-            "SUCCEEDED" => NodeState::Succeeded,
-            "FAILED" if warns => NodeState::Warned,
-            "FAILED" | "EXECUTION_FAILED" => NodeState::Failed,
-            "IN_PROGRESS" => NodeState::Running,
-            "SKIPPED" => NodeState::Skipped,
-            _ => NodeState::Unknown,
-        }
-    }
 }
