@@ -71,13 +71,13 @@ pub(super) fn split(visible: &Visible) -> Vec<Part> {
     }
     // the same graph is drawn the same whatever its order: backends list as they please, and not always the same
     let id = |b: usize| visible.boxes[b].id;
-    let order = |a: usize, b: usize| natural::compare(id(a), id(b));
+    let mut place = vec![0; n];
     for part in &mut parts {
-        part.boxes.sort_by(|&a, &b| order(a, b));
-        let link = |l: usize| &visible.links[l];
-        (part.links).sort_by(|&a, &b| {
-            order(link(a).from, link(b).from).then_with(|| order(link(a).to, link(b).to))
-        });
+        (part.boxes).sort_by(|&a, &b| natural::compare(id(a), id(b)));
+        for (at, &b) in part.boxes.iter().enumerate() {
+            place[b] = at;
+        }
+        (part.links).sort_by_key(|&l| (place[visible.links[l].from], place[visible.links[l].to]));
     }
     for &(b, _) in &visible.loops {
         let loops = &mut parts[part_of[b]].loops;

@@ -32,12 +32,10 @@ pub(super) fn arrange(
     Some(crossings)
 }
 
-/// Work, for each vertex and segment, that each first order may be swept, that annealing, that sifting and that the
-/// last settling may use.
+/// Work, for each vertex and segment, that each first order may be swept, that it may be swept between two smoothings,
+/// that annealing, that sifting and that the last settling may use.
 const SWEEP: u64 = 30;
 const STIR: u64 = 10;
-/// Up to this size two smooth first orders are swept.
-const MIDDLE: u64 = 6_000;
 const ANNEAL: u64 = 170;
 const SIFT: u64 = 90;
 const SETTLE: u64 = 60;
@@ -47,6 +45,8 @@ const WARM: f64 = 0.8;
 /// Work that is always spent on annealing, as long as it is no more than so much for each vertex and segment.
 const SMALL: u64 = 750_000;
 const MOST: u64 = 3_000;
+/// Up to so many vertices and segments two smooth first orders are swept, the better one is taken.
+const MIDDLE: u64 = 6_000;
 /// First orders that are tried where there is more than twice the usual work, each with a part of it.
 const TRIES: u64 = 4;
 const PART: u64 = 8;
