@@ -1,6 +1,7 @@
 """What Prefect Cloud has and a server of one's own has not, in front of the lab's server: a workspace in the address, an
 API key as bearer token and in the first frame of the event socket, and no version or settings to ask for.
 
+  cloud.py where PORT                       the workspace's address
   cloud.py serve PORT UPSTREAM AUTH KEY     answer on loopback
   cloud.py check URL KEY DEPLOYMENT         Prefect's own clients, told that this is their cloud: list the deployments, start a
                                             run and hear of it. Prints what they saw
@@ -73,7 +74,8 @@ async def check(url, key, deployment):
         print("deployments:", len(found))
         wanted = EventFilter(event=EventNameFilter(prefix=["prefect.flow-run."]))
         async with PrefectCloudEventSubscriber(url, key, wanted) as events:
-            of = next(d for d in found if f"{d.name}" == deployment.split("/")[1] and d.entrypoint.endswith(":" + deployment.split("/")[0]))
+            flow, name = deployment.split("/")
+            of = next(d for d in found if d.name == name and d.entrypoint.endswith(":" + flow))
             run = await client.create_flow_run_from_deployment(of.id)
 
             async def heard():
@@ -84,7 +86,9 @@ async def check(url, key, deployment):
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "serve":
+    if sys.argv[1] == "where":
+        print(f"http://127.0.0.1:{sys.argv[2]}{WORKSPACE}")
+    elif sys.argv[1] == "serve":
         serve(int(sys.argv[2]), *sys.argv[3:6])
     else:
         url, key = sys.argv[2:4]

@@ -29,7 +29,7 @@ enter() {
   export DAGTOP_LAB_DIR=$home NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost PATH=$venv/bin:$PATH
 }
 
-cloud_url() { echo "http://127.0.0.1:$(cat "$home/cloud-port")/api/accounts/00000000-0000-0000-0000-00000000000a/workspaces/00000000-0000-0000-0000-00000000000b"; }
+cloud_url() { "$venv/bin/python" "$HERE/cloud.py" where "$(cat "$home/cloud-port")"; }
 cloud() {
   ( enter; service "$home" cloud python -u "$HERE/cloud.py" serve "$(cat "$home/cloud-port")" "http://127.0.0.1:$(cat "$home/port")" \
       "$PREFECT_API_AUTH_STRING" "$(cat "$home/key")" )
