@@ -104,7 +104,7 @@ impl Mesh {
             now: self.now,
             item: &item,
             map: map.then_some(&self.map),
-            clear: None,
+            clear: Some(&self.selected),
         }
         .draw(buf, PANE, &self.theme, corner)
     }

@@ -174,7 +174,7 @@ fn a_move_in_a_dense_graph_is_cheap_and_its_ways_light_up_when_it_rests() {
     // most of what is in the pane is new; far less than the screen anew
     assert!(follows.iter().all(|f| f * 4 <= anew * 3), "{follows:?}");
     // what lights up and fades costs little more than the cells that change
-    let cheap = |(bytes, cells): &(usize, usize)| *bytes > 0 && *bytes <= 256 + 6 * cells;
+    let cheap = |(bytes, cells): &(usize, usize)| *bytes > 0 && *bytes <= 256 + 4 * cells;
     assert!(rests.iter().all(cheap), "bytes and cells: {rests:?}");
 }
 

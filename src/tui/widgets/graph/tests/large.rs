@@ -101,7 +101,7 @@ fn draw_mesh(scene: &Scene, raw: &str, map: bool, buf: &mut Buffer, area: Rect) 
         now: now(),
         item: &|_| None,
         map: map.then_some(&overview),
-        clear: None,
+        clear: Some(&selected),
     }
     .draw(buf, area, theme(false), corner)
 }
