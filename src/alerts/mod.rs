@@ -9,13 +9,57 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Duration, Utc};
 
-use crate::model::{Alert, AlertId, AlertKind, BackendId, SafeText};
+use crate::model::{Alert, AlertId, AlertState, By, SafeText};
 use crate::world::{FleetRow, World};
+
+/// The built-in rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Builtin {
+    RunFailing,
+    RunBlocked,
+    RunLate,
+    RunLost,
+    BackendUnreachable,
+    BackendUnauthorised,
+    BackendDegraded,
+    ImportError,
+}
+
+impl Builtin {
+    pub const ALL: [Self; 8] = [
+        Self::RunFailing,
+        Self::RunBlocked,
+        Self::RunLate,
+        Self::RunLost,
+        Self::BackendUnreachable,
+        Self::BackendUnauthorised,
+        Self::BackendDegraded,
+        Self::ImportError,
+    ];
+
+    /// The name of the rule.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::RunFailing => "run-failing",
+            Self::RunBlocked => "run-blocked",
+            Self::RunLate => "run-late",
+            Self::RunLost => "run-lost",
+            Self::BackendUnreachable => "backend-unreachable",
+            Self::BackendUnauthorised => "backend-unauthorised",
+            Self::BackendDegraded => "backend-degraded",
+            Self::ImportError => "import-error",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
 
 /// Which rules are on, and their limits.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    pub off: Vec<AlertKind>,
+    pub off: Vec<Builtin>,
     /// Nothing runs and something has been waiting this long.
     pub blocked_after: Duration,
 }
@@ -43,7 +87,7 @@ pub struct Scene<'a> {
 pub struct Alerts {
     rules: Rules,
     firing: Vec<Alert>,
-    acked: HashMap<AlertId, DateTime<Utc>>,
+    acked: HashMap<AlertId, By>,
 }
 
 impl Alerts {
@@ -58,14 +102,19 @@ impl Alerts {
     /// and its acknowledgement with it. Says whether anything changed.
     pub fn evaluate(&mut self, scene: &Scene<'_>) -> bool {
         let mut found = rules::find(scene, &self.rules);
-        found.retain(|a| !self.rules.off.contains(&a.id.kind));
+        found.retain(|a| Builtin::parse(&a.id.rule).is_none_or(|k| !self.rules.off.contains(&k)));
         let since: HashMap<&AlertId, DateTime<Utc>> =
             self.firing.iter().map(|a| (&a.id, a.since)).collect();
         for alert in &mut found {
             if let Some(known) = since.get(&alert.id) {
                 alert.since = alert.since.min(*known);
             }
-            alert.acked = self.acked.get(&alert.id).copied();
+            alert.acked = self.acked.get(&alert.id).cloned();
+            alert.fired = Some(alert.since);
+            alert.state = match alert.acked {
+                Some(_) => AlertState::Acknowledged,
+                None => AlertState::Firing,
+            };
         }
         // acknowledged ones sink; then urgency, then the newest
         found.sort_by(|a, b| {
@@ -92,21 +141,13 @@ impl Alerts {
     }
 
     /// Somebody has seen it: it stays listed, quietly, until it is over.
-    pub fn ack(&mut self, id: &AlertId, at: DateTime<Utc>) {
+    pub fn ack(&mut self, id: &AlertId, by: By) {
         if self.get(id).is_some() {
-            self.acked.insert(id.clone(), at);
+            self.acked.insert(id.clone(), by);
         }
     }
 
     pub fn unack(&mut self, id: &AlertId) {
         self.acked.remove(id);
-    }
-}
-
-fn id(kind: AlertKind, backend: &BackendId, subject: &str) -> AlertId {
-    AlertId {
-        kind,
-        backend: backend.clone(),
-        subject: subject.to_owned(),
     }
 }

@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 
 use crate::model::{
-    Alert, AlertKind, Health, NodeState, NoticeLevel, Priority, Reach, SafeText, Target,
+    Alert, AlertId, Health, NodeState, NoticeLevel, Priority, Reach, SafeText, Target,
 };
 use crate::world::{BackendView, FleetRow, RunView};
 
-use super::{Rules, Scene, id};
+use super::{Builtin, Rules, Scene};
 
 pub(super) fn find(scene: &Scene<'_>, rules: &Rules) -> Vec<Alert> {
     let mut found: Vec<Alert> = scene
@@ -34,19 +34,21 @@ fn of_backend(view: &BackendView, scene: &Scene<'_>) -> Vec<Alert> {
                    title: SafeText,
                    reason: SafeText,
                    since: Option<DateTime<Utc>>| {
+        let subject = match subject {
+            "" => backend.raw().to_owned(),
+            part => format!("{}/{part}", backend.raw()),
+        };
+        let id = AlertId::new(Builtin::word(kind), subject);
         found.push(Alert {
-            id: id(kind, backend, subject),
-            priority,
             title,
             reason,
-            since: since.unwrap_or(scene.now),
-            acked: None,
-            target: target.clone(),
+            target: Some(target.clone()),
+            ..Alert::new(id, priority, since.unwrap_or(scene.now))
         });
     };
     match &view.status.reach {
         Reach::Down { reason, .. } => add(
-            AlertKind::BackendUnreachable,
+            Builtin::BackendUnreachable,
             "",
             Priority::P1,
             view.info.name.clone(),
@@ -54,7 +56,7 @@ fn of_backend(view: &BackendView, scene: &Scene<'_>) -> Vec<Alert> {
             view.down_since,
         ),
         Reach::Refused { reason } => add(
-            AlertKind::BackendUnauthorised,
+            Builtin::BackendUnauthorised,
             "",
             Priority::P1,
             view.info.name.clone(),
@@ -68,7 +70,7 @@ fn of_backend(view: &BackendView, scene: &Scene<'_>) -> Vec<Alert> {
                     .as_ref()
                     .map_or("no heartbeat", |n| n.as_str());
                 add(
-                    AlertKind::BackendDegraded,
+                    Builtin::BackendDegraded,
                     component.name.as_str(),
                     Priority::P2,
                     view.info.name.clone(),
@@ -83,7 +85,7 @@ fn of_backend(view: &BackendView, scene: &Scene<'_>) -> Vec<Alert> {
             {
                 let last = notice.text.iter().rev().find(|t| !t.is_empty()).cloned();
                 add(
-                    AlertKind::ImportError,
+                    Builtin::ImportError,
                     notice.subject.as_str(),
                     Priority::P3,
                     notice.subject.clone(),
@@ -108,35 +110,33 @@ fn of_pipeline(row: &FleetRow, scene: &Scene<'_>, rules: &Rules) -> Option<Alert
         .world
         .pipeline(&row.key)
         .map_or_else(|| row.key.pipeline.safe(), |p| p.pipeline.name.clone());
-    let make = |kind, priority, reason: SafeText, since: DateTime<Utc>| {
+    let make = |kind: Builtin, priority, reason: SafeText, since: DateTime<Utc>| {
         let target = match (&row.run, kind) {
-            (Some(run), AlertKind::RunFailing | AlertKind::RunBlocked | AlertKind::RunLost) => {
+            (Some(run), Builtin::RunFailing | Builtin::RunBlocked | Builtin::RunLost) => {
                 Target::Run(run.clone())
             }
             _ => Target::Pipeline(row.key.clone()),
         };
+        let subject = format!("{}/{}", backend.raw(), row.key.pipeline.raw());
         Some(Alert {
-            id: id(kind, backend, row.key.pipeline.raw()),
-            priority,
             title: name.clone(),
             reason,
-            since,
-            acked: None,
-            target,
+            target: Some(target),
+            ..Alert::new(AlertId::new(kind.word(), subject), priority, since)
         })
     };
     match (row.health, view) {
         (Health::Failing | Health::Failed, Some(view)) => {
             let since = failed_at(view).unwrap_or(scene.now);
             make(
-                AlertKind::RunFailing,
+                Builtin::RunFailing,
                 Priority::P1,
                 failure(row, view, scene),
                 since,
             )
         }
         (Health::Lost, Some(_)) => make(
-            AlertKind::RunLost,
+            Builtin::RunLost,
             Priority::P2,
             SafeText::new("nobody supervises this run any more"),
             row.since.unwrap_or(scene.now),
@@ -144,7 +144,7 @@ fn of_pipeline(row: &FleetRow, scene: &Scene<'_>, rules: &Rules) -> Option<Alert
         (Health::Late, _) => {
             let due = row.due?;
             make(
-                AlertKind::RunLate,
+                Builtin::RunLate,
                 Priority::P3,
                 SafeText::new(format!("not started, due {}", due.format("%H:%M UTC"))),
                 due,
@@ -153,7 +153,7 @@ fn of_pipeline(row: &FleetRow, scene: &Scene<'_>, rules: &Rules) -> Option<Alert
         (Health::Running | Health::Queued | Health::Retrying, Some(view)) => {
             let (since, what) = blocked(view)?;
             (scene.now - since >= rules.blocked_after)
-                .then(|| make(AlertKind::RunBlocked, Priority::P3, what, since))
+                .then(|| make(Builtin::RunBlocked, Priority::P3, what, since))
                 .flatten()
         }
         _ => None,

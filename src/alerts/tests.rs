@@ -3,12 +3,12 @@
 use chrono::{DateTime, Duration, Utc};
 
 use crate::model::{
-    AlertKind, BackendId, BackendInfo, BackendStatus, Component, Event, Node, NodeId, NodeState,
-    Notice, NoticeLevel, Pipeline, PipelineKey, Reach, Run, RunState, SafeText, Stamped,
+    BackendId, BackendInfo, BackendStatus, By, Component, Event, Node, NodeId, NodeState, Notice,
+    NoticeLevel, Pipeline, PipelineKey, Reach, Run, RunState, SafeText, Stamped,
 };
 use crate::world::World;
 
-use super::{Alerts, Rules, Scene};
+use super::{Alerts, Builtin, Rules, Scene};
 
 fn t(minutes: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_790_000_000 + minutes * 60, 0).unwrap()
@@ -62,13 +62,19 @@ fn node(name: &str, state: NodeState) -> Event {
     }
 }
 
-fn firing(events: Vec<Event>, minute: i64) -> Vec<(AlertKind, String, String)> {
+fn firing(events: Vec<Event>, minute: i64) -> Vec<(Builtin, String, String)> {
     let world = world(events);
     let mut alerts = Alerts::new(Rules::default());
     evaluate(&mut alerts, &world, minute, None);
     let all = alerts.firing().iter();
-    all.map(|a| (a.id.kind, a.title.to_string(), a.reason.to_string()))
-        .collect()
+    all.map(|a| {
+        (
+            Builtin::parse(&a.id.rule).unwrap(),
+            a.title.to_string(),
+            a.reason.to_string(),
+        )
+    })
+    .collect()
 }
 
 fn evaluate(alerts: &mut Alerts, world: &World, minute: i64, error: Option<&str>) -> bool {
@@ -113,7 +119,7 @@ fn a_run_in_which_everything_waits_is_blocked_after_a_while() {
     assert!(firing(events(), 4).is_empty());
     let found = firing(events(), 6);
     assert_eq!(found.len(), 1);
-    assert_eq!(found[0].0, AlertKind::RunBlocked);
+    assert_eq!(found[0].0, Builtin::RunBlocked);
     assert_eq!(found[0].2, "load waits for a slot in tiny");
 }
 
@@ -128,7 +134,7 @@ fn a_late_run_says_when_it_was_due() {
         }],
         6,
     );
-    assert_eq!(found[0].0, AlertKind::RunLate);
+    assert_eq!(found[0].0, Builtin::RunLate);
     assert!(found[0].2.starts_with("not started, due "), "{found:?}");
 }
 
@@ -159,7 +165,7 @@ fn a_backend_that_is_down_is_one_alert() {
         30,
     );
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(found[0].0, AlertKind::BackendUnreachable);
+    assert_eq!(found[0].0, Builtin::BackendUnreachable);
     assert_eq!(found[0].2, "connection refused");
 }
 
@@ -185,7 +191,7 @@ fn import_errors_and_silent_schedulers_are_told() {
     assert_eq!(
         found[0],
         (
-            AlertKind::BackendDegraded,
+            Builtin::BackendDegraded,
             "lab".into(),
             "scheduler: no heartbeat".into()
         )
@@ -193,7 +199,7 @@ fn import_errors_and_silent_schedulers_are_told() {
     assert_eq!(
         found[1],
         (
-            AlertKind::ImportError,
+            Builtin::ImportError,
             "dags/broken.py".into(),
             "ImportError: no module x".into()
         )
@@ -206,12 +212,16 @@ fn an_ack_sinks_an_alert_and_ends_with_it() {
     let mut alerts = Alerts::new(Rules::default());
     evaluate(&mut alerts, &world, 2, None);
     let first = alerts.firing()[0].id.clone();
-    alerts.ack(&first, t(2));
+    let by = By {
+        who: SafeText::new("ann"),
+        at: t(2),
+    };
+    alerts.ack(&first, by);
     evaluate(&mut alerts, &world, 3, None);
     assert_eq!(alerts.open(), 1);
     assert_eq!(alerts.firing()[1].id, first);
     for (state, open) in [(RunState::Succeeded, 1), (RunState::Failed, 2)] {
-        let event = run(first.subject.as_str(), state);
+        let event = run(&first.subject["lab/".len()..], state);
         world.apply(&Stamped {
             backend: BackendId::new("lab"),
             at: t(4),
@@ -226,7 +236,7 @@ fn an_ack_sinks_an_alert_and_ends_with_it() {
 fn a_rule_can_be_switched_off() {
     let world = world(vec![run("a", RunState::Failed)]);
     let mut alerts = Alerts::new(Rules {
-        off: vec![AlertKind::RunFailing],
+        off: vec![Builtin::RunFailing],
         ..Rules::default()
     });
     evaluate(&mut alerts, &world, 2, None);

@@ -11,14 +11,14 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::alerts::{Alerts, Rules};
+use crate::alerts::{Alerts, Builtin, Rules};
 use crate::backends::{Backend, Emitter, Link, Request};
 use crate::config::Config;
 use crate::history::{Audit, AuditError};
 use crate::logs::{DEFAULT_LIMIT, LogStore, Spill};
 use crate::model::{
-    ActionError, ActionId, ActionRequest, ActionStatus, AlertKind, BackendId, BackendStatus, Event,
-    Focus, LogKey, Reach, SafeText, Stamped,
+    ActionError, ActionId, ActionRequest, ActionStatus, BackendId, BackendStatus, By, Event, Focus,
+    LogKey, Reach, SafeText, Stamped,
 };
 use crate::world::{Changes, World};
 
@@ -60,18 +60,18 @@ impl From<&Config> for Settings {
     fn from(config: &Config) -> Self {
         let on = &config.alerts;
         let off = [
-            (on.failing, &[AlertKind::RunFailing, AlertKind::RunLost][..]),
-            (on.blocked, &[AlertKind::RunBlocked]),
-            (on.late, &[AlertKind::RunLate]),
+            (on.failing, &[Builtin::RunFailing, Builtin::RunLost][..]),
+            (on.blocked, &[Builtin::RunBlocked]),
+            (on.late, &[Builtin::RunLate]),
             (
                 on.backend,
                 &[
-                    AlertKind::BackendUnreachable,
-                    AlertKind::BackendUnauthorised,
-                    AlertKind::BackendDegraded,
+                    Builtin::BackendUnreachable,
+                    Builtin::BackendUnauthorised,
+                    Builtin::BackendDegraded,
                 ],
             ),
-            (on.import_error, &[AlertKind::ImportError]),
+            (on.import_error, &[Builtin::ImportError]),
         ];
         let off = off
             .iter()
@@ -217,7 +217,11 @@ impl Engine {
             Command::Execute(id) => self.execute(id),
             Command::Withdraw(id) => self.watch.world.withdraw(id),
             Command::Ack(id) => {
-                self.watch.alerts.ack(&id, Utc::now());
+                let by = By {
+                    who: crate::history::user(),
+                    at: Utc::now(),
+                };
+                self.watch.alerts.ack(&id, by);
                 self.watch.touch();
             }
             Command::Unack(id) => {

@@ -8,9 +8,9 @@ use crate::alerts::Rules;
 use crate::backends::{Backend, BackendError, Link, Request, Running};
 use crate::history::Audit;
 use crate::model::{
-    Action, ActionId, ActionOptions, ActionRequest, ActionStatus, AlertKind, BackendId,
-    BackendInfo, BackendStatus, Capabilities, Event, Focus, Hit, Node, NodeId, NodeState,
-    PipelineKey, Plan, Reach, Run, RunState, SafeText, Stamped, Support, Target, TargetKind,
+    Action, ActionId, ActionOptions, ActionRequest, ActionStatus, BackendId, BackendInfo,
+    BackendStatus, Capabilities, Event, Focus, Hit, Node, NodeId, NodeState, PipelineKey, Plan,
+    Reach, Run, RunState, SafeText, Stamped, Support, Target, TargetKind,
 };
 
 use super::{Command, Engine, Settings};
@@ -271,16 +271,16 @@ async fn a_backend_that_crashes_takes_nothing_with_it() {
         .alerts
         .firing()
         .iter()
-        .map(|a| a.id.kind)
+        .map(|a| a.id.rule.as_str())
         .collect();
     assert_eq!(
         kinds
             .iter()
-            .filter(|k| **k == AlertKind::BackendUnreachable)
+            .filter(|k| **k == "backend-unreachable")
             .count(),
         2
     );
-    assert!(kinds.contains(&AlertKind::RunFailing));
+    assert!(kinds.contains(&"run-failing"));
     assert!(
         engine
             .watch

@@ -55,6 +55,16 @@ pub enum Step<'a> {
     Unconfirmed { why: &'a SafeText },
 }
 
+/// Who works here.
+pub fn user() -> SafeText {
+    let env = |name| std::env::var(name).ok();
+    SafeText::new(
+        env("USER")
+            .or_else(|| env("LOGNAME"))
+            .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw())),
+    )
+}
+
 impl Audit {
     /// Opens (or makes, mode 0600) `audit.jsonl` in the state directory.
     pub fn open(state_dir: &Path) -> Result<Self, AuditError> {
@@ -69,11 +79,7 @@ impl Audit {
         Ok(Self {
             file,
             path,
-            user: SafeText::new(
-                env("USER")
-                    .or_else(|| env("LOGNAME"))
-                    .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw())),
-            ),
+            user: user(),
             from: env("SSH_CONNECTION").and_then(|c| c.split(' ').next().map(SafeText::new)),
         })
     }

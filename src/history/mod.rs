@@ -4,5 +4,5 @@
 mod audit;
 mod looks;
 
-pub use audit::{Audit, AuditError, Entry};
+pub use audit::{Audit, AuditError, Entry, user};
 pub use looks::{Look, Looks, LooksError};

@@ -20,7 +20,7 @@ pub use action::{
     Action, ActionError, ActionId, ActionOptions, ActionRequest, ActionStatus, Hit, ParamSpec,
     Plan, Scope, Target, TargetKind,
 };
-pub use alert::{Alert, AlertId, AlertKind, Priority};
+pub use alert::{Alert, AlertId, AlertNote, AlertState, By, Message, Occasion, Priority, Silenced};
 pub use backend::{BackendInfo, BackendStatus, Reach, WireStats};
 pub use capability::{Capabilities, Support};
 pub use event::{Event, Focus, LogChunk, LogUpdate, Stamped};

@@ -73,7 +73,11 @@ impl Session {
                 self.action(*id, ActionStatus::Requested { since });
             }
             Effect::Engine(engine::Command::Ack(id)) => {
-                self.watch.alerts.ack(id, self.now);
+                let by = By {
+                    who: SafeText::new("ann"),
+                    at: self.now,
+                };
+                self.watch.alerts.ack(id, by);
                 self.watch.touch();
                 self.refresh();
             }

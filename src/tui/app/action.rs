@@ -273,7 +273,7 @@ impl App {
         };
         let of_alert = || {
             let alert = watch.alerts.get(self.alerts.selected.as_ref()?)?;
-            Some(match &alert.target {
+            Some(match alert.target.as_ref()? {
                 Target::Pipeline(key) => of_pipeline(key),
                 other => Subject::of(other),
             })

@@ -203,8 +203,7 @@ impl App {
             return;
         }
         if context == Context::Alerts {
-            if let Some(alert) = self.alert_here(watch) {
-                let target = alert.target.clone();
+            if let Some(target) = self.alert_here(watch).and_then(|a| a.target.clone()) {
                 self.open_target(watch, &target);
             }
             return;

@@ -191,7 +191,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::super::testing::{self, theme};
     use super::*;
-    use crate::model::{AlertKind, BackendId, SafeText, Target};
+    use crate::model::{By, SafeText};
     use chrono::{Duration, TimeZone};
 
     fn now() -> DateTime<Utc> {
@@ -200,17 +200,17 @@ mod tests {
 
     fn alerts() -> Vec<Alert> {
         let alert = |priority, title: &str, reason: &str, minutes, acked: bool| Alert {
-            id: AlertId {
-                kind: AlertKind::RunFailing,
-                backend: BackendId::new("prod"),
-                subject: title.to_owned(),
-            },
-            priority,
             title: SafeText::new(title),
             reason: SafeText::new(reason),
-            since: now() - Duration::minutes(minutes),
-            acked: acked.then(now),
-            target: Target::Backend(BackendId::new("prod")),
+            acked: acked.then(|| By {
+                who: SafeText::new("ann"),
+                at: now(),
+            }),
+            ..Alert::new(
+                AlertId::new("run-failing", title),
+                priority,
+                now() - Duration::minutes(minutes),
+            )
         };
         vec![
             alert(
