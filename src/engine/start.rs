@@ -14,11 +14,11 @@ use tokio::task::JoinHandle;
 use crate::alerts::{Alerts, Builtin, Rules};
 use crate::backends::{Backend, Emitter, Link, Request};
 use crate::config::Config;
-use crate::history::{Audit, AuditError};
+use crate::history::{self, Audit, AuditError};
 use crate::logs::{DEFAULT_LIMIT, LogStore, Spill};
 use crate::model::{
-    ActionError, ActionId, ActionRequest, ActionStatus, BackendId, BackendStatus, By, Event, Focus,
-    LogKey, Reach, SafeText, Stamped,
+    ActionError, ActionId, ActionRequest, ActionStatus, AlertOrder, BackendId, BackendStatus, By,
+    Event, Focus, LogKey, Reach, SafeText, Stamped,
 };
 use crate::world::{Changes, World};
 
@@ -216,16 +216,21 @@ impl Engine {
             Command::Plan(request) => self.plan(request),
             Command::Execute(id) => self.execute(id),
             Command::Withdraw(id) => self.watch.world.withdraw(id),
-            Command::Ack(id) => {
+            Command::Alert(id, deed) => {
                 let by = By {
-                    who: crate::history::user(),
+                    who: history::user(),
                     at: Utc::now(),
                 };
-                self.watch.alerts.ack(&id, by);
+                self.watch.alerts.order(&AlertOrder { id, by, deed });
                 self.watch.touch();
             }
-            Command::Unack(id) => {
-                self.watch.alerts.unack(&id);
+            Command::Silence(silence) => {
+                // the screen has checked it
+                let _ = self.watch.alerts.silence(silence);
+                self.watch.touch();
+            }
+            Command::Unsilence(id) => {
+                self.watch.alerts.unsilence(&id);
                 self.watch.touch();
             }
             Command::Refresh => {

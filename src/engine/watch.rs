@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Duration, Utc};
 
 use crate::alerts::{Alerts, Scene};
+use crate::analytics::Baselines;
 use crate::logs::{LogStore, Tags};
 use crate::model::{Event, Health, LogChunk, LogKey, LogUpdate, SafeText, Stamped};
 use crate::world::{Changes, Fleet, FleetRow, World};
@@ -20,6 +21,8 @@ pub struct Watch {
     pub world: World,
     pub logs: LogStore<LogKey>,
     pub alerts: Alerts,
+    /// What is usual.
+    pub baselines: Baselines,
     fleet: Fleet,
     /// World revision and time of the rows.
     computed: Option<(u64, DateTime<Utc>)>,
@@ -38,6 +41,7 @@ impl Watch {
             world,
             logs,
             alerts,
+            baselines: Baselines::default(),
             fleet: Fleet::default(),
             computed: None,
             quoted: false,
@@ -55,7 +59,22 @@ impl Watch {
             }
             self.log(chunk, stamped.at);
         }
-        self.world.apply(stamped)
+        let changes = self.world.apply(stamped);
+        self.learn(&stamped.event);
+        changes
+    }
+
+    /// What is usual follows from runs that have ended.
+    fn learn(&mut self, event: &Event) {
+        let ended = match event {
+            Event::Runs { list } | Event::RunsComplete { list, .. } => list,
+            _ => return,
+        };
+        for run in ended.iter().filter(|r| r.ended_at.is_some()) {
+            if let Some(view) = self.world.run(&run.key) {
+                self.baselines.observe(view);
+            }
+        }
     }
 
     fn log(&mut self, chunk: &LogChunk, at: DateTime<Utc>) {
@@ -161,6 +180,7 @@ impl Watch {
         changed |= self.alerts.evaluate(&Scene {
             world,
             fleet: self.fleet.rows(),
+            baselines: &self.baselines,
             now,
             error_of: &|row| {
                 let key = first_error(world, row)?;
