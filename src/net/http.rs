@@ -329,7 +329,7 @@ impl Http {
         self.counters.failures.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn count_bytes(&self, bytes: usize) {
+    pub(crate) fn count_bytes(&self, bytes: usize) {
         self.counters
             .bytes
             .fetch_add(bytes as u64, Ordering::Relaxed);

@@ -16,7 +16,7 @@ const QUOTE: usize = 300;
 pub struct Place(SafeText);
 
 impl Place {
-    pub(in crate::backends) fn new(method: &Method, base: &Url, path: &str) -> Self {
+    pub(crate) fn new(method: &Method, base: &Url, path: &str) -> Self {
         let host = base.host_str().unwrap_or("?");
         let port = base.port().map(|p| format!(":{p}")).unwrap_or_default();
         let prefix = base.path().trim_end_matches('/');
