@@ -2,3 +2,4 @@
 //! configuration says. Must not know who asks or what the answers mean.
 
 pub mod http;
+pub mod tls;
