@@ -530,7 +530,10 @@ pub(crate) async fn resolved(secret: &Secret) -> Result<secrecy::SecretString, H
         .map_err(|e| HttpError::setup(e.to_string()))
 }
 
-pub(crate) fn sensitive(secret: &secrecy::SecretString, what: &str) -> Result<HeaderValue, HttpError> {
+pub(crate) fn sensitive(
+    secret: &secrecy::SecretString,
+    what: &str,
+) -> Result<HeaderValue, HttpError> {
     let mut value = HeaderValue::from_str(secret.expose_secret())
         .map_err(|_| HttpError::setup(format!("the value of {what} can't be sent in a header")))?;
     value.set_sensitive(true);
