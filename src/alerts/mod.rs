@@ -3,6 +3,7 @@
 
 pub mod channels;
 pub mod matchers;
+pub mod outbox;
 mod rules;
 #[cfg(test)]
 mod tests;

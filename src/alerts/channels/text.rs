@@ -13,6 +13,9 @@ const HEADLINE: usize = 200;
 /// So many names of what waits behind an alert are told.
 const BEHIND: usize = 10;
 
+/// The rule of a message that stands for many.
+pub const DIGEST: &str = "digest";
+
 /// One line of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
@@ -105,6 +108,13 @@ fn facts(message: &Message) -> Vec<Fact> {
         }
     };
     let text = |text: &Option<SafeText>| text.as_ref().map(SafeText::to_string);
+    if alert.id.rule == DIGEST {
+        for line in &alert.behind {
+            add("alerts", "alert", Form::Words, Some(line.to_string()));
+        }
+        add("open", "open", Form::Code, Some(message.open.to_string()));
+        return facts;
+    }
     add("where", "where", Form::Words, place(message));
     let since = format!("{} ({})", time(alert.since), ago(message.at - alert.since));
     add("since", "since", Form::Words, Some(since));
