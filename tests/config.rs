@@ -197,7 +197,7 @@ fn the_example_switched_on_documents_every_key() {
     let loaded = parse("config.toml", &text).unwrap_or_else(|error| panic!("{error}"));
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
     assert_eq!(
-        loaded.config.backends.len(),
+        loaded.config.backends.len() + loaded.config.channels.len(),
         config::EXAMPLE.matches("\n#kind = ").count()
     );
     let document: toml::Table = text.parse().unwrap();
@@ -321,5 +321,74 @@ mod any_text {
                 prop_assert!(!shown.contains('\u{202e}'), "bidi override shown");
             }
         }
+    }
+}
+
+#[test]
+fn channels_and_routes_arrive_as_written() {
+    let text = "[[channel]]\nname=\"pager\"\nkind=\"pagerduty\"\nrouting_key=\"env:K\"\n\
+        [[channel]]\nname=\"siem\"\nkind=\"syslog\"\nhost=\"h\"\ntransport=\"tls\"\n\
+        [[route]]\nmatch=[\"priority<=P2\"]\nchannels=[\"pager\"]\ncontinue=true\n[[route]]\nchannels=[]\n";
+    let config = parse("config.toml", text).unwrap().config;
+    let [pager, siem] = &config.channels[..] else {
+        panic!("{config:?}")
+    };
+    assert_eq!((pager.rate, siem.rate), (60, 6000));
+    assert!(pager.send_resolved && pager.enabled);
+    let config::ChannelKind::Syslog(syslog) = &siem.kind else {
+        panic!()
+    };
+    assert_eq!((syslog.port, syslog.facility), (6514, 16));
+    assert_eq!(config.routes[0].conditions[0].value, "priority<=P2");
+    assert!(config.routes[0].onward && config.routes[1].channels.is_empty());
+}
+
+#[test]
+fn a_channel_is_checked_key_by_key() {
+    let slack = "[[channel]]\nname=\"slack\"\nkind=\"slack\"\nwebhook=\"env:W\"\n";
+    for (text, want) in [
+        (
+            format!("{slack}[[route]]\nchannels=[\"slakc\"]\n"),
+            "did you mean `slack`?",
+        ),
+        (
+            format!("{slack}[[route]]\nchannels=[\"pager\"]\n"),
+            "there are: slack",
+        ),
+        (format!("{slack}{slack}"), "two channels called `slack`"),
+        (format!("{slack}token=\"env:T\"\n"), "choose one"),
+        (
+            "[[channel]]\nname=\"a\"\nkind=\"slack\"\ntoken=\"env:T\"\n".to_owned(),
+            "missing key `channel`",
+        ),
+        (
+            "[[channel]]\nname=\"a\"\nkind=\"pagrduty\"\nroutin_key=\"hunter2\"\n".to_owned(),
+            "did you mean `pagerduty`?",
+        ),
+        (
+            "[[channel]]\nname=\"a\"\nkind=\"teams\"\nwebhook=\"hunter2\"\n".to_owned(),
+            "not a URL",
+        ),
+        (
+            "[[channel]]\nname=\"a\"\nkind=\"email\"\nhost=\"h\"\nfrom=\"a@b\"\nto=[]\n".to_owned(),
+            "nobody to write to",
+        ),
+        (
+            "[[channel]]\nname=\"a\"\nkind=\"servicenow\"\nurl=\"https://h\"\n".to_owned(),
+            "no login",
+        ),
+        (
+            "[[channel]]\nname=\"a\"\nkind=\"command\"\ncommand=\"rm -rf\"\n".to_owned(),
+            "put it in [ ]",
+        ),
+        (
+            "[[channel]]\nname=\"a\"\nkind=\"syslog\"\nhost=\"h\"\nfacility=\"locl0\"\n".to_owned(),
+            "did you mean `local0`?",
+        ),
+    ] {
+        let problems = parse("config.toml", &text).map(|_| ());
+        let shown = problems.unwrap_err().to_string();
+        assert!(shown.contains(want), "{text}: {shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
     }
 }

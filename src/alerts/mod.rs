@@ -1,10 +1,12 @@
 //! Owns the alerts: the rules that find them, their life, and who is told of them.
 //! Must not know backends, screens or stores: what is to be remembered and what is to be told is handed out.
 
+pub mod channels;
 mod escalation;
 mod group;
 mod life;
 pub mod matchers;
+pub mod outbox;
 mod rules;
 mod silences;
 #[cfg(test)]

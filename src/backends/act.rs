@@ -11,9 +11,9 @@ use tokio::time::Instant;
 
 use super::EngineGone;
 use super::client::{Client, Trouble};
-use super::http::{Call, HttpError};
 use super::poll::Urgency;
 use crate::model::{ActionError, ActionId, ActionRequest, Hit, ParamSpec, Plan, SafeText, Target};
+use crate::net::http::{Call, HttpError};
 
 /// A change that is not seen by then is not confirmed.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -10,11 +10,11 @@ use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
-use super::http::{Call, Http, HttpError, Records};
 use super::poll::{Pacer, Urgency};
 use super::turns::Turns;
 use super::{Emitter, EngineGone};
 use crate::model::{BackendStatus, Event, PipelineKey, Reach, RunKey, SafeText};
+use crate::net::http::{Call, Http, HttpError, Records};
 
 /// So many different complaints about records are told; more would say nothing new.
 const COMPLAINTS: usize = 200;

@@ -9,13 +9,13 @@ use chrono::Utc;
 
 use super::act::{self, Act};
 use super::client::{Client, Trouble, reach};
-use super::http::HttpError;
 use super::poll::{Flights, Schedule};
 use super::{EngineGone, Link, Request};
 use crate::model::{
     ActionError, ActionId, BackendStatus, Event, Focus, LogKey, NodeKey, PipelineKey, RunKey,
     SafeText,
 };
+use crate::net::http::HttpError;
 
 /// Between two readings of the runs of a pipeline in view.
 const HISTORY: Duration = Duration::from_secs(60);

@@ -12,7 +12,6 @@ mod disk;
 mod filter;
 mod fleet;
 mod follow;
-pub mod http;
 mod lenient;
 mod link;
 pub mod local;

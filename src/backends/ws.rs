@@ -12,8 +12,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::http::{Http, HttpError, Place};
 use crate::model::SafeText;
+use crate::net::http::{Http, HttpError, Place};
 
 /// A larger message is no event.
 const LARGEST: usize = 8 << 20;

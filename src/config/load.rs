@@ -112,9 +112,10 @@ pub fn parse(path: &Path, text: &str) -> Result<Loaded, Problems> {
 }
 
 fn has_literal_secret(loaded: &Loaded) -> bool {
-    loaded
-        .config
-        .backends
-        .iter()
-        .any(|backend| server::secrets(backend).any(|s| matches!(s, super::Secret::Literal(_))))
+    let config = &loaded.config;
+    let backends = config.backends.iter().flat_map(server::secrets);
+    let channels = config.channels.iter().flat_map(super::Channel::secrets);
+    backends
+        .chain(channels)
+        .any(|secret| matches!(secret, super::Secret::Literal(_)))
 }

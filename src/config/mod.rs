@@ -4,6 +4,8 @@
 //!
 //! [`reader`] reads any TOML document with good messages and is used for pipeline files as well.
 
+mod channel_types;
+mod channels;
 pub mod load;
 pub mod paths;
 pub mod reader;
@@ -14,6 +16,7 @@ mod source;
 pub mod types;
 mod units;
 
+pub use channel_types::*;
 pub use load::{LoadError, Loaded, load};
 pub use paths::Paths;
 pub use secret::Secret;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::channels;
 use super::reader::{Reader, Table, Value, nearest};
 use super::server::server;
 use super::source::{At, Span};
@@ -17,7 +18,10 @@ pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Config {
         alerts: root.take_table("alerts").map(alerts).unwrap_or_default(),
         logs: root.take_table("logs").map(logs).unwrap_or_default(),
         backends: backends(root.take_tables("backend"), dir),
+        channels: channels::channels(root.take_tables("channel"), dir),
+        routes: channels::routes(root.take_tables("route")),
     };
+    channels::check(reader, &config);
     root.finish();
     config
 }
@@ -57,7 +61,7 @@ fn switch(value: Option<Value<'_>>, default: Switch) -> Switch {
     value.choice(Switch::CHOICES).unwrap_or(default)
 }
 
-fn small(number: Option<u64>, default: u32) -> u32 {
+pub(super) fn small(number: Option<u64>, default: u32) -> u32 {
     number
         .and_then(|number| u32::try_from(number).ok())
         .unwrap_or(default)
@@ -123,7 +127,7 @@ fn backends(tables: Vec<Table<'_>>, dir: &Path) -> Vec<Backend> {
         let reader = table.reader();
         let name = table.need_str("name");
         if let Some(name) = &name {
-            check_name(reader, name);
+            check_name(reader, name, "backend");
             if let Some(first) = seen.insert(name.value.clone(), name.span) {
                 let (line, _) = reader.position(first);
                 reader.problem(
@@ -142,11 +146,11 @@ fn backends(tables: Vec<Table<'_>>, dir: &Path) -> Vec<Backend> {
     backends
 }
 
-fn check_name(reader: &Reader<'_>, name: &At<String>) {
+pub(super) fn check_name(reader: &Reader<'_>, name: &At<String>, what: &str) {
     let fine = |b: u8| b.is_ascii_alphanumeric() || b".-_".contains(&b);
     if name.value.len() > 64 || !name.value.bytes().all(fine) {
         let help = "use 1 to 64 letters, digits, `.`, `-` and `_`".to_owned();
-        reader.problem(name.span, "not a name for a backend", help);
+        reader.problem(name.span, format!("not a name for a {what}"), help);
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn server(table: &mut Table<'_>, dir: &Path) -> Option<Server> {
     })
 }
 
-fn url(reader: &Reader<'_>, value: &Value<'_>) -> Option<reqwest::Url> {
+pub(super) fn url(reader: &Reader<'_>, value: &Value<'_>) -> Option<reqwest::Url> {
     let at = value.str()?;
     // someone may have put the password in it
     if at.value.contains('@') {
@@ -68,7 +68,7 @@ fn url(reader: &Reader<'_>, value: &Value<'_>) -> Option<reqwest::Url> {
     Some(url)
 }
 
-fn login(table: &mut Table<'_>, dir: &Path) -> Login {
+pub(super) fn login(table: &mut Table<'_>, dir: &Path) -> Login {
     let reader = table.reader();
     let user = table.take_str("user");
     let password = table
@@ -104,7 +104,7 @@ fn login(table: &mut Table<'_>, dir: &Path) -> Login {
     }
 }
 
-fn secret(reader: &Reader<'_>, value: &Value<'_>, dir: &Path) -> Option<Secret> {
+pub(super) fn secret(reader: &Reader<'_>, value: &Value<'_>, dir: &Path) -> Option<Secret> {
     let at = value.secret()?;
     match Secret::parse(&at.value, |text| expand(text, dir)) {
         Ok(secret) => {
@@ -121,7 +121,7 @@ fn secret(reader: &Reader<'_>, value: &Value<'_>, dir: &Path) -> Option<Secret> 
 }
 
 /// A proxy is a plain URL most of the time; only one with a password in it is worth a warning.
-fn proxy(reader: &Reader<'_>, value: &Value<'_>, dir: &Path) -> Option<Secret> {
+pub(super) fn proxy(reader: &Reader<'_>, value: &Value<'_>, dir: &Path) -> Option<Secret> {
     let at = value.secret()?;
     let parsed = Secret::parse(&at.value, |text| expand(text, dir));
     let Ok(Secret::Literal(_)) = parsed else {
@@ -145,7 +145,7 @@ fn proxy(reader: &Reader<'_>, value: &Value<'_>, dir: &Path) -> Option<Secret> {
     }
 }
 
-fn headers(mut table: Table<'_>, dir: &Path) -> Vec<(String, Secret)> {
+pub(super) fn headers(mut table: Table<'_>, dir: &Path) -> Vec<(String, Secret)> {
     let reader = table.reader();
     let mut headers = Vec::new();
     for (name, value) in table.take_rest() {
@@ -159,7 +159,7 @@ fn headers(mut table: Table<'_>, dir: &Path) -> Vec<(String, Secret)> {
     headers
 }
 
-fn tls(mut table: Table<'_>, dir: &Path) -> Tls {
+pub(super) fn tls(mut table: Table<'_>, dir: &Path) -> Tls {
     let reader = table.reader();
     let mut file = |key| table.take_str(key).and_then(|at| path(reader, at, dir));
     let (ca, cert, key) = (file("ca"), file("cert"), file("key"));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::channel_types::{Channel, Route};
 use super::secret::Secret;
 use super::source::At;
 
@@ -13,6 +14,10 @@ pub struct Config {
     pub logs: Logs,
     /// Names are unique.
     pub backends: Vec<Backend>,
+    /// Names are unique.
+    pub channels: Vec<Channel>,
+    /// In the order of the file.
+    pub routes: Vec<Route>,
 }
 
 /// `[ui]`

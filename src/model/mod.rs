@@ -6,6 +6,7 @@ mod alert;
 mod backend;
 mod capability;
 mod event;
+mod glob;
 mod health;
 mod id;
 mod pipeline;
@@ -28,6 +29,7 @@ pub use alert::{
 pub use backend::{BackendInfo, BackendStatus, Reach, WireStats};
 pub use capability::{Capabilities, Support};
 pub use event::{Event, Focus, LogChunk, LogUpdate, Stamped};
+pub use glob::glob;
 pub use health::Health;
 pub use id::{
     BackendId, LogKey, NodeId, NodeKey, PipelineId, PipelineKey, QueueId, QueueKey, RunId, RunKey,

@@ -2,9 +2,9 @@
 
 use crate::backends::act::Check;
 use crate::backends::client::Trouble;
-use crate::backends::http::HttpError;
 use crate::backends::poll::Urgency;
 use crate::model::{Event, Target};
+use crate::net::http::HttpError;
 
 use super::plan::{Expect, tis_of};
 use super::shared::Shared;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-use crate::backends::http::{Call, path};
+use crate::net::http::{Call, path};
 
 use super::{v1, v2};
 
@@ -179,7 +179,7 @@ impl Api {
             run,
             ["taskInstances", task].into_iter().chain(index.as_deref()),
         );
-        path.push_str(&crate::backends::http::path(rest));
+        path.push_str(&crate::net::http::path(rest));
         path
     }
 

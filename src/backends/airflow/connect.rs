@@ -1,8 +1,8 @@
 //! Finding out what a server is and getting in: version, API, credentials.
 
-use crate::backends::http::{Auth, Call, Http, HttpError};
 use crate::config::{self, AirflowApi, Login};
 use crate::model::SafeText;
+use crate::net::http::{Auth, Call, Http, HttpError};
 
 use super::api::Api;
 use super::v2;
@@ -25,7 +25,7 @@ pub fn not_logged_in(said: &str) -> bool {
 /// Asks for the version (which needs no login on a server of its own), picks the API, and makes one
 /// request that needs the credentials.
 pub async fn connect(
-    settings: &crate::backends::http::HttpSettings,
+    settings: &crate::net::http::HttpSettings,
     airflow: &config::Airflow,
 ) -> Result<Connected, HttpError> {
     // in front of a managed Airflow a gate may want the token for everything

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::backends::http::HttpError;
 use crate::backends::poll::Urgency;
 use crate::model::{Detail, Event, NodeKey, SafeText};
+use crate::net::http::HttpError;
 
 use super::run::{Try, attempt};
 use super::shared::Shared;

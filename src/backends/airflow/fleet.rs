@@ -7,9 +7,9 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::backends::EngineGone;
 use crate::backends::fleet::Fleet;
-use crate::backends::http::Records;
 use crate::backends::poll::Urgency;
 use crate::model::{Event, NodeId, NodeState, Pipeline, RunKey, SafeText, Schedule};
+use crate::net::http::Records;
 
 use super::api::{PAGE, TiQuery};
 use crate::backends::client::Trouble;
@@ -180,8 +180,8 @@ fn remember_idle(shared: &Shared, dags: &[wire::Dag], rows: &[wire::Run]) {
 }
 
 /// Whether an error says something about the moment rather than about the endpoint.
-fn passing(error: &crate::backends::http::HttpError) -> bool {
-    use crate::backends::http::HttpError as E;
+fn passing(error: &crate::net::http::HttpError) -> bool {
+    use crate::net::http::HttpError as E;
     matches!(
         error,
         E::Unreachable { .. }
@@ -213,7 +213,7 @@ pub fn pipeline(shared: &Shared, dag: &wire::Dag) -> Pipeline {
             .filter(|_| !dag.is_paused),
     };
     let base = shared.http.base().as_str().trim_end_matches('/');
-    let page = crate::backends::http::path(["dags", &dag.dag_id]);
+    let page = crate::net::http::path(["dags", &dag.dag_id]);
     pipeline.url = Some(SafeText::new(format!("{base}{page}")));
     let memory = shared.memory();
     if dag.stale() || dag.has_import_errors {

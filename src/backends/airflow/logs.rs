@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::backends::EngineGone;
-use crate::backends::http::HttpError;
 use crate::backends::poll::{Schedule, Urgency};
 use crate::backends::report::Report;
 use crate::model::{Event, LogChunk, LogKey, LogUpdate, NodeState, SafeText};
+use crate::net::http::HttpError;
 
 use super::api::Api;
 use super::shared::Shared;

@@ -10,9 +10,9 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use crate::backends::act::{self, Prepared, Refusal, hit, many, nothing, unsupported};
-use crate::backends::http::HttpError;
 use crate::backends::poll::Urgency;
 use crate::model::{Action, ActionRequest, NodeState, RunKey, Target};
+use crate::net::http::HttpError;
 
 use super::api::{Api, Clear, PAGE, TiQuery};
 use super::shared::Shared;

@@ -9,12 +9,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::backends::http::{Call, HttpError};
 use crate::backends::lenient::parse_time;
 use crate::backends::poll::{Schedule, Urgency};
 use crate::model::{
     Attempt, Detail, Event, Node, NodeId, NodeState, ParamSpec, PipelineKey, RunKey, SafeText,
 };
+use crate::net::http::{Call, HttpError};
 
 use super::api::PAGE;
 use super::round::{self, Found, Round};
@@ -414,8 +414,7 @@ pub async fn attempts(shared: &Shared, key: &RunKey) -> Result<(), Trouble> {
     if !more || !shared.ui() {
         return Ok(());
     }
-    let path =
-        crate::backends::http::path(["ui", "gantt", key.pipeline.pipeline.raw(), key.run.raw()]);
+    let path = crate::net::http::path(["ui", "gantt", key.pipeline.pipeline.raw(), key.run.raw()]);
     let bars = match shared
         .records::<Bar>(Urgency::WhenDue, &Call::get(path), "task_instances")
         .await

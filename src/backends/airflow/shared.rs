@@ -10,10 +10,10 @@ use chrono::{DateTime, Utc};
 
 use crate::backends::EngineGone;
 use crate::backends::client::Client;
-use crate::backends::http::HttpError;
 use crate::backends::report::Report;
 use crate::config::Filter;
 use crate::model::{Node, NodeId, NodeState, ParamSpec, Pipeline, Run, RunKey, SafeText};
+use crate::net::http::HttpError;
 
 use super::api::Api;
 use super::structure::Structure;

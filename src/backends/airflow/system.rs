@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::backends::EngineGone;
-use crate::backends::http::HttpError;
 use crate::backends::poll::Urgency;
 use crate::model::{Component, Event, Notice, NoticeLevel, Queue, SafeText};
+use crate::net::http::HttpError;
 
 use super::api::TiQuery;
 use super::shared::Shared;

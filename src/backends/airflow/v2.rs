@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::backends::http::Call;
+use crate::net::http::Call;
 
 use super::api::{Api, Clear, page};
 

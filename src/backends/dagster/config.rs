@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::backends::client::Trouble;
-use crate::backends::http::HttpError;
 use crate::backends::poll::Urgency;
 use crate::model::{Event, ParamSpec, PipelineKey, SafeText};
+use crate::net::http::HttpError;
 
 use super::shared::{Job, Shared};
 use super::{api, gql};

@@ -1,7 +1,7 @@
 //! Getting in: is this a Dagster, which, and what may we do there.
 
-use crate::backends::http::{Auth, Http, HttpError, HttpSettings};
 use crate::config::{Login, Server};
+use crate::net::http::{Auth, Http, HttpError, HttpSettings};
 
 use super::wire::Permission;
 use super::{api, gql};

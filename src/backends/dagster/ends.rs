@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::backends::http::HttpError;
 use crate::model::SafeText;
+use crate::net::http::HttpError;
 
 use super::output::{Lines, captured};
 use super::shared::Shared;

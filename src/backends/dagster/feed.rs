@@ -11,10 +11,10 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::backends::client::Trouble;
-use crate::backends::http::HttpError;
 use crate::backends::poll::{Schedule, Urgency};
 use crate::backends::ws::{Socket, SocketError};
 use crate::model::SafeText;
+use crate::net::http::HttpError;
 
 use super::shared::Shared;
 use super::tape::{Capture, Piece, Tape};

@@ -203,7 +203,7 @@ fn job(
     pipeline.schedule = schedule(&schedules, &sensors);
     let base = shared.http.base().as_str().trim_end_matches('/');
     let location = place(origin);
-    let path = crate::backends::http::path(["locations", &location, "jobs", &job.name]);
+    let path = crate::net::http::path(["locations", &location, "jobs", &job.name]);
     pipeline.url = Some(SafeText::new(format!("{base}{path}")));
     Job {
         name: job.name.clone(),
@@ -364,7 +364,7 @@ async fn take_groups(
                 tell::runs(shared, group.runs.rows).await?;
                 tell::nodes(shared, key).await?;
             }
-            Err(crate::backends::http::HttpError::NotFound { .. }) => deleted(shared, key).await?,
+            Err(crate::net::http::HttpError::NotFound { .. }) => deleted(shared, key).await?,
             Err(error) => {
                 shared
                     .complain(format!("run {}: {error}", key.run.raw()))

@@ -6,9 +6,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use crate::backends::client::Client;
-use crate::backends::http::{Call, HttpError, Place};
 use crate::backends::poll::Urgency;
 use crate::model::SafeText;
+use crate::net::http::{Call, HttpError, Place};
 
 pub const PATH: &str = "/graphql";
 

@@ -41,13 +41,13 @@ use crate::backends::act::{Act, Check, Prepared};
 use crate::backends::client::{Client, Trouble};
 use crate::backends::fleet::{Fleet, Rhythm, watch, watch_system};
 use crate::backends::follow::{Follow, enter, serve};
-use crate::backends::http::HttpSettings;
 use crate::backends::poll::{Pacer, Urgency};
 use crate::backends::{Backend, BackendError, Link, Running};
 use crate::model::{
     ActionRequest, BackendInfo, Capabilities, Event, LogKey, NodeKey, PipelineKey, RunKey,
     SafeText, Target,
 };
+use crate::net::http::HttpSettings;
 
 use actions::Expect;
 use shared::{BURST, Shared};

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::backends::client::Trouble;
-use crate::backends::http::HttpError;
 use crate::backends::poll::Urgency;
+use crate::net::http::HttpError;
 
 use super::family::Place;
 use super::shared::Shared;

@@ -4,7 +4,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-use crate::backends::http::{Call, path};
+use crate::net::http::{Call, path};
 
 use super::states::{ENDED, GOING, WAITING};
 

@@ -3,9 +3,9 @@
 use reqwest::Url;
 use serde_json::Value;
 
-use crate::backends::http::{Auth, Http, HttpError, HttpSettings};
 use crate::config::{Login, Server};
 use crate::model::SafeText;
+use crate::net::http::{Auth, Http, HttpError, HttpSettings};
 
 use super::api;
 

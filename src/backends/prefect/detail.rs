@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::backends::client::Trouble;
-use crate::backends::http::HttpError;
 use crate::backends::poll::Urgency;
 use crate::model::{Attempt, Detail, Event, NodeKey, SafeText};
+use crate::net::http::HttpError;
 
 use super::api;
 use super::shared::Shared;

@@ -7,9 +7,9 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::backends::client::Trouble;
 use crate::backends::filter::watched;
-use crate::backends::http::path;
 use crate::backends::poll::Urgency;
 use crate::model::{Event, Pipeline, PipelineKey, SafeText, Schedule};
+use crate::net::http::path;
 
 use super::params::params;
 use super::shared::{Deployed, Memory, Shared};

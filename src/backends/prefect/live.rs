@@ -15,10 +15,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::backends::EngineGone;
-use crate::backends::http::Http;
 use crate::backends::lenient::parse_time;
 use crate::backends::poll::Schedule;
 use crate::backends::ws::{Socket, SocketError};
+use crate::net::http::Http;
 
 use super::shared::{Memory, Shared};
 use super::tasks::Source;

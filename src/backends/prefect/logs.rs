@@ -13,10 +13,10 @@ use tokio::time::Instant;
 
 use crate::backends::EngineGone;
 use crate::backends::client::Trouble;
-use crate::backends::http::{Call, HttpError};
 use crate::backends::poll::{Schedule, Urgency};
 use crate::backends::ws::SocketError;
 use crate::model::{Event, LogChunk, LogKey, LogUpdate, NodeState, SafeText};
+use crate::net::http::{Call, HttpError};
 
 use super::api::{self, Lines};
 use super::shared::Shared;

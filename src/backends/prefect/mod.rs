@@ -34,7 +34,6 @@ use tokio::time::Instant;
 use crate::backends::act::{Act, Check, Prepared};
 use crate::backends::client::{Client, Trouble};
 use crate::backends::follow::{Follow, enter, pause, serve};
-use crate::backends::http::HttpSettings;
 use crate::backends::poll::{Pacer, Schedule, Urgency};
 use crate::backends::{Backend, BackendError, EngineGone, Link, Running};
 use crate::config;
@@ -42,6 +41,7 @@ use crate::model::{
     ActionRequest, BackendInfo, Capabilities, LogKey, NodeKey, PipelineKey, RunKey, SafeText,
     Target,
 };
+use crate::net::http::HttpSettings;
 
 use plan::Expect;
 use shared::{BURST, RATE, Shared};

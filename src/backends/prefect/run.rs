@@ -9,9 +9,9 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use crate::backends::client::Trouble;
-use crate::backends::http::HttpError;
 use crate::backends::poll::{Schedule, Urgency};
 use crate::model::{Event, PipelineKey, RunKey};
+use crate::net::http::HttpError;
 
 use super::shared::{Open, Shared};
 use super::wire::{Artifact, FlowRun, Graph, State, TaskRun};

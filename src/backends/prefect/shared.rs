@@ -13,10 +13,10 @@ use tokio::time::Instant;
 
 use crate::backends::EngineGone;
 use crate::backends::client::{Client, Pages, Trouble};
-use crate::backends::http::{BARE, Call, HttpError};
 use crate::backends::poll::Urgency;
 use crate::config::Filter;
 use crate::model::{Pipeline, RunKey};
+use crate::net::http::{BARE, Call, HttpError};
 
 use super::api::QueueRef;
 use super::tasks::{Heard, Source, Tasks};

@@ -7,9 +7,9 @@ use chrono::{Duration, Utc};
 
 use crate::backends::EngineGone;
 use crate::backends::client::Trouble;
-use crate::backends::http::HttpError;
 use crate::backends::poll::Urgency;
 use crate::model::{Component, Event, Notice, NoticeLevel, Queue, SafeText};
+use crate::net::http::HttpError;
 
 use super::api::QueueRef;
 use super::shared::{Known, Memory, Shared};

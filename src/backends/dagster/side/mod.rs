@@ -16,12 +16,12 @@ use serde_json::json;
 
 use crate::backends::EngineGone;
 use crate::backends::client::Trouble;
-use crate::backends::http::HttpError;
 use crate::backends::poll::{Schedule, Urgency};
 use crate::model::{
     Event, LogKey, Node, NodeState, Pipeline, PipelineKey, Run, RunKey, RunState, SafeText,
     Topology,
 };
+use crate::net::http::HttpError;
 
 use super::gql::{self, Rows};
 use super::shared::{Instigators, Memory, Shared, place};

@@ -27,7 +27,7 @@ const NAMED: usize = 8;
 /// A group larger than this is not marked task by task.
 const LARGEST_GROUP: usize = 60;
 
-fn deed(row: &FlowRun, call: crate::backends::http::Call, expect: Expect) -> Deed {
+fn deed(row: &FlowRun, call: crate::net::http::Call, expect: Expect) -> Deed {
     Deed {
         call,
         name: SafeText::new(&row.name),

@@ -15,7 +15,7 @@ const VERSION: HeaderName = HeaderName::from_static("sec-websocket-version");
 
 impl Http {
     /// The connection after the handshake, with credentials, and where it goes.
-    pub(in crate::backends) async fn upgrade(
+    pub(crate) async fn upgrade(
         &self,
         path: &str,
         protocol: &'static str,

@@ -16,7 +16,7 @@ const QUOTE: usize = 300;
 pub struct Place(SafeText);
 
 impl Place {
-    pub(in crate::backends) fn new(method: &Method, base: &Url, path: &str) -> Self {
+    pub(crate) fn new(method: &Method, base: &Url, path: &str) -> Self {
         let host = base.host_str().unwrap_or("?");
         let port = base.port().map(|p| format!(":{p}")).unwrap_or_default();
         let prefix = base.path().trim_end_matches('/');
@@ -45,7 +45,7 @@ pub enum HttpError {
     Unreachable { place: Place, why: SafeText },
     #[error("no answer within {} s ({place}); the server is too busy or something in between drops it", after.as_secs())]
     Timeout { place: Place, after: Duration },
-    #[error("not logged in: {said} ({place}); check user, password or token of this backend")]
+    #[error("not logged in: {said} ({place}); check user, password or token")]
     Unauthorised { place: Place, said: SafeText },
     #[error("not permitted: {said} ({place}); this user needs more rights on the server")]
     Forbidden { place: Place, said: SafeText },
@@ -189,7 +189,7 @@ pub(super) fn quote(text: &str) -> SafeText {
 
 /// The sentence in an error body: `{"detail": text | [{"loc","msg"}] | {"reason","message"}}` (FastAPI
 /// and Airflow 3), `{"title","detail"}` (RFC 7807, Airflow 2), `{"exception_message","exception_detail":[{"loc","msg"}]}`
-/// (Prefect), `{"message"}`, `{"errors":[{"message"}]}` (GraphQL), or the first line of text.
+/// (Prefect), `{"message"}`, `{"errors":[{"message"}]}` (GraphQL), `{"error":{"message"}}` (Azure, ServiceNow), or the first line of text.
 pub(super) fn words(body: &[u8]) -> SafeText {
     let text = String::from_utf8_lossy(body);
     let Ok(json) = serde_json::from_str::<serde_json::Value>(&text) else {
@@ -229,6 +229,8 @@ pub(super) fn words(body: &[u8]) -> SafeText {
     let any = ["message", "title", "error", "exception_message"].map(|key| json[key].as_str());
     // a server of GraphQL says it in a list
     let first = json["errors"][0]["message"].as_str();
-    let any = any.into_iter().chain([first]).flatten().next();
+    // Azure, ServiceNow
+    let inner = json["error"]["message"].as_str();
+    let any = any.into_iter().chain([first, inner]).flatten().next();
     quote(any.unwrap_or_default())
 }

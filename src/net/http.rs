@@ -1,4 +1,4 @@
-//! One HTTP client for each backend: TLS, proxy, gzip, time limits, a cap on what is read, credentials
+//! One HTTP client for each server that is asked or told: TLS, proxy, gzip, time limits, a cap on what is read, credentials
 //! that renew themselves, counters, and errors that say what, where and what to do.
 //!
 //! No error and no `Debug` holds a secret: queries, headers and bodies of requests are never part of
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue,
 };
 use reqwest::{Method, Url, Version};
 use secrecy::ExposeSecret as _;
@@ -78,14 +78,31 @@ impl HttpSettings {
 }
 
 /// One request.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Call {
     method: Method,
     /// Percent-encoded, begins with `/`; see [`path`].
     path: String,
     query: Vec<(&'static str, String)>,
-    body: Option<Value>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Option<Body>,
     accept: &'static str,
+    /// Path and query are a secret, as those of a webhook are.
+    hidden: bool,
+}
+
+#[derive(Clone)]
+enum Body {
+    Json(Value),
+    /// With its type.
+    Raw(HeaderValue, Vec<u8>),
+}
+
+/// Neither query nor headers nor body: any of them may hold a secret.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({} {})", self.method, self.shown())
+    }
 }
 
 impl Call {
@@ -94,9 +111,25 @@ impl Call {
             method,
             path: path.into(),
             query: Vec::new(),
+            headers: Vec::new(),
             body: None,
             accept: "application/json",
+            hidden: false,
         }
+    }
+
+    /// To an address whose path and query nobody may see. The client's base must be its server.
+    pub fn hidden(method: Method, url: &Url) -> Self {
+        let query = url.query().map(|q| format!("?{q}")).unwrap_or_default();
+        Self {
+            hidden: true,
+            ..Self::new(method, format!("{}{query}", url.path()))
+        }
+    }
+
+    /// The path as errors show it.
+    fn shown(&self) -> &str {
+        if self.hidden { "/…" } else { &self.path }
     }
 
     pub fn get(path: impl Into<String>) -> Self {
@@ -119,7 +152,20 @@ impl Call {
 
     #[must_use]
     pub fn body(mut self, body: Value) -> Self {
-        self.body = Some(body);
+        self.body = Some(Body::Json(body));
+        self
+    }
+
+    /// A body of another kind than JSON.
+    #[must_use]
+    pub fn raw(mut self, content_type: HeaderValue, body: Vec<u8>) -> Self {
+        self.body = Some(Body::Raw(content_type, body));
+        self
+    }
+
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
         self
     }
 
@@ -135,15 +181,22 @@ pub fn path<'a>(segments: impl IntoIterator<Item = &'a str>) -> String {
     let mut path = String::new();
     for segment in segments {
         path.push('/');
-        for byte in segment.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                path.push(char::from(byte));
-            } else {
-                path.push_str(&format!("%{byte:02X}"));
-            }
-        }
+        path.push_str(&encode(segment));
     }
     path
+}
+
+/// Everything percent-encoded but the unreserved characters of RFC 3986.
+pub fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
 }
 
 /// The client of one backend.
@@ -280,8 +333,15 @@ impl Http {
         if !call.query.is_empty() {
             request = request.query(&call.query);
         }
-        if let Some(body) = &call.body {
-            request = request.json(body);
+        for (name, value) in &call.headers {
+            request = request.header(name, value.clone());
+        }
+        match &call.body {
+            Some(Body::Json(body)) => request = request.json(body),
+            Some(Body::Raw(kind, body)) => {
+                request = request.header(CONTENT_TYPE, kind).body(body.clone());
+            }
+            None => {}
         }
         if let Some(header) = header {
             request = request.header(AUTHORIZATION, header.clone());
@@ -317,6 +377,11 @@ impl Http {
     /// The address of a path below the base.
     fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
+        let (path, query) = match path.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (path, None),
+        };
+        url.set_query(query);
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
         url
     }
@@ -329,7 +394,7 @@ impl Http {
         self.counters.failures.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn count_bytes(&self, bytes: usize) {
+    pub(crate) fn count_bytes(&self, bytes: usize) {
         self.counters
             .bytes
             .fetch_add(bytes as u64, Ordering::Relaxed);
@@ -373,7 +438,7 @@ impl Http {
 
     /// What a call's errors say about where they happened.
     pub fn place(&self, call: &Call) -> Place {
-        Place::new(&call.method, &self.base, &call.path)
+        Place::new(&call.method, &self.base, call.shown())
     }
 }
 
@@ -465,14 +530,17 @@ async fn tls(
     Ok(builder)
 }
 
-async fn resolved(secret: &Secret) -> Result<secrecy::SecretString, HttpError> {
+pub(crate) async fn resolved(secret: &Secret) -> Result<secrecy::SecretString, HttpError> {
     secret
         .resolve()
         .await
         .map_err(|e| HttpError::setup(e.to_string()))
 }
 
-fn sensitive(secret: &secrecy::SecretString, what: &str) -> Result<HeaderValue, HttpError> {
+pub(crate) fn sensitive(
+    secret: &secrecy::SecretString,
+    what: &str,
+) -> Result<HeaderValue, HttpError> {
     let mut value = HeaderValue::from_str(secret.expose_secret())
         .map_err(|_| HttpError::setup(format!("the value of {what} can't be sent in a header")))?;
     value.set_sensitive(true);
