@@ -6,12 +6,13 @@ use chrono_tz::Tz;
 use crate::model::Alert;
 
 use super::life::Climb;
-use super::matchers::Matchers;
+use super::matchers::Matcher;
 
 #[derive(Clone, Debug)]
 pub struct Policy {
     pub name: String,
-    pub matchers: Matchers,
+    /// All must match.
+    pub matchers: Vec<Matcher>,
     /// When it holds; always, without it.
     pub hours: Option<Hours>,
     /// The waits grow.
@@ -52,9 +53,10 @@ impl Hours {
 
 /// The first policy that holds for an alert now.
 fn choose<'a>(policies: &'a [Policy], alert: &Alert, now: DateTime<Utc>) -> Option<&'a Policy> {
-    policies
-        .iter()
-        .find(|p| p.matchers.matches(alert) && p.hours.as_ref().is_none_or(|hours| hours.hold(now)))
+    policies.iter().find(|p| {
+        p.matchers.iter().all(|m| m.matches(alert))
+            && p.hours.as_ref().is_none_or(|hours| hours.hold(now))
+    })
 }
 
 /// Who hears of it at once beside its routes, and where it stands then.

@@ -2,12 +2,14 @@
 //! Must not know backends, screens or stores: what is to be remembered and what is to be told is handed out.
 
 pub mod channels;
+pub mod courier;
 mod escalation;
 mod group;
 mod life;
 pub mod matchers;
 pub mod outbox;
 mod rules;
+mod settings;
 mod silences;
 #[cfg(test)]
 mod tests;
@@ -17,7 +19,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::{DateTime, Duration, Utc};
 
 use crate::model::{
-    Alert, AlertDeed, AlertId, AlertOrder, AlertState, Occasion, PipelineKey, Silence, Target,
+    Alert, AlertDeed, AlertId, AlertOrder, AlertState, Occasion, PipelineKey, SafeText, Silence,
+    Target,
 };
 use crate::world::World;
 
@@ -25,6 +28,7 @@ pub use escalation::{Hours, Policy, Step};
 pub use group::Needs;
 pub use life::{Finding, Life};
 pub use rules::{Builtin, Cron, CronError, Expect, Expects, Glob, Rules, Scene};
+pub use settings::{Configured, configured};
 pub use silences::{SilenceError, Silences};
 
 /// So long what is over is remembered.
@@ -48,6 +52,8 @@ pub struct Settings {
     pub rules: Rules,
     pub route: Route,
     pub policies: Vec<Policy>,
+    /// Silences that are configured.
+    pub windows: Vec<Silence>,
 }
 
 impl Default for Settings {
@@ -57,6 +63,7 @@ impl Default for Settings {
             rules: Rules::default(),
             route: Box::new(|_| Vec::new()),
             policies: Vec::new(),
+            windows: Vec::new(),
         }
     }
 }
@@ -94,10 +101,12 @@ pub struct Alerts {
 
 impl Alerts {
     pub fn new(settings: impl Into<Settings>) -> Self {
-        Self {
+        let mut alerts = Self {
             settings: settings.into(),
             ..Self::default()
-        }
+        };
+        alerts.silence_all([]);
+        alerts
     }
 
     /// Takes up what an earlier process knew. Nothing of it is told again, and nothing of it is over before what it
@@ -114,7 +123,8 @@ impl Alerts {
     /// Evaluates every rule. One alert per rule and subject. Says whether anything changed that a person sees.
     pub fn evaluate(&mut self, scene: &Scene<'_>) -> bool {
         let rules = &mut self.settings.rules;
-        rules.expects
+        rules
+            .expects
             .learn(scene.fleet.iter().map(|row| &row.key), scene.now);
         self.step(rules::find(scene, &self.settings.rules), scene)
     }
@@ -286,6 +296,20 @@ impl Alerts {
         self.silences.put(silence)
     }
 
+    /// Puts these in the place of all there are. One that makes no sense here is left out.
+    pub fn silence_all(&mut self, all: impl IntoIterator<Item = Silence>) {
+        self.silences = Silences::default();
+        for silence in self.settings.windows.iter().cloned().chain(all) {
+            // those of the configuration have been checked, those of others were where they were made
+            let _ = self.silences.put(silence);
+        }
+    }
+
+    /// What is left of a pipeline's time: "done by 04:00 CET, 38m left".
+    pub fn sla(&self, key: &PipelineKey, now: DateTime<Utc>) -> Option<SafeText> {
+        self.settings.rules.expects.sla(key, now)
+    }
+
     /// Says whether there was such a silence.
     pub fn unsilence(&mut self, id: &str) -> bool {
         self.silences.end(id)
@@ -386,9 +410,4 @@ fn tell(life: &mut Life, settings: &Settings, now: DateTime<Utc>, out: &mut Vec<
         }
     }
     say(occasion, life, channels);
-}
-
-/// The pipeline of an alert and what needs it, for whoever writes a message.
-pub fn reaches(alerts: &Alerts, world: &World, key: &PipelineKey) -> Vec<PipelineKey> {
-    alerts.needs(world).behind(key)
 }

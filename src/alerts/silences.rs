@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 
 use crate::model::{Alert, SafeText, Silence, Silenced, When};
 
-use super::matchers::{MatcherError, Matchers};
+use super::matchers::{Matcher, MatcherError};
 
 /// A window may last so long at most.
 const WEEK: u32 = 7 * 24 * 60;
@@ -28,7 +28,7 @@ pub enum SilenceError {
 #[derive(Clone, Debug)]
 struct Ready {
     silence: Silence,
-    matchers: Matchers,
+    matchers: Vec<Matcher>,
     zone: Tz,
 }
 
@@ -76,7 +76,7 @@ impl Silences {
         self.all
             .iter()
             .filter_map(|r| Some((r, until(&r.silence.when, r.zone, now)?)))
-            .filter(|(r, _)| r.matchers.matches(alert))
+            .filter(|(r, _)| r.matchers.iter().all(|m| m.matches(alert)))
             .max_by_key(|(_, until)| *until)
             .map(|(r, until)| Silenced {
                 name: r.silence.reason.clone(),
@@ -95,7 +95,8 @@ fn ready(silence: Silence) -> Result<Ready, SilenceError> {
     if silence.matchers.is_empty() {
         return Err(SilenceError::NoMatcher);
     }
-    let matchers = Matchers::parse(&silence.matchers)?;
+    let parsed = silence.matchers.iter().map(|text| Matcher::parse(text));
+    let matchers = parsed.collect::<Result<_, _>>()?;
     let zone = match &silence.when {
         When::Once { from, until } if until <= from => return Err(SilenceError::Backwards),
         When::Once { .. } => Tz::UTC,

@@ -124,9 +124,12 @@ pub fn find(scene: &Scene<'_>, rules: &Rules) -> Vec<Finding> {
 
 /// The runs of a pipeline that rules look at: the newest, and those that are going.
 fn watched_runs<'a>(world: &'a World, row: &FleetRow) -> impl Iterator<Item = &'a RunView> {
-    let runs = world.runs_of(&row.key).enumerate();
-    runs.filter(|(at, view)| *at == 0 || view.health.active())
-        .map(|(_, view)| view)
+    let mut runs = world.runs_of(&row.key);
+    // most pipelines have nothing that is going: then nothing is searched for
+    let newest = runs.next();
+    let going = row.active - usize::from(newest.is_some_and(|v| v.health.active())).min(row.active);
+    let others = runs.filter(|view| view.health.active()).take(going);
+    newest.into_iter().chain(others)
 }
 
 impl Found<'_> {

@@ -17,6 +17,8 @@ use super::{Builtin, Found, span};
 const EARLY: Duration = Duration::minutes(1);
 /// How long a critical pipeline's end is news.
 const NEWS: Duration = Duration::minutes(15);
+/// So many of the newest runs are looked at for one that belongs to a time: others overtake it at most by so many.
+const NEWEST: usize = 5;
 /// Times that were missed are counted up to here.
 const COUNTED: usize = 100;
 
@@ -121,6 +123,29 @@ impl Expect {
         }
     }
 
+    /// The time that has come last, and by when its run is to be done.
+    fn deadline(
+        &self,
+        by: NaiveTime,
+        come: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+        let due = match &self.cron {
+            Some(_) => come?,
+            None => {
+                let today = now.with_timezone(&self.zone).date_naive();
+                at(self.zone, today.and_time(NaiveTime::MIN))
+            }
+        };
+        let day = due.with_timezone(&self.zone).date_naive();
+        let same_day = at(self.zone, day.and_time(by));
+        if same_day > due {
+            return Some((due, same_day));
+        }
+        let next = day.checked_add_days(Days::new(1))?;
+        Some((due, at(self.zone, next.and_time(by))))
+    }
+
     /// The time of day as the place's clock shows it: "04:00 CET".
     fn clock(&self, time: DateTime<Utc>) -> String {
         time.with_timezone(&self.zone)
@@ -157,8 +182,8 @@ struct Between {
 
 impl Between {
     fn renew(&mut self, cron: &Cron, now: DateTime<Utc>) {
-        let holds = self.next.is_some_and(|next| now < next)
-            && self.last.is_none_or(|last| last <= now);
+        let holds =
+            self.next.is_some_and(|next| now < next) && self.last.is_none_or(|last| last <= now);
         if !holds {
             self.last = cron.before(now);
             self.next = cron.after(now);
@@ -218,6 +243,18 @@ impl Expects {
         Some(self.known(key)?.0)
     }
 
+    /// "done by 04:00 CET, 38m left"
+    pub(in crate::alerts) fn sla(&self, key: &PipelineKey, now: DateTime<Utc>) -> Option<SafeText> {
+        let (expect, known) = self.known(key)?;
+        let (_, deadline) = expect.deadline(expect.done_by?, known.come.last, now)?;
+        let left = match deadline - now {
+            left if left >= Duration::zero() => format!("{} left", span(left)),
+            over => format!("missed {} ago", span(-over)),
+        };
+        let text = format!("done by {}, {left}", expect.clock(deadline));
+        Some(SafeText::new(text))
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Expect> {
         self.list.iter()
     }
@@ -235,7 +272,7 @@ pub(super) fn pipeline(found: &mut Found<'_>, row: &FleetRow) {
     if !heard || row.paused {
         return;
     }
-    let runs: Vec<&RunView> = world.runs_of(&row.key).collect();
+    let runs: Vec<&RunView> = world.runs_of(&row.key).take(NEWEST).collect();
     let target = Target::Pipeline(row.key.clone());
     if let Some(cron) = &expect.cron {
         start(found, row, expect, cron, known.judged.last, &runs);
@@ -243,14 +280,12 @@ pub(super) fn pipeline(found: &mut Found<'_>, row: &FleetRow) {
     if let Some(by) = expect.done_by {
         sla(found, row, expect, by, known.come.last, &runs);
     }
-    let good = |r: &&&RunView| matches!(r.health, Health::Succeeded | Health::Warned);
-    let last_good = runs
-        .iter()
-        .filter(good)
-        .filter_map(|r| r.run.ended_at)
-        .max();
+    let good = |r: &&RunView| matches!(r.health, Health::Succeeded | Health::Warned);
     if let Some(limit) = expect.fresh {
-        let oldest = runs.iter().filter_map(|r| r.run.started_at).min();
+        let last_good = world.runs_of(&row.key).find(|r| good(&r));
+        let last_good = last_good.and_then(|r| r.run.ended_at);
+        let oldest = world.runs_of(&row.key).filter_map(|r| r.run.started_at);
+        let oldest = oldest.last().filter(|_| last_good.is_none());
         // without a good run it is as old as the oldest that is known
         if let Some(since) = last_good.or(oldest)
             && found.now() - since > limit
@@ -283,9 +318,15 @@ fn begun(view: &RunView) -> DateTime<Utc> {
 }
 
 /// Times that came since its last run: one is late, several are missed.
-fn start(found: &mut Found<'_>, row: &FleetRow, expect: &Expect, cron: &Cron, runs: &[&RunView]) {
-    let judged = found.now() - expect.start_within;
-    let Some(last_due) = cron.before(judged) else {
+fn start(
+    found: &mut Found<'_>,
+    row: &FleetRow,
+    expect: &Expect,
+    cron: &Cron,
+    last_due: Option<DateTime<Utc>>,
+    runs: &[&RunView],
+) {
+    let Some(last_due) = last_due else {
         return;
     };
     // a run that is queued is there, whenever it begins
@@ -333,22 +374,8 @@ fn sla(
     runs: &[&RunView],
 ) {
     let now = found.now();
-    let midnight = || {
-        let today = now.with_timezone(&expect.zone).date_naive();
-        at(expect.zone, today.and_time(NaiveTime::MIN))
-    };
-    let due = match &expect.cron {
-        Some(_) => come,
-        None => Some(midnight()),
-    };
-    let Some(due) = due else { return };
-    let day = due.with_timezone(&expect.zone).date_naive();
-    let same_day = at(expect.zone, day.and_time(by));
-    let deadline = if same_day > due {
-        same_day
-    } else {
-        let next = day.checked_add_days(Days::new(1)).unwrap_or(day);
-        at(expect.zone, next.and_time(by))
+    let Some((due, deadline)) = expect.deadline(by, come, now) else {
+        return;
     };
     let of_now = runs.iter().find(|r| begun(r) >= due - EARLY);
     let good = |r: &&&RunView| matches!(r.health, Health::Succeeded | Health::Warned);

@@ -194,7 +194,7 @@ fn climbing() -> Settings {
     Settings {
         policies: vec![Policy {
             name: "night".to_owned(),
-            matchers: crate::alerts::matchers::Matchers::parse(&["pipeline=a"]).unwrap(),
+            matchers: vec![crate::alerts::matchers::Matcher::parse("pipeline=a").unwrap()],
             hours: None,
             steps: vec![step(0, "chat"), step(10, "pager"), step(30, "chat")],
             repeat: Some(Duration::minutes(20)),

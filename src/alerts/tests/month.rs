@@ -112,7 +112,7 @@ fn a_month_of_500_pipelines_wakes_people_once_for_each_thing_that_broke() {
     let mut alerts = Alerts::new(Settings {
         rules,
         route: Box::new(|_| vec!["pager".to_owned()]),
-        policies: Vec::new(),
+        ..Settings::default()
     });
     // the last ten pipelines are maintained from day 25 to their next good run
     alerts
