@@ -3,6 +3,7 @@
 
 mod act;
 mod address;
+mod alerts;
 mod completions;
 mod demo;
 mod doctor;
@@ -13,9 +14,12 @@ mod monitor;
 mod names;
 mod open;
 mod paths;
+mod rules;
 mod run;
 mod run_dbt;
+mod serve;
 mod session;
+mod silence;
 mod snapshot;
 mod status;
 mod watch;
@@ -63,6 +67,11 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         None | Some(Command::Monitor(_)) => monitor::run(global),
         Some(Command::Demo(_)) => demo::run(global),
         Some(Command::Run(args)) => run::run(global, &args),
+        Some(Command::Alerts(args)) => alerts::run(global, &args),
+        Some(Command::Silence(args)) => silence::run(global, &args),
+        Some(Command::Rules(args)) => rules::run(global, &args),
+        Some(Command::Serve(_)) => serve::run(global),
+        Some(Command::Open(args)) => monitor::open(global, &args),
         Some(Command::Doctor(args)) => doctor::run(global, &args),
         Some(Command::Graph(args)) => graph::run(global, &args),
         Some(Command::Snapshot(args)) => snapshot::run(global, &args),
