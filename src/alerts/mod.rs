@@ -2,6 +2,7 @@
 //! Must not know backends, screens or how anybody is told.
 
 pub mod channels;
+pub mod courier;
 pub mod matchers;
 pub mod outbox;
 mod rules;
