@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, Utc};
 use dagtop::alerts::courier::Courier;
-use dagtop::alerts::outbox::{Change, Delivery, DeliveryState, Ledger, LedgerError};
+use dagtop::alerts::outbox::{Beside, Change, Delivery, DeliveryState, Ledger, LedgerError};
 use dagtop::config::{self, Channel};
 use dagtop::model::{Alert, AlertId, Message, Occasion, Priority, SafeText};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -38,7 +38,7 @@ impl Sqlite {
 }
 
 impl Ledger for Sqlite {
-    fn write(&mut self, changes: &[Change]) -> Result<(), LedgerError> {
+    fn write(&mut self, changes: &[Change], _: &[Beside]) -> Result<(), LedgerError> {
         let failed = |e: rusqlite::Error| LedgerError(SafeText::new(e.to_string()));
         let all = self.0.transaction().map_err(failed)?;
         for change in changes {
@@ -290,12 +290,12 @@ struct Moody {
 }
 
 impl Ledger for Moody {
-    fn write(&mut self, changes: &[Change]) -> Result<(), LedgerError> {
+    fn write(&mut self, changes: &[Change], beside: &[Beside]) -> Result<(), LedgerError> {
         if self.failures > 0 {
             self.failures -= 1;
             return Err(LedgerError(SafeText::new("disk full")));
         }
-        self.inner.write(changes)
+        self.inner.write(changes, beside)
     }
 }
 

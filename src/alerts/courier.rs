@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use super::channels::{Channel, Receipt, Screen, SendError};
 use super::outbox::{
-    Change, Delivery, DeliveryState, LaneCounts, LaneSettings, Ledger, LedgerError, NoRetry,
-    Outbox, Trouble,
+    Beside, Change, Delivery, DeliveryState, LaneCounts, LaneSettings, Ledger, LedgerError,
+    NoRetry, Outbox, Trouble,
 };
 use crate::config;
 use crate::model::Message;
@@ -49,7 +49,11 @@ pub struct Status {
 pub struct CourierGone;
 
 enum Order {
-    Tell(Vec<Letter>, oneshot::Sender<Result<(), LedgerError>>),
+    Tell(
+        Vec<Letter>,
+        Vec<Beside>,
+        Option<oneshot::Sender<Result<(), LedgerError>>>,
+    ),
     Retry(u64, oneshot::Sender<Result<(), NoRetry>>),
     Discard(u64),
 }
@@ -96,6 +100,7 @@ impl Courier {
             status,
             broken: None,
             owed: BTreeMap::new(),
+            owed_beside: Vec::new(),
             pruned: Utc::now() - PRUNE,
             dead: Arc::new([]),
         };
@@ -111,8 +116,27 @@ impl Courier {
     /// Hands messages in. When it returns Ok they are on disk; with an error of the ledger they are told all the same.
     pub async fn tell(&self, letters: Vec<Letter>) -> Result<Result<(), LedgerError>, CourierGone> {
         let (kept, answer) = oneshot::channel();
-        self.order(Order::Tell(letters, kept)).await?;
+        self.order(Order::Tell(letters, Vec::new(), Some(kept)))
+            .await?;
         answer.await.map_err(|_| CourierGone)
+    }
+
+    /// Hands messages in without waiting, and what is to be written together with them. What there is no room for comes
+    /// back.
+    pub fn post(
+        &self,
+        letters: Vec<Letter>,
+        beside: Vec<Beside>,
+    ) -> Result<(), (Vec<Letter>, Vec<Beside>)> {
+        use mpsc::error::TrySendError;
+        let order = Order::Tell(letters, beside, None);
+        match self.orders.try_send(order) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(order) | TrySendError::Closed(order)) => match order {
+                Order::Tell(letters, beside, _) => Err((letters, beside)),
+                Order::Retry(..) | Order::Discard(_) => Ok(()),
+            },
+        }
     }
 
     /// Tries a dead letter again.
@@ -168,6 +192,7 @@ struct Work {
     broken: Option<LedgerError>,
     /// What could not be written, the last of each delivery.
     owed: BTreeMap<u64, Change>,
+    owed_beside: Vec<Beside>,
     pruned: DateTime<Utc>,
     dead: Arc<[Delivery]>,
 }
@@ -284,15 +309,17 @@ impl Work {
     fn take_in(&mut self, order: Order) {
         let now = Utc::now();
         match order {
-            Order::Tell(letters, kept) => {
+            Order::Tell(letters, beside, kept) => {
                 let mut changes = Vec::new();
                 for (message, channels) in &letters {
                     let names = channels.iter().map(String::as_str);
                     changes.extend(self.outbox.enqueue(message, names, now));
                 }
-                self.write(&changes);
-                // whoever gave up waiting does not need to know
-                let _ = kept.send(self.broken.clone().map_or(Ok(()), Err));
+                self.write_with(&changes, beside);
+                if let Some(kept) = kept {
+                    // whoever gave up waiting does not need to know
+                    let _ = kept.send(self.broken.clone().map_or(Ok(()), Err));
+                }
             }
             Order::Retry(id, done) => {
                 let result = self.outbox.retry(id, now);
@@ -308,24 +335,31 @@ impl Work {
         }
     }
 
-    /// What can't be written now is owed, and written before anything else.
     fn write(&mut self, changes: &[Change]) {
+        self.write_with(changes, Vec::new());
+    }
+
+    /// What can't be written now is owed, and written before anything else.
+    fn write_with(&mut self, changes: &[Change], beside: Vec<Beside>) {
         let died = |change: &Change| matches!(change, Change::Put(delivery) if delivery.state == DeliveryState::Dead);
         if changes.iter().any(died) {
             self.recount();
         }
-        let written = match self.owed.is_empty() {
-            true if changes.is_empty() => return,
-            true => self.ledger.write(changes),
+        let due = self.owed.is_empty() && self.owed_beside.is_empty();
+        self.owed_beside.extend(beside);
+        let written = match due {
+            true if changes.is_empty() && self.owed_beside.is_empty() => return,
+            true => self.ledger.write(changes, &self.owed_beside),
             false => {
                 self.owe(changes);
                 let owed: Vec<Change> = self.owed.values().cloned().collect();
-                self.ledger.write(&owed)
+                self.ledger.write(&owed, &self.owed_beside)
             }
         };
         match written {
             Ok(()) => {
                 self.owed.clear();
+                self.owed_beside.clear();
                 self.broken = None;
             }
             Err(error) => {

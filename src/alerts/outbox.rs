@@ -85,10 +85,20 @@ pub enum Change {
     Remove(u64),
 }
 
+/// Something of somebody else's that is true only together with what is to be told: it is written with it or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// Whose it is.
+    pub shelf: &'static str,
+    pub key: String,
+    /// `None`: it goes away.
+    pub body: Option<String>,
+}
+
 /// Where deliveries are kept.
 pub trait Ledger {
     /// All of it or nothing, on disk when it returns.
-    fn write(&mut self, changes: &[Change]) -> Result<(), LedgerError>;
+    fn write(&mut self, changes: &[Change], beside: &[Beside]) -> Result<(), LedgerError>;
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

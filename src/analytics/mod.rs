@@ -1,8 +1,10 @@
 //! Owns the question "is this normal?": plain statistics over what the world remembers.
 //! Must not know backends, screens or stores.
 
+mod baseline;
 mod critical;
 
+pub use baseline::{Baselines, Like, Usual};
 pub use critical::{chain, critical_path};
 
 use chrono::Duration;

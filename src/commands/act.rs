@@ -147,7 +147,7 @@ impl Before {
         let ended: Vec<Ended> = self
             .touched(&session.engine.watch)
             .map(|view| Ended {
-                run: SafeText::new(address::write(&Target::Run(view.run.key.clone()))),
+                run: SafeText::new(Target::Run(view.run.key.clone()).address()),
                 health: view.health,
             })
             .collect();

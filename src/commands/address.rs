@@ -200,18 +200,6 @@ fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> String {
         .unwrap_or_default()
 }
 
-/// How a target is written as an address.
-pub fn write(target: &Target) -> String {
-    let mut parts = vec![target.backend().raw()];
-    parts.extend(target.pipeline().map(|key| key.pipeline.raw()));
-    parts.extend(target.run().map(|key| key.run.raw()));
-    if let Target::Node(key) = target {
-        parts.push(key.node.raw());
-    }
-    let parts: Vec<String> = parts.into_iter().map(encode).collect();
-    parts.join("/")
-}
-
 /// What would mean something else in an address, escaped.
 fn encode(part: &str) -> String {
     part.replace('%', "%25").replace('/', "%2F")
@@ -253,7 +241,7 @@ mod tests {
     fn what_is_written_is_read_back() {
         let pipeline = PipelineKey::new(&BackendId::new("b"), "team/100%");
         let node = pipeline.run("r").node(&NodeId::new("n"));
-        let text = write(&Target::Node(node));
+        let text = Target::Node(node).address();
         assert_eq!(text, "b/team%2F100%25/r/n");
         assert_eq!(parts(&text).unwrap(), ["b", "team/100%", "r", "n"]);
     }

@@ -8,6 +8,7 @@ use crate::backends;
 use crate::backends::local::{LocalBackend, demo};
 use crate::cli::Global;
 use crate::config::{Config, Paths};
+use crate::engine::DutySettings;
 
 use super::session::Session;
 use super::watch::{Screen, need_terminal, watch};
@@ -31,5 +32,11 @@ pub(super) fn session(config: &Config, paths: &Paths, dir: &Path) -> anyhow::Res
     let grace = settings.grace;
     let backend = LocalBackend::new(backends::own_info("demo", "local"), settings)
         .map_err(|e| anyhow!("runs can't be kept: {e}"))?;
-    Ok(open::start(config, paths, vec![Box::new(backend)], grace))
+    Ok(open::start(
+        config,
+        paths,
+        vec![Box::new(backend)],
+        grace,
+        DutySettings::default(),
+    ))
 }

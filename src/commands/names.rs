@@ -1,5 +1,7 @@
-//! Names in the configuration that only the screen knows: themes, commands and keys.
+//! What in the configuration only other rooms can judge: themes, commands and keys; cron lines, time zones and
+//! matchers of alerts.
 
+use crate::alerts;
 use crate::config::reader::nearest;
 use crate::config::{Loaded, Problem};
 use crate::tui::command::KeyMap;
@@ -31,6 +33,9 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
         let help = "`?` in dagtop shows every command with its name and keys";
         problems.push(loaded.source.problem(span, problem.text, help.to_owned()));
     }
+    let (config, source) = (&loaded.config, &loaded.source);
+    problems.extend(alerts::configured(config).problems(source));
+    problems.extend(alerts::matchers::problems(config, source));
     problems
 }
 

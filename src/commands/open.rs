@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::backends::{self, Role};
 use crate::cli::Global;
 use crate::config::{self, Backend, BackendKind, Config, LoadError, Paths, Problems};
-use crate::engine::{Engine, Settings};
+use crate::engine::{DutySettings, Engine, Settings};
 use crate::history::Audit;
 
 use super::names;
@@ -50,19 +50,29 @@ pub(super) fn backends(config: &Config, chosen: &[&Backend], paths: &Paths, role
         BackendKind::Dbt(dbt) => Some(dbt.grace * 2),
         BackendKind::Airflow(_) | BackendKind::Prefect(_) | BackendKind::Dagster(_) => None,
     });
-    start(config, paths, started, grace.max().unwrap_or_default())
+    let duty = DutySettings {
+        state_dir: Some(paths.state_dir.clone()),
+        // who only looks tells nobody and keeps nothing
+        lead: role == Role::Operate,
+        events: role == Role::Operate && config.alerts.keep_events,
+        channels: config.channels.clone(),
+    };
+    let grace = grace.max().unwrap_or_default();
+    start(config, paths, started, grace, duty)
 }
 
-/// `grace` is what a backend gives its processes to end in peace.
+/// `grace` is what a backend gives its processes to end in peace; `duty`: what is kept and who is told.
 pub(super) fn start(
     config: &Config,
     paths: &Paths,
     backends: Vec<Box<dyn backends::Backend>>,
     grace: Duration,
+    duty: DutySettings,
 ) -> Session {
     let audit = Audit::open(&paths.state_dir);
     let settings = Settings {
         log_dir: Some(paths.state_dir.join("logs")),
+        duty,
         ..Settings::from(config)
     };
     let (engine, events) = Engine::start(backends, &settings, audit);

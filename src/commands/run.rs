@@ -11,6 +11,7 @@ use crate::backends;
 use crate::backends::local::{self, LocalBackend, Settings};
 use crate::cli::{Global, Run, RunWhat};
 use crate::config::{Config, Paths};
+use crate::engine::DutySettings;
 use crate::engine::{Command, Watch};
 use crate::model::{
     Action, ActionOptions, Focus, Health, NodeId, NodeState, PipelineKey, RunKey, SafeText, Target,
@@ -47,7 +48,13 @@ pub(super) fn run(global: &Global, args: &Run) -> anyhow::Result<Exit> {
         let grace = settings.grace;
         let backend = LocalBackend::new(backends::own_info("local", "local"), settings)
             .map_err(|e| anyhow!("runs can't be kept: {e}"))?;
-        let mut session = open::start(&config, &paths, vec![Box::new(backend)], grace);
+        let mut session = open::start(
+            &config,
+            &paths,
+            vec![Box::new(backend)],
+            grace,
+            DutySettings::default(),
+        );
         let plain = args.plain.then_some(Plain { json: global.json });
         let outcome = session
             .interruptible(async |session| {

@@ -9,6 +9,7 @@ use crate::backends;
 use crate::backends::dbt::{self, DbtBackend, Settings};
 use crate::cli::{Global, RunDbt};
 use crate::config::{Config, Paths};
+use crate::engine::DutySettings;
 use crate::engine::Watch;
 use crate::model::RunKey;
 
@@ -47,7 +48,13 @@ pub(super) fn run(global: &Global, args: &RunDbt) -> anyhow::Result<Exit> {
         };
         let begun = Utc::now();
         let mut ended = backend.start(words);
-        let mut session = open::start(&config, &paths, vec![Box::new(backend)], grace);
+        let mut session = open::start(
+            &config,
+            &paths,
+            vec![Box::new(backend)],
+            grace,
+            DutySettings::default(),
+        );
         let plain = args.plain.then_some(Plain { json: global.json });
         let outcome = session
             .interruptible(async |session| {

@@ -14,7 +14,7 @@ use crate::model::{Health, NoticeLevel, Reach, SafeText, Target};
 use crate::world::{BackendView, FleetRow};
 
 use super::interrupt::Interrupted;
-use super::{Exit, address, open, print, print_json};
+use super::{Exit, open, print, print_json};
 
 /// Longest wait for the logs that explain the failures, once everything else is known.
 const EXPLAIN: Duration = Duration::from_secs(5);
@@ -232,7 +232,7 @@ fn problem(watch: &Watch, row: &FleetRow) -> Problem {
         pipeline: view.map_or_else(|| row.key.pipeline.safe(), |p| p.pipeline.name.clone()),
         backend: row.key.backend.safe(),
         health: row.health,
-        address: SafeText::new(address::write(&target)),
+        address: SafeText::new(target.address()),
         run: run.map(|r| r.run.safe()),
         node: node.map(|n| n.name.clone()),
         due: row.due,

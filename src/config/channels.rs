@@ -469,6 +469,7 @@ pub(super) fn routes(tables: Vec<Table<'_>>) -> Vec<Route> {
 pub(super) fn check(reader: &Reader<'_>, config: &Config) {
     let known: Vec<&str> = config.channels.iter().map(|c| c.name.as_str()).collect();
     let named = config.routes.iter().flat_map(|route| &route.channels);
+    let named = named.chain(super::alerts::named(config));
     for At { value, span } in named {
         if known.contains(&value.as_str()) {
             continue;

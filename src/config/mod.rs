@@ -4,6 +4,8 @@
 //!
 //! [`reader`] reads any TOML document with good messages and is used for pipeline files as well.
 
+mod alert_types;
+mod alerts;
 mod channel_types;
 mod channels;
 pub mod load;
@@ -16,6 +18,7 @@ mod source;
 pub mod types;
 mod units;
 
+pub use alert_types::*;
 pub use channel_types::*;
 pub use load::{LoadError, Loaded, load};
 pub use paths::Paths;

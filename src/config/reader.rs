@@ -267,6 +267,11 @@ impl<'r> Table<'r> {
         self.take(key)?.u64(range)
     }
 
+    /// A number with or without a point.
+    pub fn take_number(&mut self, key: &'static str, range: RangeInclusive<f64>) -> Option<f64> {
+        self.take(key)?.number(range)
+    }
+
     /// A string like `10s` or `1m30s`.
     pub fn take_duration(&mut self, key: &'static str) -> Option<At<Duration>> {
         self.take(key)?.duration()
@@ -443,6 +448,27 @@ impl<'r> Value<'r> {
             };
             self.reader
                 .problem(self.span, format!("`{}` must be {bounds}", self.path), None);
+        }
+        number
+    }
+
+    /// A number with or without a point.
+    pub fn number(&self, range: RangeInclusive<f64>) -> Option<f64> {
+        let written = match (self.value.as_float(), self.value.as_integer()) {
+            (Some(float), _) => float.as_str().replace('_', "").parse().ok(),
+            (None, Some(integer)) => i64::from_str_radix(integer.as_str(), integer.radix())
+                .ok()
+                .map(|n| n as f64),
+            (None, None) => {
+                self.wrong("a number", None);
+                return None;
+            }
+        };
+        let number = written.filter(|n| range.contains(n));
+        if number.is_none() {
+            let (low, high) = (range.start(), range.end());
+            let message = format!("`{}` must be between {low} and {high}", self.path);
+            self.reader.problem(self.span, message, None);
         }
         number
     }

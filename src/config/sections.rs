@@ -4,24 +4,31 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::channels;
 use super::reader::{Reader, Table, Value, nearest};
 use super::server::server;
 use super::source::{At, Span};
 use super::types::*;
+use super::{alerts, channels};
 
 /// The whole file. `dir` is where relative paths start.
 pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Config {
     let mut root = reader.root();
     let config = Config {
         ui: root.take_table("ui").map(ui).unwrap_or_default(),
-        alerts: root.take_table("alerts").map(alerts).unwrap_or_default(),
+        alerts: root
+            .take_table("alerts")
+            .map(alerts::alerts)
+            .unwrap_or_default(),
+        expects: alerts::expects(root.take_tables("expect")),
+        escalations: alerts::escalations(root.take_tables("escalation")),
+        silences: alerts::silences(root.take_tables("silence")),
         logs: root.take_table("logs").map(logs).unwrap_or_default(),
         backends: backends(root.take_tables("backend"), dir),
         channels: channels::channels(root.take_tables("channel"), dir),
         routes: channels::routes(root.take_tables("route")),
     };
     channels::check(reader, &config);
+    alerts::check(reader, &config);
     root.finish();
     config
 }
@@ -81,24 +88,6 @@ fn keys(mut table: Table<'_>) -> Vec<(At<String>, Vec<At<String>>)> {
         .into_iter()
         .map(|(name, value)| (name, strings(value)))
         .collect()
-}
-
-fn alerts(mut table: Table<'_>) -> Alerts {
-    let default = Alerts::default();
-    let alerts = Alerts {
-        failing: table.take_bool("failing").unwrap_or(default.failing),
-        blocked: table.take_bool("blocked").unwrap_or(default.blocked),
-        late: table.take_bool("late").unwrap_or(default.late),
-        backend: table.take_bool("backend").unwrap_or(default.backend),
-        import_error: table
-            .take_bool("import_error")
-            .unwrap_or(default.import_error),
-        late_after: table
-            .take_duration("late_after")
-            .map_or(default.late_after, |at| at.value),
-    };
-    table.finish();
-    alerts
 }
 
 fn logs(mut table: Table<'_>) -> Logs {

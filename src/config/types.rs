@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::alert_types::{Alerts, Escalation, Expect, SilenceWindow};
 use super::channel_types::{Channel, Route};
 use super::secret::Secret;
 use super::source::At;
@@ -11,6 +12,11 @@ use super::source::At;
 pub struct Config {
     pub ui: Ui,
     pub alerts: Alerts,
+    /// Of those that match a pipeline the first counts.
+    pub expects: Vec<Expect>,
+    /// Of those that match an alert the first counts.
+    pub escalations: Vec<Escalation>,
+    pub silences: Vec<SilenceWindow>,
     pub logs: Logs,
     /// Names are unique.
     pub backends: Vec<Backend>,
@@ -104,32 +110,6 @@ impl RunView {
         ("timeline", Self::Timeline),
         ("grid", Self::Grid),
     ];
-}
-
-/// `[alerts]`: which of the built-in alerts are raised.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Alerts {
-    pub failing: bool,
-    pub blocked: bool,
-    pub late: bool,
-    pub backend: bool,
-    pub import_error: bool,
-    /// How long after its due time a run that has not started counts as late.
-    pub late_after: Duration,
-}
-
-impl Default for Alerts {
-    fn default() -> Self {
-        let late_after = Duration::from_secs(300);
-        Self {
-            failing: true,
-            blocked: true,
-            late: true,
-            backend: true,
-            import_error: true,
-            late_after,
-        }
-    }
 }
 
 /// `[logs]`

@@ -1,6 +1,6 @@
 //! What may be asked of the engine.
 
-use crate::model::{ActionId, ActionRequest, AlertId, Focus};
+use crate::model::{ActionId, ActionRequest, AlertDeed, AlertId, Focus, Silence};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -13,8 +13,12 @@ pub enum Command {
     Execute(ActionId),
     /// A person said no.
     Withdraw(ActionId),
-    Ack(AlertId),
-    Unack(AlertId),
+    /// The person at this terminal does something about an alert.
+    Alert(AlertId, AlertDeed),
+    /// Asks for quiet.
+    Silence(Silence),
+    /// Ends a silence, by its id.
+    Unsilence(String),
     /// Ask every backend to look again now.
     Refresh,
 }

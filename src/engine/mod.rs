@@ -3,11 +3,15 @@
 //! Must not know screens or the terminal.
 
 mod command;
+mod duty;
+mod ledger;
+mod letter;
 mod start;
 #[cfg(test)]
 mod tests;
 mod watch;
 
 pub use command::Command;
+pub use duty::{Deed, DutySettings, News};
 pub use start::{Engine, Settings};
 pub use watch::Watch;

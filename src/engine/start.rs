@@ -4,24 +4,27 @@ use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use indexmap::IndexMap;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::alerts::{Alerts, Builtin, Rules};
+use crate::alerts::channels::Screen;
+use crate::alerts::matchers::Routes;
+use crate::alerts::{self, Alerts, Policy, Rules};
 use crate::backends::{Backend, Emitter, Link, Request};
 use crate::config::Config;
-use crate::history::{Audit, AuditError};
+use crate::history::{self, Audit, AuditError, Heard};
 use crate::logs::{DEFAULT_LIMIT, LogStore, Spill};
 use crate::model::{
-    ActionError, ActionId, ActionRequest, ActionStatus, BackendId, BackendStatus, By, Event, Focus,
-    LogKey, Reach, SafeText, Stamped,
+    ActionError, ActionId, ActionRequest, ActionStatus, AlertOrder, BackendId, BackendStatus, By,
+    Event, Focus, LogKey, Reach, SafeText, Silence, Stamped,
 };
 use crate::world::{Changes, World};
 
+use super::duty::{self, Deed, Duty, DutySettings, News};
 use super::{Command, Watch};
 
 /// Events that may wait between backends and the engine.
@@ -33,6 +36,11 @@ const REQUESTS: usize = 256;
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub rules: Rules,
+    pub routes: Routes,
+    pub policies: Vec<Policy>,
+    /// Silences that are configured.
+    pub windows: Vec<Silence>,
+    pub duty: DutySettings,
     pub late_after: chrono::Duration,
     /// Bytes of log text kept in memory over all logs.
     pub log_memory: usize,
@@ -47,6 +55,10 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             rules: Rules::default(),
+            routes: Routes::default(),
+            policies: Vec::new(),
+            windows: Vec::new(),
+            duty: DutySettings::default(),
             late_after: chrono::Duration::minutes(2),
             log_memory: DEFAULT_LIMIT,
             log_disk: 1 << 30,
@@ -59,29 +71,16 @@ impl Default for Settings {
 impl From<&Config> for Settings {
     fn from(config: &Config) -> Self {
         let on = &config.alerts;
-        let off = [
-            (on.failing, &[Builtin::RunFailing, Builtin::RunLost][..]),
-            (on.blocked, &[Builtin::RunBlocked]),
-            (on.late, &[Builtin::RunLate]),
-            (
-                on.backend,
-                &[
-                    Builtin::BackendUnreachable,
-                    Builtin::BackendUnauthorised,
-                    Builtin::BackendDegraded,
-                ],
-            ),
-            (on.import_error, &[Builtin::ImportError]),
-        ];
-        let off = off
-            .iter()
-            .filter(|(on, _)| !on)
-            .flat_map(|(_, kinds)| kinds.iter().copied())
-            .collect();
+        let configured = alerts::configured(config);
         Self {
-            rules: Rules {
-                off,
-                ..Rules::default()
+            rules: configured.rules,
+            routes: Routes::new(config),
+            policies: configured.policies,
+            windows: configured.windows,
+            duty: DutySettings {
+                channels: config.channels.clone(),
+                events: on.keep_events,
+                ..DutySettings::default()
             },
             late_after: chrono::Duration::from_std(on.late_after).unwrap_or(chrono::Duration::MAX),
             log_memory: usize::try_from(config.logs.memory).unwrap_or(usize::MAX),
@@ -101,6 +100,7 @@ pub struct Engine {
     audit: Option<Audit>,
     /// Why nothing is written down, told once.
     audit_trouble: Option<AuditError>,
+    duty: Duty,
     last_action: u64,
     sent: usize,
 }
@@ -126,9 +126,10 @@ impl Engine {
         let mut watch = Watch::new(
             world,
             logs(settings),
-            Alerts::new(settings.rules.clone()),
+            Alerts::new(alerts(settings)),
             settings.late_after,
         );
+        let duty = Duty::start(&settings.duty, &mut watch.alerts);
         let (sender, events) = mpsc::channel(EVENTS);
         let mut peers = IndexMap::new();
         for backend in backends {
@@ -163,6 +164,7 @@ impl Engine {
             focus: Focus::default(),
             audit,
             audit_trouble,
+            duty,
             last_action: 0,
             sent: 0,
         };
@@ -177,16 +179,79 @@ impl Engine {
         {
             self.audit_trouble = Some(trouble);
         }
-        self.watch.apply(stamped)
+        let changes = self.watch.apply(stamped);
+        if changes.any() {
+            self.duty.event(stamped);
+        }
+        changes
     }
 
-    /// Computes rows and alerts, and asks for the logs that explain the worst failures.
+    /// Computes rows and alerts, asks for the logs that explain the worst failures, and has people told.
     pub fn refresh(&mut self) -> bool {
-        let changed = self.watch.refresh(Utc::now());
+        let now = Utc::now();
+        for news in self.duty.waiting_news() {
+            self.heard(news);
+        }
+        self.duty.lead(now, &mut self.watch.alerts);
+        let changed = self.watch.refresh(now);
         if changed {
             self.send_focus();
         }
+        self.tell(now);
         changed
+    }
+
+    fn tell(&mut self, now: DateTime<Utc>) {
+        let tellings = self.watch.alerts.take_tellings();
+        if !self.duty.leads() {
+            return;
+        }
+        let letters = tellings.into_iter().map(|t| self.watch.letter(t, now));
+        let letters = letters.collect();
+        self.duty.tell(letters, &mut self.watch.alerts);
+    }
+
+    /// What the loop must hear beside the backends. Whoever takes it hands it to [`Engine::heard`]; untaken, it is
+    /// looked at in every refresh.
+    pub fn take_news(&mut self) -> Option<mpsc::Receiver<News>> {
+        self.duty.take_news()
+    }
+
+    /// Takes in what no backend tells.
+    pub fn heard(&mut self, news: News) -> Option<Screen> {
+        match news {
+            News::Kept(Heard::Orders(lines)) => {
+                self.duty.apply(&lines, &mut self.watch.alerts);
+                self.watch.touch();
+            }
+            News::Kept(Heard::Silences(bodies)) => {
+                duty::silence_all(&mut self.watch.alerts, bodies.into_iter());
+                self.watch.touch();
+            }
+            News::Kept(Heard::Trouble(why)) => self.duty.trouble(why),
+            News::Kept(Heard::Recovered { lost }) => {
+                let text = format!("the history is written again; {lost} events are missing in it");
+                self.duty.trouble(SafeText::new(text));
+            }
+            News::Channels => {
+                if let Some(status) = self.duty.channels() {
+                    self.watch.channels = status;
+                }
+                self.watch.touch();
+            }
+            News::Screen(_, screen) => return Some(screen),
+        }
+        None
+    }
+
+    /// What a person must know about alerts and history, once each.
+    pub fn troubles(&mut self) -> Vec<SafeText> {
+        self.duty.take_troubles()
+    }
+
+    /// Whether this program is the one that tells people.
+    pub fn leads(&self) -> bool {
+        self.duty.leads()
     }
 
     /// Something about the audit that a person must know, once.
@@ -216,16 +281,32 @@ impl Engine {
             Command::Plan(request) => self.plan(request),
             Command::Execute(id) => self.execute(id),
             Command::Withdraw(id) => self.watch.world.withdraw(id),
-            Command::Ack(id) => {
+            Command::Alert(id, deed) => {
                 let by = By {
-                    who: crate::history::user(),
+                    who: history::user(),
                     at: Utc::now(),
                 };
-                self.watch.alerts.ack(&id, by);
+                let order = AlertOrder { id, by, deed };
+                if self.watch.alerts.order(&order) {
+                    self.duty.did(&Deed::Alert(order));
+                }
                 self.watch.touch();
             }
-            Command::Unack(id) => {
-                self.watch.alerts.unack(&id);
+            Command::Silence(silence) => {
+                match self.watch.alerts.silence(silence.clone()) {
+                    Ok(()) => self.duty.did(&Deed::Silence(silence)),
+                    Err(error) => self.duty.trouble(SafeText::new(error.to_string())),
+                }
+                self.watch.touch();
+            }
+            Command::Unsilence(id) => {
+                if self.watch.alerts.unsilence(&id) {
+                    let by = By {
+                        who: history::user(),
+                        at: Utc::now(),
+                    };
+                    self.duty.did(&Deed::Unsilence { id, by });
+                }
                 self.watch.touch();
             }
             Command::Refresh => {
@@ -334,6 +415,20 @@ impl Engine {
                 abort.abort();
             }
         }
+        self.duty.close().await;
+    }
+}
+
+fn alerts(settings: &Settings) -> alerts::Settings {
+    let routes = settings.routes.clone();
+    alerts::Settings {
+        rules: settings.rules.clone(),
+        route: Box::new(move |alert| {
+            let names = routes.channels(alert);
+            names.into_iter().map(str::to_owned).collect()
+        }),
+        policies: settings.policies.clone(),
+        windows: settings.windows.clone(),
     }
 }
 

@@ -8,9 +8,9 @@ use crate::alerts::Rules;
 use crate::backends::{Backend, BackendError, Link, Request, Running};
 use crate::history::Audit;
 use crate::model::{
-    Action, ActionId, ActionOptions, ActionRequest, ActionStatus, BackendId, BackendInfo,
-    BackendStatus, Capabilities, Event, Focus, Hit, Node, NodeId, NodeState, PipelineKey, Plan,
-    Reach, Run, RunState, SafeText, Stamped, Support, Target, TargetKind,
+    Action, ActionId, ActionOptions, ActionRequest, ActionStatus, AlertDeed, BackendId,
+    BackendInfo, BackendStatus, Capabilities, Event, Focus, Hit, Node, NodeId, NodeState,
+    PipelineKey, Plan, Reach, Run, RunState, SafeText, Stamped, Support, Target, TargetKind,
 };
 
 use super::{Command, Engine, Settings};
@@ -338,7 +338,7 @@ async fn an_acknowledged_alert_stays_until_it_is_over() {
         until(&mut engine, |_| true).await;
     }
     let id = engine.watch.alerts.firing()[0].id.clone();
-    engine.command(Command::Ack(id.clone()));
+    engine.command(Command::Alert(id.clone(), AlertDeed::Ack));
     engine
         .watch
         .refresh(Utc::now() + chrono::Duration::seconds(5));

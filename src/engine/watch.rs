@@ -4,15 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, Utc};
 
+use crate::alerts::courier::Status as Channels;
 use crate::alerts::{Alerts, Scene};
+use crate::analytics::Baselines;
+use crate::diagnosis::{Diagnosis, Evidence, diagnose};
 use crate::logs::{LogStore, Tags};
-use crate::model::{Event, Health, LogChunk, LogKey, LogUpdate, SafeText, Stamped};
-use crate::world::{Changes, Fleet, FleetRow, World};
+use crate::model::{Event, Health, LogChunk, LogKey, LogUpdate, Node, SafeText, Stamped};
+use crate::world::{Changes, Fleet, FleetRow, RunView, World};
 
 /// Bytes read of a log's file when it is heard of, in about a millisecond.
 const STEP: u64 = 1 << 20;
 /// How many first errors are fetched unasked.
 const TAILS: usize = 6;
+/// Last lines of a log in which a cause is looked for.
+const TAIL: usize = 20;
 
 /// The world, the logs and the alerts, and the fleet's rows as computed from them.
 #[derive(Debug)]
@@ -20,6 +25,10 @@ pub struct Watch {
     pub world: World,
     pub logs: LogStore<LogKey>,
     pub alerts: Alerts,
+    /// How it stands with the channels, where this program tells people.
+    pub channels: Channels,
+    /// What is usual.
+    pub baselines: Baselines,
     fleet: Fleet,
     /// World revision and time of the rows.
     computed: Option<(u64, DateTime<Utc>)>,
@@ -38,6 +47,8 @@ impl Watch {
             world,
             logs,
             alerts,
+            channels: Channels::default(),
+            baselines: Baselines::default(),
             fleet: Fleet::default(),
             computed: None,
             quoted: false,
@@ -55,7 +66,22 @@ impl Watch {
             }
             self.log(chunk, stamped.at);
         }
-        self.world.apply(stamped)
+        let changes = self.world.apply(stamped);
+        self.learn(&stamped.event);
+        changes
+    }
+
+    /// What is usual follows from runs that have ended.
+    fn learn(&mut self, event: &Event) {
+        let ended = match event {
+            Event::Runs { list } | Event::RunsComplete { list, .. } => list,
+            _ => return,
+        };
+        for run in ended.iter().filter(|r| r.ended_at.is_some()) {
+            if let Some(view) = self.world.run(&run.key) {
+                self.baselines.observe(view);
+            }
+        }
     }
 
     fn log(&mut self, chunk: &LogChunk, at: DateTime<Utc>) {
@@ -161,6 +187,7 @@ impl Watch {
         changed |= self.alerts.evaluate(&Scene {
             world,
             fleet: self.fleet.rows(),
+            baselines: &self.baselines,
             now,
             error_of: &|row| {
                 let key = first_error(world, row)?;
@@ -195,6 +222,28 @@ impl Watch {
             .filter_map(|row| self.first_error(row))
             .filter(|key| self.logs.get(key).is_none_or(|log| !log.complete()))
             .collect()
+    }
+
+    /// Why a node failed, as far as its last attempt and its log say.
+    pub fn diagnosis(&self, run: &RunView, node: &Node) -> Option<Diagnosis> {
+        let log = self.logs.get(&run.run.key.node(&node.id).log(node.attempt));
+        let error = log
+            .and_then(crate::logs::Log::error_summary)
+            .map(|e| e.text);
+        let tail: Vec<SafeText> = log
+            .into_iter()
+            .flat_map(|log| log.lines(log.len().saturating_sub(TAIL)..log.len()))
+            .map(|line| line.text.text)
+            .collect();
+        let tail: Vec<&str> = tail.iter().map(SafeText::as_str).collect();
+        diagnose(&Evidence {
+            error: error.as_ref().map(SafeText::as_str),
+            tail: &tail,
+            exit_code: node.exit_code,
+            signal: node.signal,
+            native_state: node.native.as_str(),
+            attempts: node.attempt,
+        })
     }
 
     /// The cause line of a log, if it has one.

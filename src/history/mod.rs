@@ -1,8 +1,21 @@
-//! Owns what is kept on disk of what people did: the audit, and how they last looked at each pipeline.
-//! Must not know backends, screens or alerts.
+//! Owns what is kept on disk: the audit, how people last looked at each pipeline, and the store of alerts, of what
+//! people did about them, and of what backends told.
+//! Must not know backends, screens or alerts: what they keep is text here.
 
 mod audit;
+#[cfg(test)]
+mod contract;
+mod keeper;
+mod leader;
 mod looks;
+mod sift;
+mod sqlite;
+mod store;
 
 pub use audit::{Audit, AuditError, Entry, user};
+pub use keeper::{Heard, Keeper};
+pub use leader::Leader;
 pub use looks::{Look, Looks, LooksError};
+pub use sift::Sift;
+pub use sqlite::Sqlite;
+pub use store::{Line, Log, Shelf, Store, StoreError, Write};

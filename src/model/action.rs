@@ -115,6 +115,19 @@ impl Target {
         }
     }
 
+    /// As it is typed on a command line: `BACKEND/PIPELINE/RUN/NODE`, a slash inside a name as %2F.
+    pub fn address(&self) -> String {
+        let mut parts = vec![self.backend().raw()];
+        parts.extend(self.pipeline().map(|key| key.pipeline.raw()));
+        parts.extend(self.run().map(|key| key.run.raw()));
+        if let Self::Node(key) = self {
+            parts.push(key.node.raw());
+        }
+        let encode = |part: &str| part.replace('%', "%25").replace('/', "%2F");
+        let parts: Vec<String> = parts.into_iter().map(encode).collect();
+        parts.join("/")
+    }
+
     pub fn pipeline(&self) -> Option<&PipelineKey> {
         match self {
             Self::Backend(_) | Self::Queue(_) => None,

@@ -265,3 +265,33 @@ impl Message {
         }
     }
 }
+
+/// What a person does about one alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertDeed {
+    Ack,
+    Unack,
+    /// It is over for me, whatever its condition says: quiet until the condition has been gone and comes back.
+    Resolve,
+    Note(SafeText),
+}
+
+impl AlertDeed {
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Ack => "ack",
+            Self::Unack => "unack",
+            Self::Resolve => "resolve",
+            Self::Note(_) => "note",
+        }
+    }
+}
+
+/// A deed, with whose it is and what it is done to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertOrder {
+    pub id: AlertId,
+    pub by: By,
+    pub deed: AlertDeed,
+}

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     ActionId, ActionStatus, BackendId, BackendStatus, Capabilities, Check, Component, Detail,
@@ -12,7 +12,7 @@ use super::{
 };
 
 /// An event with its sender and the time it was observed (our clock).
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stamped {
     pub backend: BackendId,
     pub at: DateTime<Utc>,
@@ -20,10 +20,12 @@ pub struct Stamped {
 }
 
 /// One observation from a backend.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     Status(BackendStatus),
+    /// Not written down: it is code.
+    #[serde(skip_deserializing)]
     Capabilities(Capabilities),
     /// Pipelines as listed. `complete`: what is not in the list is gone.
     Pipelines {
@@ -71,13 +73,13 @@ pub enum Event {
 }
 
 /// A piece of the log of one attempt.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogChunk {
     pub key: LogKey,
     pub update: LogUpdate,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogUpdate {
     /// Follows what was sent before.

@@ -13,6 +13,7 @@ mod pipeline;
 mod progress;
 pub mod quality;
 mod run;
+mod silence;
 mod state;
 mod system;
 pub mod text;
@@ -21,7 +22,10 @@ pub use action::{
     Action, ActionError, ActionId, ActionOptions, ActionRequest, ActionStatus, Hit, ParamSpec,
     Plan, Scope, Target, TargetKind,
 };
-pub use alert::{Alert, AlertId, AlertNote, AlertState, By, Message, Occasion, Priority, Silenced};
+pub use alert::{
+    Alert, AlertDeed, AlertId, AlertNote, AlertOrder, AlertState, By, Message, Occasion, Priority,
+    Silenced,
+};
 pub use backend::{BackendInfo, BackendStatus, Reach, WireStats};
 pub use capability::{Capabilities, Support};
 pub use event::{Event, Focus, LogChunk, LogUpdate, Stamped};
@@ -34,6 +38,7 @@ pub use pipeline::{Pipeline, Schedule};
 pub use progress::{Progress, Usage};
 pub use quality::Check;
 pub use run::{Attempt, Detail, Group, Node, NodeCounts, Run, RunState, Topology};
+pub use silence::{Silence, When};
 pub use state::NodeState;
 pub use system::{Component, Notice, NoticeLevel, Queue};
 pub use text::{LineText, SafeText, StyleSpan, StyledText, TextColor};

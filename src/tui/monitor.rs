@@ -11,7 +11,8 @@ use ratatui::Frame;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::engine::Engine;
+use crate::alerts::channels::Screen;
+use crate::engine::{Engine, News};
 use crate::history::{self, Looks, LooksError};
 use crate::model::{PipelineKey, SafeText, Stamped};
 use crate::world::Changes;
@@ -37,6 +38,8 @@ const READ: u64 = 1 << 20;
 #[derive(Debug)]
 pub enum Happening {
     Observed(Stamped),
+    /// From the history or the channels.
+    News(News),
     LaidOut(LayoutDone),
     Lined(LanesDone),
     Said(Level, SafeText),
@@ -77,7 +80,7 @@ pub struct Monitor {
 impl Monitor {
     /// The monitor and the stream of what it must be told.
     pub fn new(
-        engine: Engine,
+        mut engine: Engine,
         events: mpsc::Receiver<Stamped>,
         settings: Settings,
         theme: Theme,
@@ -85,7 +88,11 @@ impl Monitor {
     ) -> (Self, BoxStream<'static, Happening>) {
         let (results, back) = mpsc::channel(RESULTS);
         let observed = received(events).map(Happening::Observed);
-        let happenings = stream::select(observed, received(back)).boxed();
+        let happenings = stream::select(observed, received(back));
+        let happenings = match engine.take_news() {
+            Some(news) => stream::select(happenings, received(news).map(Happening::News)).boxed(),
+            None => happenings.boxed(),
+        };
         let looks = settings.looks.clone();
         let mut app = App::new(settings, Utc::now(), size);
         match looks.as_ref().map(Looks::load) {
@@ -175,6 +182,9 @@ impl Monitor {
             flow = stronger(flow, self.update(Msg::Say(Level::Bad, text)));
         }
         let refreshed = self.engine.refresh();
+        for trouble in self.engine.troubles() {
+            flow = stronger(flow, self.update(Msg::Say(Level::Bad, trouble)));
+        }
         let changes = std::mem::take(&mut self.changes);
         if changes.any() {
             flow = stronger(flow, self.update(Msg::World(changes)));
@@ -230,6 +240,19 @@ impl Monitor {
             Effect::Quit(code) => return Flow::Quit(code),
         }
         Flow::Redraw
+    }
+
+    /// A channel that is this terminal has something to show.
+    fn show_notice(&mut self, screen: Screen) {
+        if screen.bell {
+            self.requests.push(Request::Bell);
+        }
+        if let Some(title) = screen.title {
+            self.requests.push(Request::Title(title));
+        }
+        if let Some(notice) = screen.notice {
+            self.requests.push(Request::Notice(notice));
+        }
     }
 
     /// Does what takes long on a thread of its own; what came of it is a happening.
@@ -358,6 +381,12 @@ impl Application for Monitor {
                 } else {
                     Flow::Idle
                 }
+            }
+            Happening::News(news) => {
+                if let Some(screen) = self.engine.heard(news) {
+                    self.show_notice(screen);
+                }
+                Flow::Redraw
             }
             Happening::LaidOut(done) => {
                 self.laying_out = false;

@@ -257,6 +257,7 @@ impl World {
                 return false;
             }
             let moved = view.run.ordered_at != run.ordered_at;
+            view.moved = at;
             view.run = run;
             view.health = run_health(view);
             if moved {
@@ -372,6 +373,9 @@ impl World {
         }
         if shape {
             view.shape += 1;
+        }
+        if changed {
+            view.moved = at;
         }
         let health = run_health(view);
         let fleet = changed || health != view.health;

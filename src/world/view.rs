@@ -108,6 +108,8 @@ pub struct RunView {
     pub health: Health,
     /// When we last heard of it.
     pub seen: DateTime<Utc>,
+    /// When we last heard something new of it or of one of its nodes.
+    pub moved: DateTime<Utc>,
 }
 
 impl RunView {
@@ -122,6 +124,7 @@ impl RunView {
             details: HashMap::new(),
             health: Health::Unknown,
             seen,
+            moved: seen,
         }
     }
 

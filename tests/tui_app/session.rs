@@ -72,12 +72,17 @@ impl Session {
                 let since = self.now;
                 self.action(*id, ActionStatus::Requested { since });
             }
-            Effect::Engine(engine::Command::Ack(id)) => {
+            Effect::Engine(engine::Command::Alert(id, deed)) => {
                 let by = By {
                     who: SafeText::new("ann"),
                     at: self.now,
                 };
-                self.watch.alerts.ack(id, by);
+                let order = AlertOrder {
+                    id: id.clone(),
+                    by,
+                    deed: deed.clone(),
+                };
+                self.watch.alerts.order(&order);
                 self.watch.touch();
                 self.refresh();
             }

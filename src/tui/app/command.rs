@@ -1,7 +1,7 @@
 //! Carrying out a command of the table.
 
 use crate::engine::{self, Watch};
-use crate::model::{Action, SafeText, Target};
+use crate::model::{Action, AlertDeed, SafeText, Target};
 use crate::tui::command::{Command, Context, Key};
 use crate::tui::dialogs::Dialog;
 
@@ -125,10 +125,11 @@ impl App {
             Command::Ack => {
                 if let Some(alert) = self.alert_here(watch) {
                     let id = alert.id.clone();
-                    effects.push(Effect::Engine(match alert.acked {
-                        None => engine::Command::Ack(id),
-                        Some(_) => engine::Command::Unack(id),
-                    }));
+                    let deed = match alert.acked {
+                        None => AlertDeed::Ack,
+                        Some(_) => AlertDeed::Unack,
+                    };
+                    effects.push(Effect::Engine(engine::Command::Alert(id, deed)));
                     let word = if alert.acked.is_none() {
                         "acknowledged"
                     } else {

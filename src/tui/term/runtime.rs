@@ -11,6 +11,9 @@ use futures_util::{FutureExt, StreamExt};
 use ratatui::Frame;
 use tokio::sync::mpsc;
 
+use crate::alerts::channels::ScreenNotice;
+use crate::model::SafeText;
+
 use super::caps::Caps;
 use super::clipboard::{self, Copied, CopyError};
 use super::guard::{self, TerminalGuard};
@@ -53,6 +56,10 @@ pub enum Request {
     /// Copy this text; it must have been cleaned (`SafeText`). The outcome comes back as `Notice::Copied`.
     Copy(String),
     Bell,
+    /// Names the window.
+    Title(SafeText),
+    /// A notification of the desktop that the terminal stands on.
+    Notice(ScreenNotice),
     /// Gives the terminal to a program until it ends. The outcome comes back as `Notice::Returned`.
     Run(Program),
 }
@@ -425,7 +432,15 @@ impl<A: Application, W: Outlet, L: Lifecycle> Driver<'_, A, W, L> {
     fn request(&mut self, request: Request) -> Result<(), End> {
         match request {
             // Nobody hears a bell now; later it would mean nothing.
-            Request::Bell if !self.may_paint() => {}
+            Request::Bell | Request::Title(_) | Request::Notice(_) if !self.may_paint() => {}
+            // OSC 2 of xterm; the text is free of controls
+            Request::Title(text) => {
+                self.screen
+                    .send(format!("\x1b]2;{text}\x1b\\").as_bytes())?;
+            }
+            Request::Notice(notice) => {
+                self.screen.send(notice.sequence().as_bytes())?;
+            }
             Request::Bell => {
                 self.screen.send(b"\x07")?;
             }

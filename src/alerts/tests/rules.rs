@@ -1,91 +1,6 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! The rules about health.
 
-use chrono::{DateTime, Duration, Utc};
-
-use crate::model::{
-    BackendId, BackendInfo, BackendStatus, By, Component, Event, Node, NodeId, NodeState, Notice,
-    NoticeLevel, Pipeline, PipelineKey, Reach, Run, RunState, SafeText, Stamped,
-};
-use crate::world::World;
-
-use super::{Alerts, Builtin, Rules, Scene};
-
-fn t(minutes: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_790_000_000 + minutes * 60, 0).unwrap()
-}
-
-fn key(name: &str) -> PipelineKey {
-    PipelineKey::new(&BackendId::new("lab"), name)
-}
-
-fn world(events: Vec<Event>) -> World {
-    let mut world = World::new([BackendInfo {
-        id: BackendId::new("lab"),
-        name: SafeText::new("lab"),
-        kind: "airflow",
-        read_only: false,
-        protect: false,
-        drives_runs: false,
-        accent: None,
-    }]);
-    let up = BackendStatus {
-        reach: Reach::Up,
-        ..BackendStatus::default()
-    };
-    for event in std::iter::once(Event::Status(up)).chain(events) {
-        world.apply(&Stamped {
-            backend: BackendId::new("lab"),
-            at: t(0),
-            event,
-        });
-    }
-    world
-}
-
-fn run(name: &str, state: RunState) -> Event {
-    let mut run = Run::new(key(name).run("1"), t(0));
-    run.state = state;
-    run.started_at = Some(t(0));
-    Event::Runs { list: vec![run] }
-}
-
-fn node(name: &str, state: NodeState) -> Event {
-    let mut node = Node::new(NodeId::new("load"));
-    node.state = state;
-    node.scheduled_at = Some(t(0));
-    node.pool = Some(SafeText::new("tiny"));
-    node.ended_at = state.ended().then(|| t(1));
-    Event::Nodes {
-        run: key(name).run("1"),
-        list: vec![node],
-        complete: false,
-    }
-}
-
-fn firing(events: Vec<Event>, minute: i64) -> Vec<(Builtin, String, String)> {
-    let world = world(events);
-    let mut alerts = Alerts::new(Rules::default());
-    evaluate(&mut alerts, &world, minute, None);
-    let all = alerts.firing().iter();
-    all.map(|a| {
-        (
-            Builtin::parse(&a.id.rule).unwrap(),
-            a.title.to_string(),
-            a.reason.to_string(),
-        )
-    })
-    .collect()
-}
-
-fn evaluate(alerts: &mut Alerts, world: &World, minute: i64, error: Option<&str>) -> bool {
-    let fleet = world.fleet(t(minute), Duration::minutes(5));
-    alerts.evaluate(&Scene {
-        world,
-        fleet: &fleet,
-        now: t(minute),
-        error_of: &|_| error.map(SafeText::new),
-    })
-}
+use super::*;
 
 #[test]
 fn a_failing_run_names_its_node_and_later_its_error() {
@@ -212,11 +127,7 @@ fn an_ack_sinks_an_alert_and_ends_with_it() {
     let mut alerts = Alerts::new(Rules::default());
     evaluate(&mut alerts, &world, 2, None);
     let first = alerts.firing()[0].id.clone();
-    let by = By {
-        who: SafeText::new("ann"),
-        at: t(2),
-    };
-    alerts.ack(&first, by);
+    order(&mut alerts, &first, AlertDeed::Ack, 2);
     evaluate(&mut alerts, &world, 3, None);
     assert_eq!(alerts.open(), 1);
     assert_eq!(alerts.firing()[1].id, first);

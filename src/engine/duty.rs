@@ -1,0 +1,335 @@
+//! The duty of telling people: keeps what alerts there are and what was done about them, and, in the one program of
+//! several that leads, hands messages to the courier.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use crate::alerts::channels::Screen;
+use crate::alerts::courier::{Courier, Letter, Status};
+use crate::alerts::outbox::{Beside, Delivery};
+use crate::alerts::{Alerts, Life};
+use crate::config::Channel;
+use crate::history::{Heard, Keeper, Leader, Line, Log, Shelf, Sqlite, Store, StoreError, Write};
+use crate::model::{AlertOrder, By, SafeText, Silence, Stamped};
+
+use super::ledger::StoreLedger;
+
+/// Between two tries to lead.
+const TRY: Duration = Duration::seconds(5);
+/// News that may wait for the loop.
+const NEWS: usize = 64;
+/// The mark under which the leader notes how far it has read the orders.
+const READ: &str = "orders";
+
+/// What a person did, as it is written down for all who watch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Deed {
+    Alert(AlertOrder),
+    Silence(Silence),
+    Unsilence { id: String, by: By },
+}
+
+/// What the loop must hear that no backend tells.
+#[derive(Debug)]
+pub enum News {
+    Kept(Heard),
+    /// A channel that is this terminal has something to show.
+    Screen(String, Screen),
+    /// It stands otherwise with the channels.
+    Channels,
+}
+
+/// Where things are kept, and who is told.
+#[derive(Clone, Debug, Default)]
+pub struct DutySettings {
+    /// Without it nothing outlives this process.
+    pub state_dir: Option<PathBuf>,
+    pub channels: Vec<Channel>,
+    /// May lead: a one-shot command never does.
+    pub lead: bool,
+    /// What backends tell is kept, for rules to be tested against.
+    pub events: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Duty {
+    settings: DutySettings,
+    keeper: Option<Keeper>,
+    leader: Option<Leader>,
+    courier: Option<Courier>,
+    /// What the courier had no room for.
+    waiting: (Vec<Letter>, Vec<Beside>),
+    tried: Option<DateTime<Utc>>,
+    /// The last order that was applied.
+    read: i64,
+    news: mpsc::Sender<News>,
+    inbox: Option<mpsc::Receiver<News>>,
+    /// What a person must know, once each.
+    troubles: Vec<SafeText>,
+}
+
+impl Duty {
+    /// Takes up what an earlier process left. Must be called inside a runtime.
+    pub(super) fn start(settings: &DutySettings, alerts: &mut Alerts) -> Self {
+        let (news, inbox) = mpsc::channel(NEWS);
+        let mut duty = Self {
+            settings: settings.clone(),
+            keeper: None,
+            leader: None,
+            courier: None,
+            waiting: (Vec::new(), Vec::new()),
+            tried: None,
+            read: 0,
+            news,
+            inbox: Some(inbox),
+            troubles: Vec::new(),
+        };
+        let Some(dir) = &settings.state_dir else {
+            if settings.lead {
+                duty.hire(Vec::new(), None);
+            }
+            return duty;
+        };
+        match duty.open(dir, alerts) {
+            Ok(keeper) => duty.keeper = Some(keeper),
+            Err(error) => {
+                let text = format!("{error}; acknowledgements and silences end with this process");
+                duty.troubles.push(SafeText::new(text));
+            }
+        }
+        if settings.lead {
+            duty.leader = Some(Leader::new(dir));
+        }
+        duty
+    }
+
+    fn open(&mut self, dir: &Path, alerts: &mut Alerts) -> Result<Keeper, StoreError> {
+        let mut store = Sqlite::open(dir)?;
+        self.recall(&mut store, alerts)?;
+        let (heard, mut inbox) = mpsc::channel(NEWS);
+        let news = self.news.clone();
+        tokio::spawn(async move {
+            while let Some(heard) = inbox.recv().await {
+                if news.send(News::Kept(heard)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Keeper::start(Box::new(store), heard, self.settings.events))
+    }
+
+    /// Alerts, silences, and what was done since the leader last wrote.
+    fn recall(&mut self, store: &mut dyn Store, alerts: &mut Alerts) -> Result<(), StoreError> {
+        let lives = store.shelf(Shelf::Alerts)?;
+        // one that can't be read is found again by its rule
+        let lives = lives
+            .iter()
+            .filter_map(|(_, body)| serde_json::from_str::<Life>(body).ok());
+        alerts.restore(lives);
+        let silences = store.shelf(Shelf::Silences)?;
+        silence_all(alerts, silences.into_iter().map(|(_, body)| body));
+        let marks = store.shelf(Shelf::Marks)?;
+        let mark = marks.iter().find(|(key, _)| key == READ);
+        let read = mark.and_then(|(_, body)| body.parse().ok()).unwrap_or(0);
+        let lines = store.after(Log::Orders, read, usize::MAX)?;
+        self.read = read;
+        self.apply(&lines, alerts);
+        Ok(())
+    }
+
+    /// Applies what others did; says whether anything came of it.
+    pub(super) fn apply(&mut self, lines: &[Line], alerts: &mut Alerts) -> bool {
+        let mut changed = false;
+        for line in lines {
+            self.read = self.read.max(line.seq);
+            if let Ok(Deed::Alert(order)) = serde_json::from_str(&line.body) {
+                // an order to an earlier alert of this name
+                let meant = alerts.get(&order.id);
+                let meant = meant.is_some_and(|a| a.fired.is_none_or(|at| at <= order.by.at));
+                changed |= meant && alerts.order(&order);
+            }
+        }
+        changed
+    }
+
+    /// Writes down what the person here did.
+    pub(super) fn did(&self, deed: &Deed) {
+        let Some(keeper) = &self.keeper else { return };
+        let at = match deed {
+            Deed::Alert(order) => order.by.at,
+            Deed::Silence(silence) => silence.by.at,
+            Deed::Unsilence { by, .. } => by.at,
+        };
+        let shelf = Shelf::Silences;
+        let of_shelf = match deed {
+            Deed::Alert(_) => None,
+            Deed::Silence(silence) => serde_json::to_string(silence).ok().map(|body| Write::Put {
+                shelf,
+                key: silence.id.clone(),
+                body,
+            }),
+            Deed::Unsilence { id, .. } => Some(Write::Remove {
+                shelf,
+                key: id.clone(),
+            }),
+        };
+        if let Ok(body) = serde_json::to_string(deed) {
+            let log = Log::Orders;
+            for write in of_shelf
+                .into_iter()
+                .chain([Write::Append { log, at, body }])
+            {
+                keeper.write(write);
+            }
+        }
+    }
+
+    /// Keeps what a backend told.
+    pub(super) fn event(&mut self, stamped: &Stamped) {
+        if let Some(keeper) = self.keeper.as_mut().filter(|_| self.settings.events) {
+            keeper.event(stamped);
+        }
+    }
+
+    /// Becomes the one that tells, when nobody else is; then alerts are as the last one left them.
+    pub(super) fn lead(&mut self, now: DateTime<Utc>, alerts: &mut Alerts) {
+        if self.courier.is_some() || self.tried.is_some_and(|at| (now - at).abs() < TRY) {
+            return;
+        }
+        self.tried = Some(now);
+        let (Some(leader), Some(dir)) = (&mut self.leader, &self.settings.state_dir) else {
+            return;
+        };
+        if self.keeper.is_none() || !leader.lead() {
+            return;
+        }
+        let taken = Sqlite::open(dir).and_then(|mut store| {
+            self.recall(&mut store, alerts)?;
+            let deliveries = store.shelf(Shelf::Deliveries)?;
+            Ok((store, deliveries))
+        });
+        match taken {
+            Ok((store, deliveries)) => {
+                let read = deliveries.iter();
+                let read = read.filter_map(|(_, body)| serde_json::from_str::<Delivery>(body).ok());
+                self.hire(read.collect(), Some(Box::new(store)));
+            }
+            Err(error) => self.troubles.push(SafeText::new(error.to_string())),
+        }
+    }
+
+    fn hire(&mut self, deliveries: Vec<Delivery>, store: Option<Box<dyn Store>>) {
+        let ledger = StoreLedger(store);
+        let (courier, mut screens) =
+            Courier::start(&self.settings.channels, deliveries, Box::new(ledger));
+        let (news, mut status) = (self.news.clone(), courier.status());
+        tokio::spawn(async move {
+            loop {
+                let what = tokio::select! {
+                    screen = screens.recv() => match screen {
+                        Some((name, screen)) => News::Screen(name, screen),
+                        None => return,
+                    },
+                    changed = status.changed() => match changed {
+                        Ok(()) => News::Channels,
+                        Err(_) => return,
+                    },
+                };
+                if news.send(what).await.is_err() {
+                    return;
+                }
+            }
+        });
+        self.courier = Some(courier);
+    }
+
+    pub(super) fn leads(&self) -> bool {
+        self.courier.is_some()
+    }
+
+    /// Hands over what is to be told and what is to be remembered with it.
+    pub(super) fn tell(&mut self, letters: Vec<Letter>, alerts: &mut Alerts) {
+        let Some(courier) = &self.courier else {
+            return;
+        };
+        let (changed, gone) = alerts.take_changes();
+        let shelf = Shelf::Alerts.word();
+        let puts = changed.iter().filter_map(|life| {
+            Some(Beside {
+                shelf,
+                key: life.alert.id.label().to_string(),
+                body: Some(serde_json::to_string(life).ok()?),
+            })
+        });
+        let (all, beside) = &mut self.waiting;
+        beside.extend(puts);
+        beside.extend(gone.iter().map(|id| Beside {
+            shelf,
+            key: id.label().to_string(),
+            body: None,
+        }));
+        all.extend(letters);
+        if all.is_empty() && beside.is_empty() {
+            return;
+        }
+        beside.push(Beside {
+            shelf: Shelf::Marks.word(),
+            key: READ.to_owned(),
+            body: Some(self.read.to_string()),
+        });
+        let (all, beside) = std::mem::take(&mut self.waiting);
+        if let Err(back) = courier.post(all, beside) {
+            self.waiting = back;
+        }
+    }
+
+    /// How it stands with the channels, where this program tells.
+    pub(super) fn channels(&self) -> Option<Status> {
+        Some(self.courier.as_ref()?.status().borrow().clone())
+    }
+
+    pub(super) fn take_news(&mut self) -> Option<mpsc::Receiver<News>> {
+        self.inbox.take()
+    }
+
+    /// News that nobody takes from the stream.
+    pub(super) fn waiting_news(&mut self) -> Vec<News> {
+        let mut all = Vec::new();
+        while let Some(Ok(news)) = self.inbox.as_mut().map(mpsc::Receiver::try_recv) {
+            all.push(news);
+        }
+        all
+    }
+
+    pub(super) fn trouble(&mut self, text: SafeText) {
+        self.troubles.push(text);
+    }
+
+    pub(super) fn take_troubles(&mut self) -> Vec<SafeText> {
+        std::mem::take(&mut self.troubles)
+    }
+
+    /// What is under way is finished, what waits is written.
+    pub(super) async fn close(self) {
+        drop(self.inbox);
+        if let Some(courier) = self.courier {
+            courier.stop().await;
+        }
+        if let Some(mut keeper) = self.keeper {
+            // its last writes wait for the disk
+            let _ = tokio::task::spawn_blocking(move || keeper.close()).await;
+        }
+    }
+}
+
+/// Puts these in the place of all silences that there were.
+pub(super) fn silence_all(alerts: &mut Alerts, bodies: impl Iterator<Item = String>) {
+    let all: Vec<Silence> = bodies
+        .filter_map(|b| serde_json::from_str(&b).ok())
+        .collect();
+    alerts.silence_all(all);
+}

@@ -1,0 +1,232 @@
+//! The store in one file of SQLite: nothing to install, several programs at once, whole after kill -9.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
+
+use crate::config::paths::{append_private_file, create_private_dir};
+use crate::model::SafeText;
+
+use super::store::{Line, Log, Shelf, Store, StoreError, Write};
+
+/// Version of the tables. Migrations go forward only.
+const VERSION: i64 = 1;
+/// How long a writer waits for another.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+const TABLES: &str = "
+create table documents (
+    shelf text not null,
+    key text not null,
+    body text not null,
+    primary key (shelf, key)
+) without rowid;
+create table orders (seq integer primary key autoincrement, at integer not null, body text not null);
+create table events (seq integer primary key autoincrement, at integer not null, body text not null);
+create index events_at on events (at);
+";
+
+#[derive(Debug)]
+pub struct Sqlite {
+    db: Connection,
+    path: PathBuf,
+    /// SQLite's count of the changes of others, as last seen.
+    data_version: i64,
+}
+
+impl Sqlite {
+    /// The file of a state directory; made, for nobody else to read, when it isn't there.
+    pub fn open(state_dir: &Path) -> Result<Self, StoreError> {
+        let path = state_dir.join("history.db");
+        let unusable = |why: &dyn std::fmt::Display| StoreError::Open {
+            path: path.clone(),
+            why: SafeText::new(why.to_string()),
+        };
+        create_private_dir(state_dir).map_err(|e| unusable(&e))?;
+        // SQLite makes its other files with the rights of the first
+        append_private_file(&path).map_err(|e| unusable(&e))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(&path, flags).map_err(|e| unusable(&e))?;
+        let mut store = Self {
+            db,
+            path: path.clone(),
+            data_version: 0,
+        };
+        store.prepare()?;
+        Ok(store)
+    }
+
+    fn prepare(&mut self) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let told = |e: rusqlite::Error| match error(e) {
+            StoreError::Other(why) => StoreError::Open {
+                path: path.clone(),
+                why,
+            },
+            StoreError::Damaged(_) => StoreError::Damaged(path.clone()),
+            other => other,
+        };
+        self.db.busy_timeout(PATIENCE).map_err(told)?;
+        // readers don't wait for writers; FULL: on disk when a write returns, also when the power fails
+        self.db
+            .pragma_update(None, "journal_mode", "wal")
+            .map_err(told)?;
+        self.db
+            .pragma_update(None, "synchronous", "full")
+            .map_err(told)?;
+        let change = self
+            .db
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+            .map_err(told)?;
+        let version: i64 = change
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .map_err(told)?;
+        match version {
+            0 => {
+                change.execute_batch(TABLES).map_err(told)?;
+                change
+                    .pragma_update(None, "user_version", VERSION)
+                    .map_err(told)?;
+            }
+            VERSION => {}
+            _ => return Err(StoreError::Newer(path)),
+        }
+        change.commit().map_err(told)?;
+        self.changed()?;
+        Ok(())
+    }
+
+    /// Reads every page: what is wrong with the file, if anything is.
+    pub fn check(&mut self) -> Result<(), StoreError> {
+        let said: String = self
+            .db
+            .pragma_query_value(None, "integrity_check", |row| row.get(0))
+            .map_err(error)?;
+        match said.as_str() {
+            "ok" => Ok(()),
+            _ => Err(StoreError::Damaged(self.path.clone())),
+        }
+    }
+
+    /// Bytes of the file.
+    pub fn size(&self) -> u64 {
+        std::fs::metadata(&self.path).map_or(0, |m| m.len())
+    }
+}
+
+impl Store for Sqlite {
+    fn shelf(&mut self, shelf: Shelf) -> Result<Vec<(String, String)>, StoreError> {
+        let mut rows = self
+            .db
+            .prepare_cached("select key, body from documents where shelf = ? order by key")
+            .map_err(error)?;
+        let rows = rows
+            .query_map([shelf.word()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .map_err(error)?;
+        rows.collect::<Result<_, _>>().map_err(error)
+    }
+
+    fn write(&mut self, batch: &[Write]) -> Result<(), StoreError> {
+        let change = self
+            .db
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+            .map_err(error)?;
+        for write in batch {
+            match write {
+                Write::Put { shelf, key, body } => change
+                    .prepare_cached("insert or replace into documents values (?, ?, ?)")
+                    .and_then(|mut s| s.execute(params![shelf.word(), key, body])),
+                Write::Remove { shelf, key } => change
+                    .prepare_cached("delete from documents where shelf = ? and key = ?")
+                    .and_then(|mut s| s.execute(params![shelf.word(), key])),
+                Write::Append { log, at, body } => {
+                    let into = format!("insert into {} (at, body) values (?, ?)", log.word());
+                    change
+                        .prepare_cached(&into)
+                        .and_then(|mut s| s.execute(params![at.timestamp_millis(), body]))
+                }
+            }
+            .map_err(error)?;
+        }
+        change.commit().map_err(error)
+    }
+
+    fn after(&mut self, log: Log, seq: i64, most: usize) -> Result<Vec<Line>, StoreError> {
+        let text = format!(
+            "select seq, at, body from {} where seq > ? order by seq limit ?",
+            log.word()
+        );
+        let mut rows = self.db.prepare_cached(&text).map_err(error)?;
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let rows = rows.query_map(params![seq, most], line).map_err(error)?;
+        rows.collect::<Result<_, _>>().map_err(error)
+    }
+
+    fn since(
+        &mut self,
+        log: Log,
+        from: DateTime<Utc>,
+        each: &mut dyn FnMut(Line) -> bool,
+    ) -> Result<(), StoreError> {
+        let text = format!(
+            "select seq, at, body from {} where at >= ? order by seq",
+            log.word()
+        );
+        let mut rows = self.db.prepare(&text).map_err(error)?;
+        let mut rows = rows.query([from.timestamp_millis()]).map_err(error)?;
+        while let Some(row) = rows.next().map_err(error)? {
+            if !each(line(row).map_err(error)?) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn last(&mut self, log: Log) -> Result<i64, StoreError> {
+        let text = format!("select max(seq) from {}", log.word());
+        let last: Option<Option<i64>> = self
+            .db
+            .query_row(&text, [], |row| row.get(0))
+            .optional()
+            .map_err(error)?;
+        Ok(last.flatten().unwrap_or(0))
+    }
+
+    fn forget(&mut self, log: Log, before: DateTime<Utc>) -> Result<usize, StoreError> {
+        let text = format!("delete from {} where at < ?", log.word());
+        self.db
+            .execute(&text, [before.timestamp_millis()])
+            .map_err(error)
+    }
+
+    fn changed(&mut self) -> Result<bool, StoreError> {
+        let now: i64 = self
+            .db
+            .pragma_query_value(None, "data_version", |row| row.get(0))
+            .map_err(error)?;
+        let before = std::mem::replace(&mut self.data_version, now);
+        Ok(before != now)
+    }
+}
+
+fn line(row: &rusqlite::Row<'_>) -> rusqlite::Result<Line> {
+    let millis: i64 = row.get(1)?;
+    Ok(Line {
+        seq: row.get(0)?,
+        at: DateTime::from_timestamp_millis(millis).unwrap_or_default(),
+        body: row.get(2)?,
+    })
+}
+
+fn error(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
+        Some(ErrorCode::DiskFull) => StoreError::Full,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            StoreError::Damaged(PathBuf::from("history.db"))
+        }
+        _ => StoreError::Other(SafeText::new(error.to_string())),
+    }
+}
