@@ -553,10 +553,11 @@ impl Outbox {
                 .collect();
             all
         });
-        let waiting: Vec<&Delivery> = waiting.flatten().collect();
+        let mut waiting: Vec<&Delivery> = waiting.flatten().collect();
         if waiting.len() <= MERGE {
             return;
         }
+        waiting.sort_by_key(|d| d.id);
         let oldest = waiting.iter().map(|d| d.created).min().unwrap_or(now);
         let messages: Vec<&Message> = waiting.iter().map(|d| &d.message).collect();
         let one = digest::of(channel, &messages, now);
