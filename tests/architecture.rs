@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["model", "graph", "query"],
     &["config", "logs", "world"],
-    &["diagnosis", "analytics"],
+    &["diagnosis", "analytics", "metrics"],
     &["alerts", "history", "backends"],
     &["engine"],
     &["server", "tui"],
