@@ -1,6 +1,7 @@
 //! Owns the alerts: the built-in rules and the life of what they find.
 //! Must not know backends, screens or how anybody is told.
 
+pub mod query;
 mod rules;
 #[cfg(test)]
 mod tests;

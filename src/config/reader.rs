@@ -267,6 +267,11 @@ impl<'r> Table<'r> {
         self.take(key)?.u64(range)
     }
 
+    /// A number, whole or not.
+    pub fn take_f64(&mut self, key: &'static str) -> Option<At<f64>> {
+        self.take(key)?.f64()
+    }
+
     /// A string like `10s` or `1m30s`.
     pub fn take_duration(&mut self, key: &'static str) -> Option<At<Duration>> {
         self.take(key)?.duration()
@@ -445,6 +450,20 @@ impl<'r> Value<'r> {
                 .problem(self.span, format!("`{}` must be {bounds}", self.path), None);
         }
         number
+    }
+
+    pub fn f64(&self) -> Option<At<f64>> {
+        let written = match self.value {
+            DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str()),
+            DeValue::Float(number) => Some(number.as_str()),
+            _ => None,
+        };
+        let number = written.and_then(|text| text.parse().ok());
+        let number = number.filter(|number: &f64| number.is_finite());
+        if number.is_none() {
+            self.wrong("a number", None);
+        }
+        number.map(|number| self.at(number))
     }
 
     pub fn duration(&self) -> Option<At<Duration>> {

@@ -8,6 +8,7 @@ use super::reader::{Reader, Table, Value, nearest};
 use super::server::server;
 use super::source::{At, Span};
 use super::types::*;
+use crate::model::Priority;
 
 /// The whole file. `dir` is where relative paths start.
 pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Config {
@@ -15,6 +16,7 @@ pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Config {
     let config = Config {
         ui: root.take_table("ui").map(ui).unwrap_or_default(),
         alerts: root.take_table("alerts").map(alerts).unwrap_or_default(),
+        rules: rules(root.take_tables("rule")),
         logs: root.take_table("logs").map(logs).unwrap_or_default(),
         backends: backends(root.take_tables("backend"), dir),
     };
@@ -97,6 +99,48 @@ fn alerts(mut table: Table<'_>) -> Alerts {
     alerts
 }
 
+fn rules(tables: Vec<Table<'_>>) -> Vec<Rule> {
+    let mut seen: HashMap<String, Span> = HashMap::new();
+    tables
+        .into_iter()
+        .filter_map(|mut table| {
+            let reader = table.reader();
+            let name = table.need_str("name");
+            if let Some(name) = &name {
+                check_name(reader, name, "rule");
+                check_unique(reader, name, "rules", &mut seen);
+            }
+            rule(table, name)
+        })
+        .collect()
+}
+
+fn rule(mut table: Table<'_>, name: Option<At<String>>) -> Option<Rule> {
+    let zero = Duration::ZERO;
+    let query = table.need_str("query");
+    let rule = Rule {
+        name: name.clone().unwrap_or_default(),
+        enabled: table.take_bool("enabled").unwrap_or(true),
+        query: query.clone().unwrap_or_default(),
+        priority: table
+            .take_choice("priority", Rule::PRIORITIES)
+            .unwrap_or(Priority::P3),
+        message: table.take_str("message").map(|at| at.value),
+        hold: table.take_duration("for").map_or(zero, |at| at.value),
+        critical: table.take_f64("critical"),
+        warning: table.take_f64("warning"),
+        critical_recovery: table.take_f64("critical_recovery"),
+        warning_recovery: table.take_f64("warning_recovery"),
+        no_data: table.take_duration("no_data").map(|at| at.value),
+        full_window: table.take_bool("full_window").unwrap_or(false),
+        delay: table.take_duration("delay").map_or(zero, |at| at.value),
+        tags: plain(table.take_strings("tags")),
+        runbook: table.take_str("runbook").map(|at| at.value),
+    };
+    table.finish();
+    (name.is_some() && query.is_some()).then_some(rule)
+}
+
 fn logs(mut table: Table<'_>) -> Logs {
     let default = Logs::default();
     let memory = table.take_bytes("memory");
@@ -123,15 +167,8 @@ fn backends(tables: Vec<Table<'_>>, dir: &Path) -> Vec<Backend> {
         let reader = table.reader();
         let name = table.need_str("name");
         if let Some(name) = &name {
-            check_name(reader, name);
-            if let Some(first) = seen.insert(name.value.clone(), name.span) {
-                let (line, _) = reader.position(first);
-                reader.problem(
-                    name.span,
-                    format!("there are two backends called `{}`", name.value),
-                    format!("the other is on line {line}"),
-                );
-            }
+            check_name(reader, name, "backend");
+            check_unique(reader, name, "backends", &mut seen);
         }
         backends.extend(backend(
             table,
@@ -142,11 +179,27 @@ fn backends(tables: Vec<Table<'_>>, dir: &Path) -> Vec<Backend> {
     backends
 }
 
-fn check_name(reader: &Reader<'_>, name: &At<String>) {
+fn check_unique(
+    reader: &Reader<'_>,
+    name: &At<String>,
+    things: &str,
+    seen: &mut HashMap<String, Span>,
+) {
+    if let Some(first) = seen.insert(name.value.clone(), name.span) {
+        let (line, _) = reader.position(first);
+        reader.problem(
+            name.span,
+            format!("there are two {things} called `{}`", name.value),
+            format!("the other is on line {line}"),
+        );
+    }
+}
+
+fn check_name(reader: &Reader<'_>, name: &At<String>, thing: &str) {
     let fine = |b: u8| b.is_ascii_alphanumeric() || b".-_".contains(&b);
     if name.value.len() > 64 || !name.value.bytes().all(fine) {
         let help = "use 1 to 64 letters, digits, `.`, `-` and `_`".to_owned();
-        reader.problem(name.span, "not a name for a backend", help);
+        reader.problem(name.span, format!("not a name for a {thing}"), help);
     }
 }
 

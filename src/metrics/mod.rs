@@ -13,7 +13,7 @@ mod tags;
 mod tests;
 
 pub use catalog::{Kind, Metric, Name};
-pub use history::{Bucket, History};
+pub use history::{Bucket, History, width_at};
 pub use recorder::Recorder;
 pub use store::{Limits, Series, SeriesId, Stats, Store};
 pub use tags::{Tag, Tags, plain};
