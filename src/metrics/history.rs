@@ -148,9 +148,12 @@ impl History {
         cells * size_of::<Bucket>()
     }
 
-    /// The buckets that begin between two ticks, oldest first.
+    /// The buckets whose middle lies between two ticks, oldest first.
     pub fn between(&self, from: u32, to: u32) -> impl Iterator<Item = &Bucket> {
-        self.tiers.iter().rev().flat_map(move |list| {
+        let tiers = self.tiers.iter().zip(TIERS).rev();
+        tiers.flat_map(move |(list, (width, _))| {
+            let from = from.saturating_sub(width / 2);
+            let to = to.saturating_sub(width / 2);
             let newer = list.back().is_some_and(|b| b.start >= from);
             let at = if newer {
                 list.partition_point(|b| b.start < from)
@@ -171,6 +174,10 @@ impl History {
 
     /// The first tick of which something is known.
     pub fn first(&self) -> Option<u32> {
-        self.tiers.iter().rev().find_map(|l| l.front()).map(|b| b.start)
+        self.tiers
+            .iter()
+            .rev()
+            .find_map(|l| l.front())
+            .map(|b| b.start)
     }
 }

@@ -222,7 +222,10 @@ impl Recorder {
             let pipeline = pipeline.get_or_insert_with(|| scene.pipeline(&run.pipeline));
             let tags = stage(pipeline.clone(), view, node);
             let ended = scene.past(node.ended_at);
-            let with_state = || tags.clone().with("state", &SafeText::new(node.state.word()));
+            let with_state = || {
+                tags.clone()
+                    .with("state", &SafeText::new(node.state.word()))
+            };
             if let Some((queued, started)) = waited {
                 scene.measure(started, Name::StageWait, &tags, queued, started);
             }
@@ -285,6 +288,11 @@ impl Recorder {
                 }
             }
         }
+    }
+
+    /// Runs of which something is remembered.
+    pub fn remembered(&self) -> usize {
+        self.runs.len()
     }
 
     /// What the world has forgotten need not be remembered.
@@ -391,9 +399,10 @@ fn stage(tags: Tags, view: &RunView, node: &Node) -> Tags {
 
 fn rows(node: &Node) -> Option<f64> {
     let named = |name: &str| {
-        let found = node.metrics.iter().find(|(known, _)| {
-            known.eq_ignore_ascii_case(name)
-        });
+        let found = node
+            .metrics
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| *value)
     };
     ROWS.iter().find_map(|name| named(name))

@@ -337,7 +337,13 @@ impl fmt::Display for Inner<'_> {
 
 impl fmt::Display for Select {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}{{{}}}", self.space.word(), self.metric, self.filter)?;
+        write!(
+            f,
+            "{}:{}{{{}}}",
+            self.space.word(),
+            self.metric,
+            self.filter
+        )?;
         if !self.by.is_empty() {
             write!(f, " by {{{}}}", self.by.join(","))?;
         }

@@ -33,7 +33,10 @@ impl Composite {
         let text = text.trim_start();
         let word = text.find(|c: char| !c.is_alphanumeric() && c != '_');
         let function = word.is_some_and(|end| {
-            end > 0 && text.get(end..).is_some_and(|rest| rest.trim_start().starts_with('('))
+            end > 0
+                && text
+                    .get(end..)
+                    .is_some_and(|rest| rest.trim_start().starts_with('('))
         });
         !text.is_empty() && !text.contains([':', '{', '"']) && !function
     }

@@ -11,6 +11,7 @@ pub fn read(rules: &[config::Rule], source: &Source) -> (Rulebook, Vec<Problem>)
     let mut problems = Vec::new();
     let mut good = Vec::new();
     let mut from = Vec::new();
+    let names: Vec<&str> = rules.iter().map(|rule| rule.name.value.as_str()).collect();
     for rule in rules {
         match Rule::parse(&rule.name.value, &rule.query.value, options(rule)) {
             Ok(parsed) if rule.enabled => {
@@ -21,7 +22,7 @@ pub fn read(rules: &[config::Rule], source: &Source) -> (Rulebook, Vec<Problem>)
             Err(error) => problems.push(problem(rule, source, error)),
         }
     }
-    let (book, errors) = Rulebook::new(good);
+    let (book, errors) = Rulebook::new(good, &names);
     for error in errors {
         if let Some(rule) = from.get(error.rule) {
             problems.push(problem(rule, source, error.error.into()));

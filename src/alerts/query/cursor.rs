@@ -81,13 +81,6 @@ impl<'a> Cursor<'a> {
         false
     }
 
-    pub fn at_keyword(&mut self, wanted: &str) -> bool {
-        let before = self.at;
-        let found = self.keyword(wanted);
-        self.at = before;
-        found
-    }
-
     pub fn wrong(
         &self,
         at: Range<usize>,

@@ -418,7 +418,13 @@ impl<'a> Rows<'a> {
             }
             _ => self
                 .index
-                .get_or_init(|| self.groups.iter().enumerate().map(|(i, g)| (g, i)).collect())
+                .get_or_init(|| {
+                    self.groups
+                        .iter()
+                        .enumerate()
+                        .map(|(i, g)| (g, i))
+                        .collect()
+                })
                 .get(group)
                 .copied(),
         };

@@ -136,53 +136,49 @@ pub(super) fn parse(cursor: &mut Cursor<'_>, metric: &'static Metric) -> Parsed<
     if cursor.over() {
         return Err(cursor.wrong(open..open + 1, "this `{` is never closed", "add a `}`"));
     }
-    if cursor.ahead(",") {
-        return Err(cursor.expected(
-            "`OR` or `}`",
-            "`,` and OR don't go together: write AND, with parentheses",
-        ));
-    }
     Err(cursor.expected("`,`, AND, OR or `}`", "tags are written key:value"))
 }
 
 fn either(cursor: &mut Cursor<'_>, metric: &'static Metric) -> Parsed<Filter> {
-    let mut list = vec![all(cursor, metric)?];
+    let (first, mut comma) = all(cursor, metric)?;
+    let mut list = vec![first];
     while cursor.keyword("OR") {
-        list.push(all(cursor, metric)?);
+        let (next, at) = all(cursor, metric)?;
+        comma = comma.or(at);
+        list.push(next);
     }
     if list.len() == 1 {
         return Ok(list.remove(0));
     }
-    Ok(Filter::Or(list))
+    match comma {
+        None => Ok(Filter::Or(list)),
+        Some(at) => Err(cursor.wrong(
+            at..at + 1,
+            "`,` and OR don't go together",
+            "write AND, with parentheses",
+        )),
+    }
 }
 
-fn all(cursor: &mut Cursor<'_>, metric: &'static Metric) -> Parsed<Filter> {
+/// And where a comma stands in it.
+fn all(cursor: &mut Cursor<'_>, metric: &'static Metric) -> Parsed<(Filter, Option<usize>)> {
     let mut list = vec![one(cursor, metric)?];
     let mut comma = None;
     loop {
-        if cursor.ahead(",") {
-            comma = Some(cursor.at);
-            cursor.take(",");
+        if cursor.take(",") {
+            comma = Some(cursor.at - 1);
         } else if !cursor.keyword("AND") {
             break;
         }
         list.push(one(cursor, metric)?);
     }
-    if let Some(at) = comma
-        && cursor.at_keyword("OR")
-    {
-        return Err(cursor.wrong(
-            at..at + 1,
-            "`,` and OR don't go together",
-            "write AND, with parentheses",
-        ));
-    }
     list.retain(|filter| *filter != Filter::All);
-    Ok(match list.len() {
+    let filter = match list.len() {
         0 => Filter::All,
         1 => list.remove(0),
         _ => Filter::And(list),
-    })
+    };
+    Ok((filter, comma))
 }
 
 fn one(cursor: &mut Cursor<'_>, metric: &'static Metric) -> Parsed<Filter> {

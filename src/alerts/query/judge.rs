@@ -92,11 +92,17 @@ impl Options {
                 Compare::Below | Compare::AtMost if value <= limit => "above",
                 Compare::Equal | Compare::Unequal => {
                     let sign = compare.sign();
-                    return wrong(key, format!("goes with > >= < <=, and the query says {sign}"));
+                    return wrong(
+                        key,
+                        format!("goes with > >= < <=, and the query says {sign}"),
+                    );
                 }
                 _ => continue,
             };
-            return wrong(key, format!("must be {side} {limit}, or it would never count"));
+            return wrong(
+                key,
+                format!("must be {side} {limit}, or it would never count"),
+            );
         }
         Ok(())
     }
@@ -112,8 +118,7 @@ impl Options {
         let beyond = |limit: Option<f64>| limit.is_some_and(|limit| compare.holds(value, limit));
         let alert = compare.holds(value, critical)
             || before == Verdict::Alert && beyond(self.critical_recovery);
-        let warn = beyond(self.warning)
-            || before >= Verdict::Warn && beyond(self.warning_recovery);
+        let warn = beyond(self.warning) || before >= Verdict::Warn && beyond(self.warning_recovery);
         match (alert, warn) {
             (true, _) => Verdict::Alert,
             (false, true) => Verdict::Warn,

@@ -27,7 +27,9 @@ mod select;
 #[cfg(test)]
 mod tests;
 
-pub use ast::{Aggregate, Compare, Expr, Fill, Form, Function, Operator, Query, Rollup, Select, Time};
+pub use ast::{
+    Aggregate, Compare, Expr, Fill, Form, Function, Operator, Query, Rollup, Select, Time,
+};
 pub use composite::Composite;
 pub use config::read;
 pub use filter::{Filter, Pattern};

@@ -43,8 +43,10 @@ impl Parser<'_> {
         let expr = self.sum()?;
         let compare = self.compare()?;
         let threshold = self.cursor.number().ok_or_else(|| {
-            self.cursor
-                .expected("a number", "a rule ends with what its value is held against")
+            self.cursor.expected(
+                "a number",
+                "a rule ends with what its value is held against",
+            )
         })?;
         if !self.cursor.over() {
             return Err(self.cursor.expected("the end", SHAPE));
@@ -186,11 +188,9 @@ impl Parser<'_> {
         let window = self.window()?;
         if !self.cursor.take(",") {
             let what = "what it is compared with is missing";
-            return Err(self.cursor.wrong(
-                place,
-                what,
-                "write change(avg(last_5m),1h_ago)",
-            ));
+            return Err(self
+                .cursor
+                .wrong(place, what, "write change(avg(last_5m),1h_ago)"));
         }
         let (word, place) = self.cursor.word();
         // both are in use
@@ -199,7 +199,9 @@ impl Parser<'_> {
             .or_else(|| word.strip_prefix("last_"));
         let Some(text) = text else {
             let what = format!("`{word}` is no time before now");
-            return Err(self.cursor.wrong(place, what, "write 5m_ago, 1h_ago or 1d_ago"));
+            return Err(self
+                .cursor
+                .wrong(place, what, "write 5m_ago, 1h_ago or 1d_ago"));
         };
         let ago = self.span(text, place)?;
         self.cursor.need(")", "write change(avg(last_5m),1h_ago)")?;
@@ -331,7 +333,9 @@ impl Parser<'_> {
         }
         if !KNOWN.contains(&name) {
             let what = format!("there is no function `{name}`");
-            return Err(self.cursor.wrong(place, what, meant(name, KNOWN.iter().copied())));
+            return Err(self
+                .cursor
+                .wrong(place, what, meant(name, KNOWN.iter().copied())));
         }
         let of = self.sum()?;
         let function = match name {
@@ -355,14 +359,14 @@ impl Parser<'_> {
 
     fn argument(&mut self, help: &str) -> Parsed<f64> {
         self.cursor.need(",", help)?;
+        self.cursor.space();
         let number = self.cursor.number();
         number.ok_or_else(|| self.cursor.expected("a number", help))
     }
 
     fn timeshift(&mut self) -> Parsed<Function> {
-        self.cursor.space();
-        let start = self.cursor.at;
         let help = "write timeshift(query, -3600): seconds, back from now";
+        let start = self.cursor.at + 2;
         let seconds = -self.argument(help)?;
         let fine = seconds.fract() == 0.0 && (1.0..=f64::from(LONGEST)).contains(&seconds);
         if !fine {
@@ -409,7 +413,10 @@ impl Parser<'_> {
         };
         let metric = meaning.metric;
         if space == Aggregate::Count && metric.kind != Kind::Measure {
-            let what = format!("`count` counts what was measured, and {name} is a {}", metric.kind.word());
+            let what = format!(
+                "`count` counts what was measured, and {name} is a {}",
+                metric.kind.word()
+            );
             return Err(self.cursor.wrong(place, what, "write sum or avg"));
         }
         self.cursor
@@ -478,11 +485,19 @@ impl Parser<'_> {
         match name {
             "as_count" | "as_rate" => {
                 if kind != Kind::Count {
-                    let what = format!("`{name}()` is for counts; {} is a {}", select.metric, kind.word());
+                    let what = format!(
+                        "`{name}()` is for counts; {} is a {}",
+                        select.metric,
+                        kind.word()
+                    );
                     return wrong(self, what, "leave it out");
                 }
                 if select.form != Form::Plain {
-                    return wrong(self, "one of .as_count() and .as_rate() is enough".to_owned(), "leave the others out");
+                    return wrong(
+                        self,
+                        "one of .as_count() and .as_rate() is enough".to_owned(),
+                        "leave the others out",
+                    );
                 }
                 self.cursor.need("(", "write .as_count()")?;
                 self.cursor.need(")", "write .as_count()")?;
@@ -496,7 +511,11 @@ impl Parser<'_> {
             "rollup" if select.rollup.is_none() => select.rollup = Some(self.rollup(kind)?),
             "fill" if select.fill == Fill::Natural => select.fill = self.fill()?,
             "rollup" | "fill" => {
-                return wrong(self, format!("`.{name}()` stands here twice"), "leave one out");
+                return wrong(
+                    self,
+                    format!("`.{name}()` stands here twice"),
+                    "leave one out",
+                );
             }
             _ => {
                 if let Some((_, why)) = refused::METHODS.iter().find(|(word, _)| *word == name) {
@@ -527,7 +546,10 @@ impl Parser<'_> {
                 return Err(self.cursor.wrong(place, what, meant(word, all)));
             };
             if aggregate == Aggregate::Count && kind != Kind::Measure {
-                let what = format!("`count` counts what was measured, and this is a {}", kind.word());
+                let what = format!(
+                    "`count` counts what was measured, and this is a {}",
+                    kind.word()
+                );
                 return Err(self.cursor.wrong(place, what, "write sum or avg"));
             }
             rollup.aggregate = Some(aggregate);

@@ -70,7 +70,10 @@ pub(super) const FUNCTIONS: &[(&str, &str)] = &[
 pub(super) const METHODS: &[(&str, &str)] = &[
     ("weighted", "an average here is one over series"),
     ("rollup_avg", "write .rollup(avg, 60)"),
-    ("as_percentile", "percentiles need every value, and only sums and extremes are kept"),
+    (
+        "as_percentile",
+        "percentiles need every value, and only sums and extremes are kept",
+    ),
 ];
 
 pub(super) const PERCENTILE: &str =

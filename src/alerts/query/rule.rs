@@ -147,25 +147,17 @@ impl Rule {
     }
 
     /// What it finds now, group by group. A composite finds nothing by itself.
-    pub fn evaluate(
-        &self,
-        store: &Store,
-        now: DateTime<Utc>,
-        memory: &mut Memory,
-    ) -> Vec<Finding> {
+    pub fn evaluate(&self, store: &Store, now: DateTime<Utc>, memory: &mut Memory) -> Vec<Finding> {
         let Body::Metric(ready) = &self.body else {
             return Vec::new();
         };
         let then = now - TimeDelta::from_std(self.options.delay).unwrap_or_default();
         let at = tick(then);
-        let values = eval::evaluate(
-            &ready.query,
-            &ready.plan,
-            store,
-            at,
-            &mut memory.selections,
-        );
-        let full = self.options.full_window.then(|| self.full(ready, store, at, memory));
+        let values = eval::evaluate(&ready.query, &ready.plan, store, at, &mut memory.selections);
+        let full = self
+            .options
+            .full_window
+            .then(|| self.full(ready, store, at, memory));
         for known in memory.groups.values_mut() {
             known.value = None;
         }
@@ -228,13 +220,7 @@ impl Rule {
             _ => 3_600,
         };
         let stretches = (window / stretch).max(1) as usize;
-        let covered = eval::coverage(
-            &ready.query,
-            &ready.plan,
-            store,
-            at,
-            &mut memory.selections,
-        );
+        let covered = eval::coverage(&ready.query, &ready.plan, store, at, &mut memory.selections);
         let full = |row: &[bool]| {
             let many = stretches.min(row.len()).max(1);
             let has = |n: usize| {

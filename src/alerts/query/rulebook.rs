@@ -39,17 +39,19 @@ pub struct RulebookError {
 }
 
 impl Rulebook {
-    /// Takes the rules in; one that can't work is left out and told.
-    pub fn new(given: Vec<Rule>) -> (Self, Vec<RulebookError>) {
+    /// Takes the rules in; one that can't work is left out and told. `names` are those of all rules there are, also of
+    /// those that could not be read.
+    pub fn new(given: Vec<Rule>, names: &[&str]) -> (Self, Vec<RulebookError>) {
         let mut errors = Vec::new();
         let mut left: Vec<(usize, Rule)> = given.into_iter().enumerate().collect();
-        let names: Vec<String> = left.iter().map(|(_, rule)| rule.name.clone()).collect();
         let mut book = Self::default();
         let mut index: HashMap<String, usize> = HashMap::new();
         // each round takes those in whose rules are there
         loop {
             let (ready, waiting): (Vec<_>, Vec<_>) = left.into_iter().partition(|(_, rule)| {
-                parts(rule).iter().all(|(name, _)| index.contains_key(*name))
+                parts(rule)
+                    .iter()
+                    .all(|(name, _)| index.contains_key(*name))
             });
             left = waiting;
             if ready.is_empty() {
@@ -68,7 +70,7 @@ impl Rulebook {
             }
         }
         for (at, rule) in left {
-            let error = missing(&rule, &names, &index);
+            let error = missing(&rule, names, &index);
             errors.extend(error.map(|error| RulebookError { rule: at, error }));
         }
         errors.sort_by_key(|e| e.rule);
@@ -99,7 +101,10 @@ impl Rulebook {
         for (name, at, by) in named {
             if let Some(key) = by.iter().find(|key| !base.contains(key)) {
                 let place = at..at + name.len();
-                let what = format!("`{name}` is grouped by {key}, and another rule by {}", base.join(","));
+                let what = format!(
+                    "`{name}` is grouped by {key}, and another rule by {}",
+                    base.join(",")
+                );
                 let help = "rules that are put together need the same groups";
                 return Err(QueryError::new(&rule.text, place, what, help));
             }
@@ -201,22 +206,24 @@ fn parts(rule: &Rule) -> Vec<(&str, usize)> {
 }
 
 /// Why a composite's rules can't be had: one is unknown, or they look at each other.
-fn missing(rule: &Rule, names: &[String], index: &HashMap<String, usize>) -> Option<QueryError> {
+fn missing(rule: &Rule, names: &[&str], index: &HashMap<String, usize>) -> Option<QueryError> {
     let all = parts(rule);
     let (name, at) = all
         .iter()
-        .find(|(name, _)| !names.iter().any(|known| known == name))
+        .find(|(name, _)| !names.contains(name))
         .or_else(|| all.iter().find(|(name, _)| !index.contains_key(*name)))?;
     let place = *at..at + name.len();
-    if names.iter().any(|known| known == name) {
-        let what = format!("`{name}` can't be looked at: it can't work itself, or it looks back at this rule");
-        let help = "take one of the rules out of the circle";
+    if names.contains(name) {
+        let what = format!(
+            "`{name}` can't be looked at: it is off or wrong itself, or it looks back at this rule"
+        );
+        let help = "see the rule itself";
         return Some(QueryError::new(&rule.text, place, what, help));
     }
     let help = if name.bytes().all(|b| b.is_ascii_digit()) {
         "Datadog's number of a monitor means nothing here: write the rule's name".to_owned()
     } else {
-        meant(name, names.iter().map(String::as_str))
+        meant(name, names.iter().copied())
     };
     let what = format!("there is no rule `{name}`");
     Some(QueryError::new(&rule.text, place, what, help))

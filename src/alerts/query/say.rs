@@ -1,6 +1,6 @@
 //! Owns what a finding says to a person.
 
-use super::ast::{Aggregate, Compare, Expr, Form, Query, Select, Time, span};
+use super::ast::{Aggregate, Expr, Form, Query, Select, Time, span};
 use super::composite::Composite;
 use super::filter::Filter;
 use super::judge::{Options, Verdict};
@@ -31,17 +31,13 @@ pub(super) fn query(query: &Query, options: &Options, finding: &Finding) -> Safe
                 Verdict::Warn => options.warning,
                 Verdict::Ok | Verdict::NoData => None,
             };
-            let beyond = limit.map_or_else(String::new, |limit| {
-                let limit = if query.compare.holds(value, limit) {
-                    format!(", {} {}", query.compare.words(), number(limit))
-                } else {
-                    ", not yet recovered".to_owned()
-                };
-                match query.compare {
-                    Compare::Equal | Compare::Unequal => limit,
-                    _ => limit,
+            let beyond = match limit {
+                None => String::new(),
+                Some(limit) if query.compare.holds(value, limit) => {
+                    format!(", {} {}{unit}", query.compare.words(), number(limit))
                 }
-            });
+                Some(_) => ", not yet recovered".to_owned(),
+            };
             format!("{what} is {}{unit}{beyond}", number(value))
         }
     };
@@ -80,7 +76,12 @@ fn subject(query: &Query) -> String {
     };
     match query.time {
         Time::Over { aggregate, window } => {
-            format!("{} of {} over {}", noun(aggregate), inner(aggregate), span(window))
+            format!(
+                "{} of {} over {}",
+                noun(aggregate),
+                inner(aggregate),
+                span(window)
+            )
         }
         Time::Change {
             aggregate,
@@ -101,7 +102,11 @@ fn subject(query: &Query) -> String {
 }
 
 fn metric(select: &Select) -> String {
-    let rate = if select.form == Form::Rate { " a second" } else { "" };
+    let rate = if select.form == Form::Rate {
+        " a second"
+    } else {
+        ""
+    };
     match &select.filter {
         Filter::All => format!("{}{rate}", select.metric),
         filter => format!("{}{{{filter}}}{rate}", select.metric),

@@ -39,7 +39,11 @@ impl Source {
             name: meaning.metric.id,
             kind: meaning.metric.kind,
             filter,
-            by: select.by.iter().map(|key| Arc::from(key.as_str())).collect(),
+            by: select
+                .by
+                .iter()
+                .map(|key| Arc::from(key.as_str()))
+                .collect(),
         })
     }
 }
@@ -105,11 +109,14 @@ fn groups(tags: &[Tag], by: &[Arc<str>]) -> Vec<Group> {
         found = found
             .into_iter()
             .flat_map(|group| {
-                values.iter().map(move |value| {
-                    let mut group = group.clone();
-                    group.push((key.clone(), value.clone()));
-                    group
-                }).collect::<Vec<_>>()
+                values
+                    .iter()
+                    .map(move |value| {
+                        let mut group = group.clone();
+                        group.push((key.clone(), value.clone()));
+                        group
+                    })
+                    .collect::<Vec<_>>()
             })
             .collect();
     }
