@@ -433,7 +433,6 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// In order of the groups.
 fn finish(value: Value, grouped: bool) -> Vec<(Group, Option<f64>)> {
     match value {
         // no series at all, and a number stands for that
@@ -443,13 +442,9 @@ fn finish(value: Value, grouped: bool) -> Vec<(Group, Option<f64>)> {
             ..
         } if groups.is_empty() && !grouped => vec![(Group::from([]), Some(default))],
         Value::Groups { groups, data, .. } => {
-            let mut found: Vec<(Group, Option<f64>)> = groups
-                .into_iter()
-                .zip(data)
-                .map(|(group, v)| (group, v.is_finite().then_some(v)))
-                .collect();
-            found.sort_by(|a, b| a.0.cmp(&b.0));
-            found
+            let number = |v: f64| v.is_finite().then_some(v);
+            let values = data.into_iter().map(number);
+            groups.into_iter().zip(values).collect()
         }
         Value::Scalar(_) => Vec::new(),
     }

@@ -1,8 +1,8 @@
 //! Owns one rule: its text made ready, what is remembered of its groups, and what it finds.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
+use indexmap::IndexMap;
+use indexmap::map::Entry;
 
 use super::ast::Query;
 use super::composite::Composite;
@@ -67,7 +67,21 @@ pub struct Finding {
 #[derive(Debug, Default)]
 pub struct Memory {
     selections: Vec<Selection>,
-    groups: HashMap<Group, Known>,
+    groups: IndexMap<Group, Known>,
+    /// Whether a group has come since they were put in order.
+    unsorted: bool,
+}
+
+impl Memory {
+    fn known(&mut self, group: Group, now: DateTime<Utc>) -> &mut Known {
+        match self.groups.entry(group) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                self.unsorted = true;
+                place.insert(Known::new(now))
+            }
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -162,14 +176,10 @@ impl Rule {
             known.value = None;
         }
         if self.by().is_empty() && values.is_empty() {
-            let one = memory.groups.entry(Group::from([]));
-            one.or_insert_with(|| Known::new(now));
+            memory.known(Group::from([]), now);
         }
         for (group, value) in values {
-            let known = memory
-                .groups
-                .entry(group.clone())
-                .or_insert_with(|| Known::new(now));
+            let known = memory.known(group.clone(), now);
             let Some(value) = value else { continue };
             known.data = now;
             known.value = Some(value);
@@ -237,27 +247,28 @@ impl Rule {
     fn findings(&self, memory: &mut Memory, now: DateTime<Utc>) -> Vec<Finding> {
         let bears = self.options.no_data.map(TimeDelta::from_std);
         let bears = bears.map(|time| time.unwrap_or(TimeDelta::MAX));
-        let one = |group: &Group| group.is_empty();
         memory
             .groups
-            .retain(|group, known| one(group) || now - known.data < FORGOTTEN);
-        let mut found: Vec<Finding> = Vec::with_capacity(memory.groups.len());
-        for (group, known) in &mut memory.groups {
+            .retain(|group, known| group.is_empty() || now - known.data < FORGOTTEN);
+        // groups come seldom
+        if std::mem::take(&mut memory.unsorted) {
+            memory.groups.sort_unstable_keys();
+        }
+        let finding = |(group, known): (&Group, &mut Known)| {
             let overdue = bears.is_some_and(|bears| now - known.data >= bears);
             if overdue {
                 known.become_(Verdict::NoData, now);
                 (known.warn, known.alert) = (None, None);
             }
-            found.push(Finding {
+            Finding {
                 group: group.clone(),
                 verdict: known.verdict,
                 value: known.value,
                 since: known.since,
                 overdue,
-            });
-        }
-        found.sort_by(|a, b| a.group.cmp(&b.group));
-        found
+            }
+        };
+        memory.groups.iter_mut().map(finding).collect()
     }
 
     /// The findings of a composite from the verdicts of its rules. Without data it stays what it was.
@@ -268,10 +279,7 @@ impl Rule {
         now: DateTime<Utc>,
     ) -> Vec<Finding> {
         for (group, verdict) in verdicts {
-            let known = memory
-                .groups
-                .entry(group)
-                .or_insert_with(|| Known::new(now));
+            let known = memory.known(group, now);
             if verdict != Verdict::NoData {
                 known.data = now;
                 self.settle(known, verdict, now);
