@@ -15,7 +15,7 @@ use crate::alerts::channels::Screen;
 use crate::alerts::matchers::Routes;
 use crate::alerts::{self, Alerts, Policy, Rules};
 use crate::backends::{Backend, Emitter, Link, Request};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::history::{self, Audit, AuditError, Heard};
 use crate::logs::{DEFAULT_LIMIT, LogStore, Spill};
 use crate::model::{
@@ -40,6 +40,8 @@ pub struct Settings {
     pub policies: Vec<Policy>,
     /// Silences that are configured.
     pub windows: Vec<Silence>,
+    /// Rules of the user's own.
+    pub own: Vec<config::Rule>,
     pub duty: DutySettings,
     pub late_after: chrono::Duration,
     /// Bytes of log text kept in memory over all logs.
@@ -58,6 +60,7 @@ impl Default for Settings {
             routes: Routes::default(),
             policies: Vec::new(),
             windows: Vec::new(),
+            own: Vec::new(),
             duty: DutySettings::default(),
             late_after: chrono::Duration::minutes(2),
             log_memory: DEFAULT_LIMIT,
@@ -77,6 +80,7 @@ impl From<&Config> for Settings {
             routes: Routes::new(config),
             policies: configured.policies,
             windows: configured.windows,
+            own: config.rules.clone(),
             duty: DutySettings {
                 channels: config.channels.clone(),
                 events: on.keep_events,
@@ -429,6 +433,7 @@ pub(super) fn alerts(settings: &Settings) -> alerts::Settings {
         }),
         policies: settings.policies.clone(),
         windows: settings.windows.clone(),
+        own: alerts::Own::new(&settings.own),
     }
 }
 

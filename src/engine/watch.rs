@@ -9,6 +9,7 @@ use crate::alerts::{Alerts, Scene};
 use crate::analytics::Baselines;
 use crate::diagnosis::{Diagnosis, Evidence, diagnose};
 use crate::logs::{LogStore, Tags};
+use crate::metrics::{Limits, Recorder, Store as Metrics};
 use crate::model::{Event, Health, LogChunk, LogKey, LogUpdate, Node, SafeText, Stamped};
 use crate::world::{Changes, Fleet, FleetRow, RunView, World};
 
@@ -27,6 +28,9 @@ pub struct Watch {
     pub alerts: Alerts,
     /// How it stands with the channels, where this program tells people.
     pub channels: Channels,
+    /// Numbers of what happened, for rules and trends.
+    pub metrics: Metrics,
+    recorder: Recorder,
     /// What is usual.
     pub baselines: Baselines,
     fleet: Fleet,
@@ -48,6 +52,8 @@ impl Watch {
             logs,
             alerts,
             channels: Channels::default(),
+            metrics: Metrics::new(Limits::default()),
+            recorder: Recorder::new(),
             baselines: Baselines::default(),
             fleet: Fleet::default(),
             computed: None,
@@ -68,6 +74,8 @@ impl Watch {
         }
         let changes = self.world.apply(stamped);
         self.learn(&stamped.event);
+        let (recorder, metrics) = (&mut self.recorder, &mut self.metrics);
+        recorder.observe(metrics, &self.world, stamped);
         changes
     }
 
@@ -188,6 +196,7 @@ impl Watch {
             world,
             fleet: self.fleet.rows(),
             baselines: &self.baselines,
+            metrics: &self.metrics,
             now,
             error_of: &|row| {
                 let key = first_error(world, row)?;

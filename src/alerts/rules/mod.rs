@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Duration, Utc};
 
 use crate::analytics::Baselines;
+use crate::metrics::Store;
 use crate::model::{Alert, AlertId, BackendId, PipelineKey, Priority, SafeText, Target};
 use crate::world::{FleetRow, RunView, World};
 
@@ -111,6 +112,7 @@ pub struct Scene<'a> {
     pub world: &'a World,
     pub fleet: &'a [FleetRow],
     pub baselines: &'a Baselines,
+    pub metrics: &'a Store,
     pub now: DateTime<Utc>,
     /// The cause line of a failed run's log, where it has been read.
     pub error_of: &'a dyn Fn(&FleetRow) -> Option<SafeText>,

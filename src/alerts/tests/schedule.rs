@@ -152,6 +152,7 @@ fn found(rules: &Rules, events: Vec<Event>, now: &str) -> Vec<(String, String)> 
         world: &world,
         fleet: &fleet,
         baselines: &baselines,
+        metrics: &Store::new(Limits::default()),
         now,
         error_of: &|_| None,
     });
