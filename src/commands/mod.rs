@@ -11,6 +11,7 @@ mod interrupt;
 mod logs;
 mod monitor;
 mod names;
+mod notify;
 mod open;
 mod paths;
 mod run;
@@ -64,6 +65,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Demo(_)) => demo::run(global),
         Some(Command::Run(args)) => run::run(global, &args),
         Some(Command::Doctor(args)) => doctor::run(global, &args),
+        Some(Command::Notify(args)) => notify::run(global, &args),
         Some(Command::Graph(args)) => graph::run(global, &args),
         Some(Command::Snapshot(args)) => snapshot::run(global, &args),
         Some(Command::Status(args)) => status::run(global, &args),
