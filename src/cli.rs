@@ -22,6 +22,16 @@ const SCREEN_CODES: &str = "\
 Exit codes: 0 ended by the user, 1 the screen can't be shown, 2 wrong command line or a \
 configuration that can't be used, 128 and the number of a signal that ended it.";
 
+const ALERTS_CODES: &str = "\
+Exit codes: 0 done, 1 no such alert or silence, or the history can't be read or written, 2 wrong command line.";
+
+const RULES_CODES: &str = "\
+Exit codes: 0 done, 1 the history can't be read, 2 wrong command line or a configuration that can't be used.";
+
+const SERVE_CODES: &str = "\
+Exit codes: 0 ended by SIGTERM or SIGINT, 1 it can't go on, 2 wrong command line or a configuration \
+that can't be used.";
+
 const RUN_CODES: &str = "\
 Exit codes: 0 with --plain: the run went well (warnings included), else: ended by the user; \
 1 it did not go well, or could not be started; 2 wrong command line, or a file that can't be used \
@@ -166,6 +176,11 @@ pub enum Command {
     Logs(Logs),
     Act(Act),
     Snapshot(Snapshot),
+    Alerts(Alerts),
+    Silence(Silence),
+    Rules(Rules),
+    Serve(Serve),
+    Open(Open),
     Doctor(Doctor),
     Notify(Notify),
     Graph(Graph),
@@ -176,6 +191,118 @@ pub enum Command {
 #[derive(Clone, Debug, Default, Args)]
 #[command(after_help = SCREEN_CODES)]
 pub struct Monitor {}
+
+/// List alerts, and acknowledge, resolve or note them
+///
+/// Shows what whoever tells people (`dagtop serve`, or a `dagtop` in a terminal) last wrote down.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = ALERTS_CODES)]
+pub struct Alerts {
+    #[command(subcommand)]
+    pub what: Option<AlertsWhat>,
+
+    /// Those too that are over or that follow from others
+    #[arg(long)]
+    pub all: bool,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum AlertsWhat {
+    /// Take one on: nobody else is woken for it
+    Ack(AlertName),
+    /// Give one back
+    Unack(AlertName),
+    /// Say that one is over for you: quiet until it has been gone and comes back
+    Resolve(AlertName),
+    /// Write something beside one
+    Note {
+        #[command(flatten)]
+        alert: AlertName,
+        text: String,
+    },
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct AlertName {
+    /// As `dagtop alerts` shows it, or a part of it that only one has
+    #[arg(value_name = "ALERT")]
+    pub name: String,
+}
+
+/// Ask for quiet: nobody is told of alerts that match
+#[derive(Clone, Debug, Args)]
+#[command(after_help = ALERTS_CODES)]
+pub struct Silence {
+    #[command(subcommand)]
+    pub what: Option<SilenceWhat>,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum SilenceWhat {
+    /// Begin one, now or ahead
+    Add(SilenceAdd),
+    /// End one
+    End {
+        /// As `dagtop silence` shows it
+        id: String,
+    },
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct SilenceAdd {
+    /// What is meant, all of it: pipeline=orders_*, backend!=dev, priority>P2
+    #[arg(long = "match", value_name = "NAME=VALUE", required = true)]
+    pub matchers: Vec<String>,
+
+    /// How long: 30m, 2h, 1d
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub lasts: std::time::Duration,
+
+    /// When it begins, in RFC 3339 [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<chrono::DateTime<chrono::Utc>>,
+
+    /// Why, for the others
+    #[arg(long)]
+    pub reason: String,
+}
+
+/// List the rules, or try them against what was seen
+#[derive(Clone, Debug, Args)]
+#[command(after_help = RULES_CODES)]
+pub struct Rules {
+    #[command(subcommand)]
+    pub what: Option<RulesWhat>,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum RulesWhat {
+    /// Every rule, with its priority and what it means (the default)
+    List,
+    /// What the rules would have found, and whom they would have told
+    Test {
+        /// How far back: 12h, 7d; what backends told is kept for 14 days
+        #[arg(long, value_name = "TIME", default_value = "7d", value_parser = duration)]
+        since: std::time::Duration,
+    },
+}
+
+/// Watch without a screen, and tell people
+///
+/// The same engine as in a terminal, for a service manager (assets/dagtop.service). Of several that run on one state
+/// directory one tells people; when it ends, another takes over. What happens is written to stderr, with --json one
+/// object a line.
+#[derive(Clone, Debug, Default, Args)]
+#[command(after_help = SERVE_CODES)]
+pub struct Serve {}
+
+/// Watch, beginning at one pipeline, run or node
+#[derive(Clone, Debug, Args)]
+#[command(after_help = SCREEN_CODES)]
+pub struct Open {
+    /// BACKEND/PIPELINE/RUN/NODE or its first parts, as a message about an alert has it
+    pub address: String,
+}
 
 /// Run five small example pipelines as real local processes, and watch them
 ///
@@ -496,6 +623,16 @@ pub enum PictureFormat {
 }
 
 /// `NAME=VALUE`
+/// `30m`, `1h30m`, `7d`; not nothing.
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    match crate::config::parse_duration(text)? {
+        std::time::Duration::ZERO => Err("must be longer than nothing".to_owned()),
+        // ten years: what is longer is a mistake
+        long if long.as_secs() > 315_360_000 => Err("is longer than ten years".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
 fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),

@@ -359,7 +359,12 @@ fn heard(world: &World, alert: &Alert) -> bool {
         None => true,
         Some(view) => match alert.target {
             Some(Target::Backend(_)) => view.status != crate::model::BackendStatus::default(),
-            _ => view.listed && view.up(),
+            _ => {
+                let known = alert
+                    .pipeline()
+                    .is_some_and(|p| world.pipeline(p).is_some());
+                view.up() && (view.listed || known)
+            }
         },
     }
 }

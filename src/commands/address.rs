@@ -66,6 +66,24 @@ fn parts(address: &str) -> Result<Vec<String>, AddressError> {
         .ok_or_else(|| AddressError::Form(address.to_owned()))
 }
 
+/// What an address means, whatever there is: its backend will say.
+pub fn place(address: &str) -> Result<Target, AddressError> {
+    let mut parts = parts(address)?.into_iter();
+    let backend = BackendId::new(parts.next().unwrap_or_default());
+    let Some(pipeline) = parts.next() else {
+        return Ok(Target::Backend(backend));
+    };
+    let key = PipelineKey::new(&backend, pipeline);
+    let Some(run) = parts.next().filter(|run| run != LATEST) else {
+        return Ok(Target::Pipeline(key));
+    };
+    let run = key.run(run);
+    Ok(match parts.next() {
+        Some(node) => Target::Node(run.node(&NodeId::new(node))),
+        None => Target::Run(run),
+    })
+}
+
 /// Finds what an address means in the world as it is known. A run or node that is not known yet
 /// is taken as written: its backend will say whether it exists.
 pub fn resolve(watch: &Watch, address: &str) -> Result<Target, AddressError> {

@@ -3,6 +3,7 @@
 
 mod act;
 mod address;
+mod alerts;
 mod completions;
 mod demo;
 mod doctor;
@@ -14,9 +15,12 @@ mod names;
 mod notify;
 mod open;
 mod paths;
+mod rules;
 mod run;
 mod run_dbt;
+mod serve;
 mod session;
+mod silence;
 mod snapshot;
 mod status;
 mod watch;
@@ -64,6 +68,11 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         None | Some(Command::Monitor(_)) => monitor::run(global),
         Some(Command::Demo(_)) => demo::run(global),
         Some(Command::Run(args)) => run::run(global, &args),
+        Some(Command::Alerts(args)) => alerts::run(global, &args),
+        Some(Command::Silence(args)) => silence::run(global, &args),
+        Some(Command::Rules(args)) => rules::run(global, &args),
+        Some(Command::Serve(_)) => serve::run(global),
+        Some(Command::Open(args)) => monitor::open(global, &args),
         Some(Command::Doctor(args)) => doctor::run(global, &args),
         Some(Command::Notify(args)) => notify::run(global, &args),
         Some(Command::Graph(args)) => graph::run(global, &args),

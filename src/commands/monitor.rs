@@ -7,16 +7,26 @@ use anyhow::Context as _;
 use futures_util::StreamExt as _;
 
 use crate::backends::Role;
-use crate::cli::Global;
+use crate::cli::{Global, Open};
 use crate::config::{self, LoadError, Paths};
+use crate::model::Target;
 use crate::tui::term::guard;
 use crate::tui::term::session::{self as terminal, SessionOptions};
 use crate::tui::welcome::{Choice, Welcome};
 
 use super::watch::{Screen, need_terminal, watch};
-use super::{Exit, demo, open, print};
+use super::{Exit, address, demo, open, print};
 
 pub(super) fn run(global: &Global) -> anyhow::Result<Exit> {
+    at(global, None)
+}
+
+/// The same, beginning somewhere.
+pub(super) fn open(global: &Global, args: &Open) -> anyhow::Result<Exit> {
+    at(global, Some(address::place(&args.address)?))
+}
+
+fn at(global: &Global, place: Option<Target>) -> anyhow::Result<Exit> {
     let paths = Paths::discover(global.config.as_deref())?;
     let first =
         global.config.is_none() && std::env::var_os("DAGTOP_CONFIG").is_none_or(|v| v.is_empty());
@@ -26,7 +36,8 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Exit> {
         other => other?,
     };
     need_terminal("`dagtop status`, `dagtop logs` and `dagtop snapshot` print")?;
-    let screen = Screen::new(&config, &paths);
+    let mut screen = Screen::new(&config, &paths);
+    screen.settings.open = place;
     super::runtime()?.block_on(async {
         let session = open::session(&config, &paths, Role::Operate);
         watch(session, screen).await

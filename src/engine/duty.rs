@@ -158,33 +158,10 @@ impl Duty {
 
     /// Writes down what the person here did.
     pub(super) fn did(&self, deed: &Deed) {
-        let Some(keeper) = &self.keeper else { return };
-        let at = match deed {
-            Deed::Alert(order) => order.by.at,
-            Deed::Silence(silence) => silence.by.at,
-            Deed::Unsilence { by, .. } => by.at,
-        };
-        let shelf = Shelf::Silences;
-        let of_shelf = match deed {
-            Deed::Alert(_) => None,
-            Deed::Silence(silence) => serde_json::to_string(silence).ok().map(|body| Write::Put {
-                shelf,
-                key: silence.id.clone(),
-                body,
-            }),
-            Deed::Unsilence { id, .. } => Some(Write::Remove {
-                shelf,
-                key: id.clone(),
-            }),
-        };
-        if let Ok(body) = serde_json::to_string(deed) {
-            let log = Log::Orders;
-            for write in of_shelf
-                .into_iter()
-                .chain([Write::Append { log, at, body }])
-            {
+        if let Some(keeper) = &self.keeper {
+            writes(deed).into_iter().for_each(|write| {
                 keeper.write(write);
-            }
+            });
         }
     }
 
@@ -332,4 +309,33 @@ pub(super) fn silence_all(alerts: &mut Alerts, bodies: impl Iterator<Item = Stri
         .filter_map(|b| serde_json::from_str(&b).ok())
         .collect();
     alerts.silence_all(all);
+}
+
+/// How a deed is written down.
+pub(super) fn writes(deed: &Deed) -> Vec<Write> {
+    let at = match deed {
+        Deed::Alert(order) => order.by.at,
+        Deed::Silence(silence) => silence.by.at,
+        Deed::Unsilence { by, .. } => by.at,
+    };
+    let shelf = Shelf::Silences;
+    let of_shelf = match deed {
+        Deed::Alert(_) => None,
+        Deed::Silence(silence) => serde_json::to_string(silence).ok().map(|body| Write::Put {
+            shelf,
+            key: silence.id.clone(),
+            body,
+        }),
+        Deed::Unsilence { id, .. } => Some(Write::Remove {
+            shelf,
+            key: id.clone(),
+        }),
+    };
+    let line = serde_json::to_string(deed).ok();
+    let line = line.map(|body| Write::Append {
+        log: Log::Orders,
+        at,
+        body,
+    });
+    of_shelf.into_iter().chain(line).collect()
 }

@@ -6,6 +6,8 @@ mod command;
 mod duty;
 mod ledger;
 mod letter;
+mod register;
+mod rehearsal;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -13,5 +15,7 @@ mod watch;
 
 pub use command::Command;
 pub use duty::{Deed, DutySettings, News};
+pub use register::{Register, meant};
+pub use rehearsal::Rehearsal;
 pub use start::{Engine, Settings};
 pub use watch::Watch;

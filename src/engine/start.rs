@@ -419,7 +419,7 @@ impl Engine {
     }
 }
 
-fn alerts(settings: &Settings) -> alerts::Settings {
+pub(super) fn alerts(settings: &Settings) -> alerts::Settings {
     let routes = settings.routes.clone();
     alerts::Settings {
         rules: settings.rules.clone(),

@@ -35,3 +35,19 @@ pub enum When {
         zone: String,
     },
 }
+
+impl Silence {
+    /// A short word for a new one, from the time at which it is made.
+    pub fn new_id(at: DateTime<Utc>) -> String {
+        const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+        let mut rest = at.timestamp_millis().unsigned_abs();
+        let mut id = String::new();
+        // 35 bits of milliseconds: the same word comes back after a year
+        for _ in 0..7 {
+            let at = usize::try_from(rest % 32).unwrap_or(0);
+            id.push(char::from(LETTERS[at]));
+            rest /= 32;
+        }
+        id
+    }
+}

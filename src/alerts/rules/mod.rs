@@ -75,6 +75,31 @@ impl Rules {
         self.expects.of(key)
     }
 
+    /// Whether a rule can find anything: it is on, and has the limit that it needs.
+    pub fn has_limit(&self, rule: Builtin) -> bool {
+        use Builtin::*;
+        let expected = |what: fn(&Expect) -> bool| self.expects.iter().any(what);
+        let limited = match rule {
+            RunMissing | NeverStarted => expected(|e| e.cron.is_some()),
+            Finished => expected(|e| e.finished),
+            DurationLimit => {
+                self.duration_limit.is_some() || expected(|e| e.duration_limit.is_some())
+            }
+            DurationHigh => self.duration_high,
+            DurationUnusual => self.duration_unusual.is_some(),
+            Stuck => self.stuck.is_some(),
+            QueueWait => self.queue_wait.is_some(),
+            QueueDepth => self.queue_depth.is_some(),
+            Resources => self.memory.is_some() || self.cpu.is_some(),
+            RowsZero => self.rows_zero,
+            RowsUnusual => self.rows_unusual.is_some(),
+            Stale => expected(|e| e.fresh.is_some()),
+            SlaRisk | SlaMissed => expected(|e| e.done_by.is_some()),
+            _ => true,
+        };
+        limited && self.on(rule)
+    }
+
     pub fn on(&self, rule: Builtin) -> bool {
         !self.off.contains(&rule)
     }

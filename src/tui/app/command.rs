@@ -3,7 +3,7 @@
 use crate::engine::{self, Watch};
 use crate::model::{Action, AlertDeed, SafeText, Target};
 use crate::tui::command::{Command, Context, Key};
-use crate::tui::dialogs::Dialog;
+use crate::tui::dialogs::{AlertLine, Dialog};
 
 use super::completer::Completer;
 use super::{App, Effect, Level, ListState, Pane, Screen, Scroll, View, draft};
@@ -136,6 +136,26 @@ impl App {
                         "no longer acknowledged"
                     };
                     let text = format!("{word}: {} {}", alert.title, alert.reason);
+                    self.say(Level::Good, text);
+                }
+            }
+            Command::Silence => {
+                if let Some(alert) = self.alert_here(watch) {
+                    let dialog = AlertLine::silence(alert, self.now);
+                    self.dialog = Some(Dialog::Alert(Box::new(dialog)));
+                }
+            }
+            Command::AlertNote => {
+                if let Some(alert) = self.alert_here(watch) {
+                    let dialog = AlertLine::note(alert, self.now);
+                    self.dialog = Some(Dialog::Alert(Box::new(dialog)));
+                }
+            }
+            Command::AlertResolve => {
+                if let Some(alert) = self.alert_here(watch) {
+                    let text = format!("resolved for now: {}", alert.id.label());
+                    let command = engine::Command::Alert(alert.id.clone(), AlertDeed::Resolve);
+                    effects.push(Effect::Engine(command));
                     self.say(Level::Good, text);
                 }
             }

@@ -56,7 +56,7 @@ use crate::graph;
 use crate::history::Looks;
 use crate::logs::Filter;
 use crate::model::{
-    ActionId, AlertId, Focus, Health, LogKey, NodeKey, PipelineKey, RunKey, SafeText,
+    ActionId, AlertId, Focus, Health, LogKey, NodeKey, PipelineKey, RunKey, SafeText, Target,
 };
 use crate::world::Changes;
 
@@ -79,6 +79,8 @@ pub struct Settings {
     pub save_dir: Option<PathBuf>,
     /// Where it is remembered how pipelines are looked at; `None`: nowhere.
     pub looks: Option<Looks>,
+    /// What is shown as soon as it is known.
+    pub open: Option<Target>,
 }
 
 impl Default for Settings {
@@ -90,6 +92,7 @@ impl Default for Settings {
             view: View::Graph,
             save_dir: None,
             looks: None,
+            open: None,
         }
     }
 }
@@ -279,6 +282,7 @@ impl App {
                 }
             }
             Msg::Refreshed => {
+                self.open_when_known(watch);
                 self.dirty = true;
                 self.changed_at = self.now;
             }

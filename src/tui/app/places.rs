@@ -4,7 +4,7 @@ use crate::engine::Watch;
 use crate::model::{Alert, AlertId, LogKey, PipelineKey, QueueKey, RunKey, Target};
 use crate::tui::command::Context;
 
-use super::{App, FleetState, ListState, LogScreen, LogView, Pane, RunScreen, Screen};
+use super::{App, FleetState, Level, ListState, LogScreen, LogView, Pane, RunScreen, Screen};
 
 impl App {
     /// The log on the screen that has the keys.
@@ -173,6 +173,45 @@ impl App {
                     run.reveal(view, &key.node);
                 }
             }
+        }
+    }
+
+    /// Goes where the command line said, as soon as that is known; says so when it is not there.
+    pub(super) fn open_when_known(&mut self, watch: &Watch) {
+        let Some(target) = &self.settings.open else {
+            return;
+        };
+        let world = &watch.world;
+        let known = match target {
+            Target::Run(key) => world.run(key).is_some(),
+            Target::Node(key) => world.node(key).is_some(),
+            Target::Pipeline(key) => world.pipeline(key).is_some_and(|p| !p.runs.is_empty()),
+            Target::Backend(_) | Target::Queue(_) => true,
+        };
+        // a run that is long over, or a node whose run is not read in whole: the nearest that is known
+        let listed = world.backend(target.backend()).is_none_or(|b| b.listed);
+        let pipeline = target
+            .pipeline()
+            .filter(|key| world.pipeline(key).is_some());
+        let place = match (known, pipeline) {
+            (true, _) => Some(target.clone()),
+            (false, Some(key)) if listed => {
+                Some(match target.run().filter(|r| world.run(r).is_some()) {
+                    Some(run) => Target::Run(run.clone()),
+                    None => Target::Pipeline(key.clone()),
+                })
+            }
+            (false, None) if listed => None,
+            _ => return,
+        };
+        let wanted = target.address();
+        self.settings.open = None;
+        match place {
+            Some(target) => {
+                self.stack.clear();
+                self.open_target(watch, &target);
+            }
+            None => self.say(Level::Bad, format!("there is no {wanted} to open")),
         }
     }
 

@@ -90,7 +90,11 @@ pub fn disabled_reason(command: Command, app: &App, watch: &Watch) -> Option<Saf
                 Some(_) => None,
             }
         }
-        Command::Ack if app.alert_here(watch).is_none() => because("there is no alert here"),
+        Command::Ack | Command::Silence | Command::AlertNote | Command::AlertResolve
+            if app.alert_here(watch).is_none() =>
+        {
+            because("there is no alert here")
+        }
         Command::Watch => match selected
             .and_then(|s| s.run)
             .and_then(|k| watch.world.run(&k))

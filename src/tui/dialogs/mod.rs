@@ -2,6 +2,7 @@
 //! is about by id, as it was at the key press, and gets every key until it is answered.
 //! Must not know what lies behind it.
 
+mod alert;
 mod choose;
 mod confirm;
 mod confirm_view;
@@ -12,6 +13,7 @@ mod record;
 mod trigger;
 mod trigger_view;
 
+pub use alert::AlertLine;
 pub use choose::{Choose, NoteLine};
 pub use confirm::{Confirm, Item, Stage};
 pub use filters::Filters;
@@ -41,6 +43,7 @@ pub enum Dialog {
     Palette(Box<Palette>),
     State(Choose),
     Note(Box<NoteLine>),
+    Alert(Box<AlertLine>),
     Filters(Filters),
     Logs(Box<Logs>),
     Record(Box<RecordView>),
@@ -107,6 +110,7 @@ impl Dialog {
             Self::Trigger(form) => form.paste(text),
             Self::Palette(palette) => palette.paste(text),
             Self::Note(note) => note.paste(text),
+            Self::Alert(line) => line.paste(text),
             // a name that has to be typed has to be typed
             Self::Confirm(_) | Self::State(_) => false,
             Self::Filters(_) | Self::Logs(_) | Self::Record(_) => false,
@@ -127,6 +131,7 @@ impl Dialog {
             Self::Palette(palette) => palette.draw(app, watch, theme, buf, area),
             Self::State(choose) => choose.draw(watch, theme, buf, area),
             Self::Note(note) => note.draw(watch, theme, buf, area),
+            Self::Alert(line) => line.draw(theme, buf, area),
             Self::Filters(filters) => filters.draw(app, theme, buf, area),
             Self::Logs(logs) => logs.draw(theme, buf, area),
             Self::Record(record) => record.draw(app, theme, buf, area),
@@ -145,6 +150,7 @@ impl App {
             Dialog::Palette(palette) => palette.key(self, watch, press, effects),
             Dialog::State(choose) => choose.key(self, watch, press, effects),
             Dialog::Note(note) => note.key(self, watch, press, effects),
+            Dialog::Alert(line) => line.key(self, press, effects),
             Dialog::Filters(filters) => filters.key(self, watch, press),
             Dialog::Logs(logs) => logs.key(self, watch, press),
             Dialog::Record(record) => record.key(self, press, effects),

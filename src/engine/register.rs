@@ -1,0 +1,99 @@
+//! What is kept of alerts, for commands that have no engine running: read, and add what a person does.
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+
+use crate::alerts::Life;
+use crate::alerts::outbox::Delivery;
+use crate::history::{Line, Log, Shelf, Sqlite, Store, StoreError, Write};
+use crate::model::{AlertId, Silence, Stamped};
+
+use super::duty::{Deed, writes};
+
+#[derive(Debug)]
+pub struct Register {
+    store: Sqlite,
+}
+
+impl Register {
+    pub fn open(state_dir: &Path) -> Result<Self, StoreError> {
+        Ok(Self {
+            store: Sqlite::open(state_dir)?,
+        })
+    }
+
+    /// Every alert, as whoever tells people last wrote it down, with what was done about it since.
+    pub fn lives(&mut self) -> Result<Vec<Life>, StoreError> {
+        let bodies = self.store.shelf(Shelf::Alerts)?;
+        let read = |(_, body): &(String, String)| serde_json::from_str::<Life>(body).ok();
+        let mut lives: Vec<Life> = bodies.iter().filter_map(read).collect();
+        for line in self.store.after(Log::Orders, 0, usize::MAX)? {
+            let Ok(Deed::Alert(order)) = serde_json::from_str(&line.body) else {
+                continue;
+            };
+            let meant = lives.iter_mut().find(|l| l.alert.id == order.id);
+            let meant = meant.filter(|l| l.alert.fired.is_none_or(|at| at <= order.by.at));
+            if let Some(life) = meant {
+                life.act(&order.deed, &order.by);
+                life.name_state(life.alert.silenced.clone());
+            }
+        }
+        Ok(lives)
+    }
+
+    pub fn silences(&mut self) -> Result<Vec<Silence>, StoreError> {
+        let bodies = self.store.shelf(Shelf::Silences)?;
+        let read = |(_, body): (String, String)| serde_json::from_str(&body).ok();
+        Ok(bodies.into_iter().filter_map(read).collect())
+    }
+
+    /// Messages that are not told yet, or could not be.
+    pub fn deliveries(&mut self) -> Result<Vec<Delivery>, StoreError> {
+        let bodies = self.store.shelf(Shelf::Deliveries)?;
+        let read = |(_, body): (String, String)| serde_json::from_str(&body).ok();
+        Ok(bodies.into_iter().filter_map(read).collect())
+    }
+
+    /// Writes down what a person did: every program on this store takes it up within a second.
+    pub fn did(&mut self, deed: &Deed) -> Result<(), StoreError> {
+        let batch: Vec<Write> = writes(deed);
+        self.store.write(&batch)
+    }
+
+    /// What backends told from a time on, the oldest first. Says how many lines could not be read.
+    pub fn events(
+        &mut self,
+        from: DateTime<Utc>,
+        mut each: impl FnMut(Stamped),
+    ) -> Result<u64, StoreError> {
+        let mut broken = 0;
+        let mut line = |line: Line| {
+            match serde_json::from_str(&line.body) {
+                Ok(stamped) => each(stamped),
+                Err(_) => broken += 1,
+            }
+            true
+        };
+        self.store.since(Log::Events, from, &mut line)?;
+        Ok(broken)
+    }
+
+    /// Reads every page of the file.
+    pub fn check(&mut self) -> Result<(), StoreError> {
+        self.store.check()
+    }
+}
+
+/// The alert that a person means: its label, or a part of it that only one has.
+pub fn meant<'a>(lives: &'a [Life], text: &str) -> Result<&'a AlertId, Vec<&'a AlertId>> {
+    let ids = || lives.iter().map(|l| &l.alert.id);
+    if let Some(id) = ids().find(|id| id.label().as_str() == text) {
+        return Ok(id);
+    }
+    let near: Vec<&AlertId> = ids().filter(|id| id.label().contains(text)).collect();
+    match near[..] {
+        [one] => Ok(one),
+        _ => Err(near),
+    }
+}
