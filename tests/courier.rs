@@ -294,6 +294,54 @@ async fn nothing_is_lost_when_it_is_killed_again_and_again() {
     assert_eq!(open, 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_at_once_are_ten_thousand_posts_and_one_line_of_chat() {
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+    let chat = MockServer::start().await;
+    Mock::given(wiremock::matchers::any())
+        .respond_with(ResponseTemplate::new(200))
+        .mount(&chat)
+        .await;
+    let dir = tempfile::tempdir().unwrap();
+    let heard: Heard = Heard::default();
+    let port = receiver(Arc::clone(&heard)).await;
+    let text = format!(
+        "{}[[channel]]\nname=\"chat\"\nkind=\"slack\"\nwebhook=\"{}/services/x\"\n",
+        hook(port),
+        chat.uri()
+    );
+    let ledger = Sqlite::open(&dir.path().join("outbox.db"));
+    let (courier, _screens) = Courier::start(&channels(&text), Vec::new(), Box::new(ledger));
+    let letter = |n: usize| {
+        let to = vec!["hook".to_owned(), "chat".to_owned()];
+        (message(Occasion::Fired, &format!("p{n}")), to)
+    };
+    let begin = Instant::now();
+    courier
+        .tell((0..10_000).map(letter).collect())
+        .await
+        .unwrap()
+        .unwrap();
+    let kept = begin.elapsed();
+    let mut status = courier.status();
+    let done = |s: &dagtop::alerts::courier::Status| {
+        s.channels.iter().any(|c| c.sent > 0)
+            && s.channels.iter().all(|c| c.waiting + c.sending == 0)
+    };
+    status.wait_for(done).await.unwrap();
+    println!(
+        "10,000 alerts: on disk after {kept:?}, told after {:?}",
+        begin.elapsed()
+    );
+    courier.stop().await;
+    let heard = heard.lock().unwrap();
+    let ids: BTreeSet<&str> = heard.iter().map(|(id, ..)| id.as_str()).collect();
+    assert_eq!((heard.len(), ids.len()), (10_000, 10_000));
+    let said = chat.received_requests().await.unwrap();
+    assert_eq!(said.len(), 1);
+    assert!(String::from_utf8_lossy(&said[0].body).contains("P2 10000 alerts: 10000 P2"));
+}
+
 /// Fails for a while.
 struct Moody {
     inner: Sqlite,
