@@ -88,6 +88,10 @@ const DOCTOR_CODES: &str = "\
 Exit codes: 0 all is well (there may be warnings), 1 something is wrong, 2 wrong command line, or \
 the configuration can't be used.";
 
+const NOTIFY_CODES: &str = "\
+Exit codes: 0 the channel took it (or: listed), 1 it did not, 2 wrong command line, a channel that \
+there is not, or a configuration that can't be used.";
+
 const COMPLETIONS_CODES: &str = "\
 Exit codes: 0 printed, 2 wrong command line.";
 
@@ -178,6 +182,7 @@ pub enum Command {
     Serve(Serve),
     Open(Open),
     Doctor(Doctor),
+    Notify(Notify),
     Graph(Graph),
     Completions(Completions),
 }
@@ -359,6 +364,29 @@ pub struct RunDbt {
         allow_hyphen_values = true
     )]
     pub args: Vec<String>,
+}
+
+/// Try a channel for alerts, or list the channels
+#[derive(Clone, Debug, Args)]
+#[command(after_help = NOTIFY_CODES)]
+pub struct Notify {
+    #[command(subcommand)]
+    pub what: NotifyWhat,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum NotifyWhat {
+    /// Send one test message to a channel, now, and say what it answered
+    ///
+    /// Paging services get an event that is closed at once, with the lowest priority.
+    #[command(after_help = NOTIFY_CODES)]
+    Test {
+        /// Its name in the configuration; one that is switched off can be tried too
+        channel: String,
+    },
+    /// List the channels of the configuration
+    #[command(after_help = NOTIFY_CODES)]
+    List,
 }
 
 /// Look once and say how things are, as monitoring plugins do

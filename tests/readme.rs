@@ -90,6 +90,19 @@ fn every_feeder_of_a_metric_is_a_backend() {
 }
 
 #[test]
+fn every_kind_of_channel_says_what_it_was_checked_against() {
+    let readme = text();
+    let (_, table) = readme.split_once("| kind | tells by |").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let rows: Vec<&str> = table.lines().skip(2).collect();
+    let kinds = dagtop::config::ChannelKind::NAMES;
+    assert_eq!(rows.len(), kinds.len());
+    for (row, kind) in rows.iter().zip(kinds) {
+        assert!(row.starts_with(&format!("| `{kind}` | ")), "{row}");
+    }
+}
+
+#[test]
 fn the_keys_in_the_prose_do_what_it_says() {
     let readme = text();
     for (command, says) in [

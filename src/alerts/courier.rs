@@ -26,6 +26,8 @@ const ORDERS: usize = 256;
 const SCREENS: usize = 64;
 /// How long sends that are under way may take when everything ends.
 const GRACE: Duration = Duration::from_secs(3);
+/// When a ledger that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
 /// Between two looks for what is too old to keep.
 const PRUNE: TimeDelta = TimeDelta::hours(1);
 
@@ -99,6 +101,7 @@ impl Courier {
             screens,
             status,
             broken: None,
+            settled: Vec::new(),
             owed: BTreeMap::new(),
             owed_beside: Vec::new(),
             pruned: Utc::now() - PRUNE,
@@ -190,6 +193,8 @@ struct Work {
     screens: mpsc::Sender<(String, Screen)>,
     status: watch::Sender<Status>,
     broken: Option<LedgerError>,
+    /// How sends ended, to be written with whatever is written next, and before anything else is sent.
+    settled: Vec<Change>,
     /// What could not be written, the last of each delivery.
     owed: BTreeMap<u64, Change>,
     owed_beside: Vec<Beside>,
@@ -209,13 +214,20 @@ impl Work {
                     Some(order) => self.take_in(order),
                     None => break,
                 },
-                Some(joined) = self.under_way.join_next_with_id() => self.settle(joined),
+                Some(joined) = self.under_way.join_next_with_id() => {
+                    self.settle(joined);
+                    // what ended meanwhile is written down together
+                    while let Some(joined) = self.under_way.try_join_next_with_id() {
+                        self.settle(joined);
+                    }
+                }
                 () = sleep(wake) => {}
             }
         }
         let finish = async {
             while let Some(joined) = self.under_way.join_next_with_id().await {
                 self.settle(joined);
+                self.write(&[]);
             }
         };
         // what is not done by then stands as being sent in the ledger
@@ -225,13 +237,15 @@ impl Work {
 
     /// How long nothing is to be done of itself.
     fn wake(&self) -> Option<Duration> {
+        let again = self.broken.is_some().then_some(AGAIN);
         if self.under_way.len() >= AT_ONCE {
-            return None;
+            return again;
         }
-        let next = self.outbox.next()?;
         // not in a hot loop when a clock is set back and forth
         let least = Duration::from_millis(1);
-        Some((next - Utc::now()).to_std().unwrap_or(least).max(least))
+        let next = self.outbox.next();
+        let next = next.map(|at| (at - Utc::now()).to_std().unwrap_or(least).max(least));
+        next.into_iter().chain(again).min()
     }
 
     fn send_due(&mut self) {
@@ -243,10 +257,10 @@ impl Work {
             self.recount();
         }
         let room = AT_ONCE.saturating_sub(self.under_way.len());
-        if room == 0 {
-            return;
-        }
-        let (due, changes) = self.outbox.due(now, room);
+        let (due, changes) = match room {
+            0 => (Vec::new(), Vec::new()),
+            room => self.outbox.due(now, room),
+        };
         self.write(&changes);
         for delivery in due {
             self.send(delivery);
@@ -303,7 +317,7 @@ impl Work {
             let _ = self.screens.try_send((name, screen));
         }
         let changes = self.outbox.settled(id, sent.result, Utc::now());
-        self.write(&changes);
+        self.settled.extend(changes);
     }
 
     fn take_in(&mut self, order: Order) {
@@ -341,6 +355,9 @@ impl Work {
 
     /// What can't be written now is owed, and written before anything else.
     fn write_with(&mut self, changes: &[Change], beside: Vec<Beside>) {
+        let mut all = std::mem::take(&mut self.settled);
+        all.extend_from_slice(changes);
+        let changes = all.as_slice();
         let died = |change: &Change| matches!(change, Change::Put(delivery) if delivery.state == DeliveryState::Dead);
         if changes.iter().any(died) {
             self.recount();

@@ -12,6 +12,7 @@ mod interrupt;
 mod logs;
 mod monitor;
 mod names;
+mod notify;
 mod open;
 mod paths;
 mod rules;
@@ -73,6 +74,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Serve(_)) => serve::run(global),
         Some(Command::Open(args)) => monitor::open(global, &args),
         Some(Command::Doctor(args)) => doctor::run(global, &args),
+        Some(Command::Notify(args)) => notify::run(global, &args),
         Some(Command::Graph(args)) => graph::run(global, &args),
         Some(Command::Snapshot(args)) => snapshot::run(global, &args),
         Some(Command::Status(args)) => status::run(global, &args),

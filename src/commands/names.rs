@@ -37,6 +37,7 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
     problems.extend(alerts::configured(config).problems(source));
     problems.extend(alerts::query::read(&config.rules, source).1);
     problems.extend(alerts::matchers::problems(config, source));
+    problems.extend(alerts::channels::problems(config, source));
     problems
 }
 

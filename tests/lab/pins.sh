@@ -10,3 +10,7 @@ PREFECT_WITH=('fastapi>=0.139,<0.145' 'sqlalchemy<2.1')
 DBT=(dbt-core==1.11.16 dbt-duckdb==1.11.1)
 
 DAGSTER=1.13.27
+
+# who takes or judges what channels send; rsyslog is Debian's, Node anybody's
+CHANNELS=(aiosmtpd==1.4.6 trustme==1.2.1 standardwebhooks==1.1.0 slack-sdk==3.47.0 pagerduty==7.2.0 opsgenie-sdk==2.1.5 twilio==9.13.0 azure-eventhub==5.15.1)
+ADAPTIVECARDS=3.0.6

@@ -82,17 +82,15 @@ impl Command {
                     tail(stderr, &mut said).await;
                 }
             };
-            let end = async {
-                let status = child.wait().await;
-                // whatever it left running holds the pipe
-                tokio::time::sleep(LINGER).await;
-                status
-            };
-            tokio::pin!(end);
             let both = async { tokio::join!(feed, listen) };
+            tokio::pin!(both);
             tokio::select! {
-                status = &mut end => status,
-                _ = both => end.await,
+                status = child.wait() => {
+                    // what it left running may hold the pipe for as long as it likes
+                    let _ = tokio::time::timeout(LINGER, both).await;
+                    status
+                }
+                _ = &mut both => child.wait().await,
             }
         };
         drop(group);

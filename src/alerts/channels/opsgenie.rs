@@ -13,7 +13,7 @@ use super::text::{Text, cut, short_key};
 use super::wire::{Wire, authorised, post, resolve};
 use super::{Receipt, SendError};
 use crate::config;
-use crate::model::{Message, Occasion};
+use crate::model::{Message, Occasion, SafeText};
 use crate::net::http::{Auth, path};
 
 const MESSAGE: usize = 130;
@@ -60,7 +60,8 @@ impl Opsgenie {
         for fact in &text.facts {
             details.insert(fact.key.to_owned(), json!(cut(&fact.value, DETAIL)));
         }
-        let tags = message.alert.label("tag").take(20).map(|t| cut(t, TAG));
+        let tags = message.alert.label("tag").take(20);
+        let tags = tags.map(|tag| cut(&SafeText::new(tag), TAG));
         let mut body = json!({
             "message": cut(&text.headline, MESSAGE),
             "alias": short_key(message, ALIAS),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
-use super::text::{Text, cut, link, short_key};
+use super::text::{Text, cut, link, rule, short_key};
 use super::wire::{Wire, post, resolve};
 use super::{Receipt, SendError};
 use crate::config;
@@ -83,7 +83,7 @@ fn describe(event: &mut Value, message: &Message) {
         "severity": severity,
         "timestamp": message.alert.since.to_rfc3339(),
         "component": message.pipeline,
-        "class": cut(&message.alert.id.rule, SUMMARY),
+        "class": cut(&rule(message), SUMMARY),
         "custom_details": details,
     });
     let links = [("runbook", &message.alert.runbook), ("page", &message.url)];

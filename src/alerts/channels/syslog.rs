@@ -15,7 +15,7 @@ use tokio::net::{TcpStream, UdpSocket, lookup_host};
 use tokio_rustls::TlsConnector;
 
 use super::escape::{cef_header, cef_value, sd_param};
-use super::text::{Text, cut, cut_bytes, dedup_key, urgency};
+use super::text::{Text, cut, cut_bytes, dedup_key, rule, urgency};
 use super::{Receipt, SendError};
 use crate::config::{self, SyslogFormat, Transport};
 use crate::model::{Message, Occasion, Priority};
@@ -196,7 +196,7 @@ fn structured(message: &Message, text: &Text, room: usize) -> String {
     let own = [
         ("key", dedup_key(message)),
         ("priority", alert.priority.word().to_owned()),
-        ("rule", cut(&alert.id.rule, 200)),
+        ("rule", cut(&rule(message), 200)),
         ("title", cut(&alert.title, 200)),
     ];
     let facts = text.facts.iter().map(|f| (f.key, cut(&f.value, 300)));
@@ -228,7 +228,7 @@ fn cef(message: &Message, text: &Text, room: usize) -> String {
     let mut line = format!(
         "CEF:0|dagtop|dagtop|{}|{}|{}|{severity}|",
         env!("CARGO_PKG_VERSION"),
-        cef_header(&cut(&alert.id.rule, 100)),
+        cef_header(&cut(&rule(message), 100)),
         cef_header(&cut(&text.headline, 200)),
     );
     let fact = |key: &str| text.get(key).map(|v| cut(v, 400)).unwrap_or_default();

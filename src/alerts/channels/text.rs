@@ -271,6 +271,11 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// Names and labels are raw until here.
+pub fn rule(message: &Message) -> SafeText {
+    SafeText::new(&message.alert.id.rule)
+}
+
 /// How urgent it still is: what is over is not.
 pub fn urgency(message: &Message) -> Option<Priority> {
     match message.occasion {
@@ -303,7 +308,7 @@ pub fn payload(message: &Message) -> Value {
         "priority": alert.priority.word(),
         "state": alert.state.word(),
         "alert": alert.id.label(),
-        "rule": SafeText::new(&alert.id.rule),
+        "rule": rule(message),
         "title": alert.title,
         "reason": alert.reason,
         "headline": text.headline,
