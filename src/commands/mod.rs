@@ -5,6 +5,8 @@ mod act;
 mod address;
 mod completions;
 mod demo;
+mod diagnose;
+mod diagnosis;
 mod doctor;
 mod graph;
 mod interrupt;
@@ -64,6 +66,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Demo(_)) => demo::run(global),
         Some(Command::Run(args)) => run::run(global, &args),
         Some(Command::Doctor(args)) => doctor::run(global, &args),
+        Some(Command::Diagnose(args)) => diagnose::run(global, &args),
         Some(Command::Graph(args)) => graph::run(global, &args),
         Some(Command::Snapshot(args)) => snapshot::run(global, &args),
         Some(Command::Status(args)) => status::run(global, &args),

@@ -16,6 +16,10 @@ pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Config {
         ui: root.take_table("ui").map(ui).unwrap_or_default(),
         alerts: root.take_table("alerts").map(alerts).unwrap_or_default(),
         logs: root.take_table("logs").map(logs).unwrap_or_default(),
+        diagnosis: root
+            .take_table("diagnosis")
+            .map(|table| diagnosis(table, dir))
+            .unwrap_or_default(),
         backends: backends(root.take_tables("backend"), dir),
     };
     root.finish();
@@ -114,6 +118,15 @@ fn logs(mut table: Table<'_>) -> Logs {
     };
     table.finish();
     logs
+}
+
+fn diagnosis(mut table: Table<'_>, dir: &Path) -> Diagnosis {
+    let patterns = table.take_str("patterns");
+    let patterns = patterns.and_then(|at| path(table.reader(), at, dir));
+    table.finish();
+    Diagnosis {
+        patterns: patterns.map(|at| at.value),
+    }
 }
 
 fn backends(tables: Vec<Table<'_>>, dir: &Path) -> Vec<Backend> {

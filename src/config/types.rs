@@ -11,6 +11,7 @@ pub struct Config {
     pub ui: Ui,
     pub alerts: Alerts,
     pub logs: Logs,
+    pub diagnosis: Diagnosis,
     /// Names are unique.
     pub backends: Vec<Backend>,
 }
@@ -146,6 +147,13 @@ impl Default for Logs {
             keep: Duration::from_secs(7 * 86_400),
         }
     }
+}
+
+/// `[diagnosis]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// A file of patterns that stands before those that are shipped. Absolute.
+    pub patterns: Option<PathBuf>,
 }
 
 /// One `[[backend]]`

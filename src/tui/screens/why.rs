@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::analytics::usual_duration;
-use crate::diagnosis::{Class, Evidence, diagnose};
+use crate::diagnosis::{Class, Evidence, Patterns, diagnose};
 use crate::engine::Watch;
 use crate::model::{Health, Node, NodeState, SafeText};
 use crate::tui::widgets::format::{self, Zone};
@@ -118,14 +118,15 @@ fn cause(watch: &Watch, run: &RunView, node: &Node) -> Option<String> {
         .map(|line| line.text.text)
         .collect();
     let tail: Vec<&str> = tail.iter().map(SafeText::as_str).collect();
-    let found = diagnose(&Evidence {
+    let evidence = Evidence {
         error: error.as_ref().map(crate::model::SafeText::as_str),
         tail: &tail,
         exit_code: node.exit_code,
         signal: node.signal,
         native_state: node.native.as_str(),
         attempts: node.attempt,
-    })?;
+    };
+    let found = diagnose(&evidence, &Patterns::builtin())?;
     let mut text = found.summary.as_str().to_owned();
     if !found.evidence.is_empty() {
         text += &format!(" ({})", found.evidence);
