@@ -79,7 +79,7 @@ Exit codes: 0 there is a diagnosis, 1 it can't be read, or is no log (a director
 compressed), 2 wrong command line, or a configuration that can't be used, 3 nothing that is known: \
 unknown stays unknown, and a log of a run that went well has no diagnosis.
 
-Of a very long log the first 20,000 and the last 100,000 lines and up to 5,000 error records \
+Of a very long log the first 20,000 and the last 100,000 lines and up to 2,000 error records \
 between them are looked at. What comes from stdin is kept on disk while it is read, at most 1 GiB.";
 
 const DOCTOR_CODES: &str = "\

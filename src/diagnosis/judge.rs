@@ -30,7 +30,7 @@ pub(super) enum Where {
 pub(super) struct Candidate {
     /// Of the log, from 1.
     pub(super) line: u64,
-    /// How many lines were read before it.
+    /// How many records that tell of no trouble were read before it.
     pub(super) at: u64,
     pub(super) text: SafeText,
     /// Without time, level and logger.
@@ -50,9 +50,14 @@ const ENOUGH: i32 = 4;
 /// Lines that go on as if nothing had happened, after which an error counts less than a later one.
 const WENT_ON: u64 = 12;
 
-/// The report over all candidates, in order of their lines. `lines`: how many there were; `success`: at which of them
+/// The report over all candidates, in order of their lines. `records`: how many there were without trouble; `success`: at which of them
 /// the log said last that all went well.
-pub(super) fn judge(all: Vec<Candidate>, lines: u64, success: Option<u64>, most: usize) -> Report {
+pub(super) fn judge(
+    all: Vec<Candidate>,
+    records: u64,
+    success: Option<u64>,
+    most: usize,
+) -> Report {
     let mut points: Vec<i32> = all.iter().map(|one| of(one, &all)).collect();
     // an error after which much went on, before another one that counts as much
     for at in 0..all.len() {
@@ -68,7 +73,7 @@ pub(super) fn judge(all: Vec<Candidate>, lines: u64, success: Option<u64>, most:
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_by_key(|i| (std::cmp::Reverse(points[*i]), *i));
     let well = success.is_some_and(|at| {
-        at + 10 >= lines
+        at + 10 >= records
             && all
                 .iter()
                 .zip(&points)
@@ -102,7 +107,7 @@ pub(super) fn judge(all: Vec<Candidate>, lines: u64, success: Option<u64>, most:
     Report {
         class,
         confidence: confidence(&all, &points, best),
-        evidence: evidence(&all, &order, best, class, most),
+        evidence: evidence(&all, &order, &points, best, class, most),
         cause,
         advice,
         skipped: 0,
@@ -174,6 +179,7 @@ fn confidence(all: &[Candidate], points: &[i32], best: usize) -> f64 {
 fn evidence(
     all: &[Candidate],
     order: &[usize],
+    points: &[i32],
     best: usize,
     class: Class,
     most: usize,
@@ -189,7 +195,7 @@ fn evidence(
     let ranks: [&dyn Fn(&usize) -> bool; 3] = [
         &|i| chain.is_some() && all[*i].chain == chain,
         &|i| same(i) && !all[*i].handled,
-        &|_| true,
+        &|i| points[*i] > 0,
     ];
     for rank in ranks {
         for i in order.iter().filter(|i| rank(i)) {

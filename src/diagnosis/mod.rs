@@ -1,16 +1,22 @@
 //! Owns why something failed: a class, the words that prove it, and what to try. A pure function of what is
 //! known about one attempt, or of a whole log. Must not know backends, screens or where the evidence came from.
 
+mod changes;
 mod class;
+mod culprit;
 mod json;
 mod judge;
 mod patterns;
 mod read;
+mod remedy;
 mod trace;
 
+pub use changes::{Change, ChangeKind, changes, last_good};
 pub use class::Class;
+pub use culprit::culprit;
 pub use patterns::{BUILTIN, Patterns};
 pub use read::{HEAD, Line, RECORDS, Report, TAIL, read};
+pub use remedy::{Remedy, remedies};
 
 use patterns::Meaning;
 
@@ -135,5 +141,7 @@ fn advice(meaning: &Meaning, input: &Evidence) -> SafeText {
     first.into()
 }
 
+#[cfg(test)]
+mod run_tests;
 #[cfg(test)]
 mod tests;

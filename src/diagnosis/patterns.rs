@@ -85,12 +85,16 @@ const MOST: usize = 8 * 1024;
 impl Patterns {
     /// Those that are shipped, read once.
     pub fn builtin() -> Arc<Self> {
-        static BUILT: LazyLock<Arc<Patterns>> = LazyLock::new(|| {
-            let mut drafts = Drafts::default();
-            drafts.read(Path::new("diagnosis.toml"), BUILTIN);
-            Arc::new(drafts.build())
-        });
+        static BUILT: LazyLock<Arc<Patterns>> =
+            LazyLock::new(|| Arc::new(Patterns::only(Path::new("diagnosis.toml"), BUILTIN).0));
         Arc::clone(&BUILT)
+    }
+
+    /// Those of one file alone, and what is wrong in it.
+    pub fn only(file: &Path, text: &str) -> (Self, Vec<Problem>) {
+        let mut drafts = Drafts::default();
+        let problems = drafts.read(file, text);
+        (drafts.build(), problems)
     }
 
     /// Those of a user's file before those that are shipped, and what is wrong in the file: what is wrong is left

@@ -1,5 +1,6 @@
 //! Owns reading a whole log for what failed: which lines are looked at, and what each of them says.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::Class;
@@ -15,8 +16,8 @@ pub const HEAD: u64 = 20_000;
 /// Lines at its end.
 pub const TAIL: u64 = 100_000;
 /// Error records between them, the first ones, and the lines of each.
-pub const RECORDS: usize = 5_000;
-const RECORD: u64 = 400;
+pub const RECORDS: usize = 2_000;
+const RECORD: u64 = 200;
 /// Lines before and behind such a record that are looked at with it.
 const AROUND: u64 = 3;
 
@@ -57,7 +58,8 @@ pub fn read(log: &Log, patterns: &Patterns, most: usize) -> Report {
             }
         }
     }
-    let mut report = judge(scan.candidates, scan.lines, scan.success, most);
+    let all: Vec<Candidate> = scan.first.into_iter().chain(scan.last).collect();
+    let mut report = judge(all, scan.lines, scan.success, most);
     report.skipped = (numbers.end - numbers.start).saturating_sub(looked);
     report
 }
@@ -88,8 +90,10 @@ fn windows(log: &Log, all: Range<u64>) -> Vec<Range<u64>> {
 struct Scan<'a> {
     patterns: &'a Patterns,
     tracker: Tracker,
-    candidates: Vec<Candidate>,
-    /// Lines read, frames apart.
+    /// The first candidates, and the last ones behind them.
+    first: Vec<Candidate>,
+    last: VecDeque<Candidate>,
+    /// Records read that tell of no trouble.
     lines: u64,
     /// How many lines there were when the last one said that all went well.
     success: Option<u64>,
@@ -99,7 +103,7 @@ struct Scan<'a> {
     cleanup: bool,
 }
 
-/// Candidates kept: the first ones and, in place of those behind them, the last ones.
+/// Candidates kept, half of them the first, half the last.
 const MOST: usize = 4_000;
 
 impl<'a> Scan<'a> {
@@ -107,7 +111,8 @@ impl<'a> Scan<'a> {
         Self {
             patterns,
             tracker: Tracker::default(),
-            candidates: Vec::new(),
+            first: Vec::new(),
+            last: VecDeque::new(),
             lines: 0,
             success: None,
             level: None,
@@ -135,11 +140,13 @@ impl<'a> Scan<'a> {
         if text.is_empty() {
             return;
         }
-        self.lines += 1;
         let told = json::said(text);
         let said = told.as_deref().unwrap_or(text);
         let noise = self.patterns.noise(said);
         let first = line.kind == LineKind::Start && !matches!(part, Part::Exception { .. });
+        if first && line.level.is_none_or(|level| level <= Level::Info) {
+            self.lines += 1;
+        }
         if first || line.kind == LineKind::Start && !bare {
             self.level = line.level;
             self.handled = noise.handled;
@@ -149,16 +156,18 @@ impl<'a> Scan<'a> {
             self.success = Some(self.lines);
         }
         // "retrying in 3 s" behind an exception speaks of it
+        let lines = self.lines;
         if noise.handled
-            && let Some(last) = self.candidates.last_mut()
-            && last.at + 2 >= self.lines
+            && let Some(newest) = self.newest()
         {
-            last.handled = true;
+            newest.handled |= newest.at + 2 >= lines;
         }
         let found = self.patterns.find(said);
         let at = match part {
             Part::Exception { link, .. } => Where::Chain(link),
-            _ if line.level.or(self.level).is_some_and(Level::is_error) || complains(said) => {
+            _ if line.level.or(self.level).is_some_and(Level::is_error)
+                || line.level.is_none() && complains(said) =>
+            {
                 Where::Error
             }
             _ => match line.level {
@@ -194,10 +203,18 @@ impl<'a> Scan<'a> {
     }
 
     fn push(&mut self, candidate: Candidate) {
-        if self.candidates.len() >= MOST {
-            self.candidates.remove(MOST / 2);
+        if self.first.len() < MOST / 2 {
+            self.first.push(candidate);
+            return;
         }
-        self.candidates.push(candidate);
+        if self.last.len() >= MOST / 2 {
+            self.last.pop_front();
+        }
+        self.last.push_back(candidate);
+    }
+
+    fn newest(&mut self) -> Option<&mut Candidate> {
+        self.last.back_mut().or_else(|| self.first.last_mut())
     }
 }
 

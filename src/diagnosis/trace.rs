@@ -39,6 +39,8 @@ enum State {
     Behind {
         chained: bool,
     },
+    /// In the stack that Dagster tells behind an exception.
+    Stack,
 }
 
 #[derive(Debug)]
@@ -93,7 +95,8 @@ impl Tracker {
                 source,
             } => self.in_python(own, indent, base, source),
             State::Outside => self.outside(own),
-            State::Behind { .. } => self.behind(own, bare),
+            State::Stack if indent > 0 || own.is_empty() => Part::Frame,
+            State::Behind { .. } | State::Stack => self.behind(own, bare),
         }
     }
 
@@ -102,7 +105,8 @@ impl Tracker {
         if file || source || own.is_empty() || indent > base || is_marker(own) {
             self.state = State::Python {
                 indent: base,
-                source: file,
+                // with their indent gone, frames and source stand where the exception does
+                source: file && indent <= base,
             };
             return Part::Frame;
         }
@@ -139,8 +143,13 @@ impl Tracker {
         if own.starts_with("During handling of the above exception")
             || own.starts_with("The above exception was the direct cause")
             || own.starts_with("The above exception was caused by")
+            || own.starts_with("The above exception occurred during handling")
         {
             self.state = State::Behind { chained: true };
+            return Part::Frame;
+        }
+        if own.starts_with("Stack Trace:") {
+            self.state = State::Stack;
             return Part::Frame;
         }
         if is_frame(own) || own.is_empty() {
@@ -188,9 +197,7 @@ pub(super) fn own(message: &str) -> &str {
 }
 
 fn is_traceback(own: &str) -> bool {
-    own.contains("Traceback (most recent call last)")
-        || own.contains("Exception Group Traceback")
-        || own.starts_with("Stack Trace:")
+    own.contains("Traceback (most recent call last)") || own.contains("Exception Group Traceback")
 }
 
 /// Points at a place in the source above it.

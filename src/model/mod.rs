@@ -12,6 +12,7 @@ mod pipeline;
 mod progress;
 pub mod quality;
 mod run;
+pub mod span;
 mod state;
 mod system;
 pub mod text;

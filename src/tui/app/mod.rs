@@ -51,6 +51,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::diagnosis::Patterns;
 use crate::engine::{self, Watch};
 use crate::graph;
 use crate::history::Looks;
@@ -79,6 +80,8 @@ pub struct Settings {
     pub save_dir: Option<PathBuf>,
     /// Where it is remembered how pipelines are looked at; `None`: nowhere.
     pub looks: Option<Looks>,
+    /// What failures say.
+    pub patterns: Arc<Patterns>,
 }
 
 impl Default for Settings {
@@ -90,6 +93,7 @@ impl Default for Settings {
             view: View::Graph,
             save_dir: None,
             looks: None,
+            patterns: Patterns::builtin(),
         }
     }
 }
