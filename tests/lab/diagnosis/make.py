@@ -120,9 +120,9 @@ def scrub(text, folder, venvs, ports):
     for port, name in ports.items():
         text = re.sub(rf"\b{port}\b", name, text)
     for name in {socket.gethostname(), socket.getfqdn()}:
-        if len(name) > 3:
-            text = re.sub(rf"\b{re.escape(name)}\b", "host-1", text)
-    for address in {socket.gethostbyname(socket.gethostname())} - {"127.0.0.1"}:
+        text = re.sub(rf"\b{re.escape(name)}\b", "host-1", text)
+    addresses = subprocess.run(["hostname", "-I"], capture_output=True, text=True).stdout.split()
+    for address in addresses:
         text = text.replace(address, "10.0.0.7")
     text = re.sub(r"(?<!/var)/tmp/[\w./-]+", "/srv/etl/tmp", text)
     return text
