@@ -324,6 +324,11 @@ impl Alerts {
         self.silences.end(id)
     }
 
+    /// What is to be told and was not taken yet.
+    pub fn tellings(&self) -> &[Telling] {
+        &self.tellings
+    }
+
     /// What is to be told since this was last asked.
     pub fn take_tellings(&mut self) -> Vec<Telling> {
         std::mem::take(&mut self.tellings)

@@ -25,6 +25,10 @@ pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Config {
         silences: alerts::silences(root.take_tables("silence")),
         rules: rules(root.take_tables("rule")),
         logs: root.take_table("logs").map(logs).unwrap_or_default(),
+        diagnosis: root
+            .take_table("diagnosis")
+            .map(|table| diagnosis(table, dir))
+            .unwrap_or_default(),
         backends: backends(root.take_tables("backend"), dir),
         channels: channels::channels(root.take_tables("channel"), dir),
         routes: channels::routes(root.take_tables("route")),
@@ -151,6 +155,15 @@ fn logs(mut table: Table<'_>) -> Logs {
     };
     table.finish();
     logs
+}
+
+fn diagnosis(mut table: Table<'_>, dir: &Path) -> Diagnosis {
+    let patterns = table.take_str("patterns");
+    let patterns = patterns.and_then(|at| path(table.reader(), at, dir));
+    table.finish();
+    Diagnosis {
+        patterns: patterns.map(|at| at.value),
+    }
 }
 
 fn backends(tables: Vec<Table<'_>>, dir: &Path) -> Vec<Backend> {

@@ -21,6 +21,7 @@ pub struct Config {
     /// Names are unique.
     pub rules: Vec<Rule>,
     pub logs: Logs,
+    pub diagnosis: Diagnosis,
     /// Names are unique.
     pub backends: Vec<Backend>,
     /// Names are unique.
@@ -169,6 +170,13 @@ impl Default for Logs {
             keep: Duration::from_secs(7 * 86_400),
         }
     }
+}
+
+/// `[diagnosis]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// A file of patterns that stands before those that are shipped. Absolute.
+    pub patterns: Option<PathBuf>,
 }
 
 /// One `[[backend]]`

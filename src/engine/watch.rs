@@ -1,13 +1,14 @@
 //! Everything that is known, in one place: what screens read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 
 use crate::alerts::courier::Status as Channels;
 use crate::alerts::{Alerts, Scene};
 use crate::analytics::Baselines;
-use crate::diagnosis::{Diagnosis, Evidence, diagnose};
+use crate::diagnosis::{Diagnosis, Evidence, Patterns, diagnose};
 use crate::logs::{LogStore, Tags};
 use crate::metrics::{Limits, Recorder, Store as Metrics};
 use crate::model::{Event, Health, LogChunk, LogKey, LogUpdate, Node, SafeText, Stamped};
@@ -31,6 +32,8 @@ pub struct Watch {
     /// Numbers of what happened, for rules and trends.
     pub metrics: Metrics,
     recorder: Recorder,
+    /// What failures say.
+    pub patterns: Arc<Patterns>,
     /// What is usual.
     pub baselines: Baselines,
     fleet: Fleet,
@@ -54,6 +57,7 @@ impl Watch {
             channels: Channels::default(),
             metrics: Metrics::new(Limits::default()),
             recorder: Recorder::new(),
+            patterns: Patterns::builtin(),
             baselines: Baselines::default(),
             fleet: Fleet::default(),
             computed: None,
@@ -245,14 +249,15 @@ impl Watch {
             .map(|line| line.text.text)
             .collect();
         let tail: Vec<&str> = tail.iter().map(SafeText::as_str).collect();
-        diagnose(&Evidence {
+        let evidence = Evidence {
             error: error.as_ref().map(SafeText::as_str),
             tail: &tail,
             exit_code: node.exit_code,
             signal: node.signal,
             native_state: node.native.as_str(),
             attempts: node.attempt,
-        })
+        };
+        diagnose(&evidence, &self.patterns)
     }
 
     /// The cause line of a log, if it has one.

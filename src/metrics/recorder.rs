@@ -397,7 +397,8 @@ fn stage(tags: Tags, view: &RunView, node: &Node) -> Tags {
     tags
 }
 
-fn rows(node: &Node) -> Option<f64> {
+/// How many rows a node says it made.
+pub fn rows(node: &Node) -> Option<f64> {
     let named = |name: &str| {
         let found = node
             .metrics

@@ -257,14 +257,3 @@ impl Found<'_> {
         }
     }
 }
-
-/// "1h 05m", "12m", "40s".
-fn span(duration: Duration) -> String {
-    let seconds = duration.num_seconds().max(0);
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m", seconds / 60),
-        3600..172_800 => format!("{}h {:02}m", seconds / 3600, seconds % 3600 / 60),
-        _ => format!("{} days", seconds / 86_400),
-    }
-}
