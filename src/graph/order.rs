@@ -7,6 +7,7 @@ use super::layers::Layers;
 use super::sheet::Sheet;
 use super::start;
 use super::sweep::{sift, sweeps};
+use std::cmp::Ordering;
 
 /// Orders all ranks. `prior` gives the place in an earlier order to boxes that had one.
 pub(super) fn arrange(
@@ -39,60 +40,61 @@ const STIR: u64 = 10;
 const ANNEAL: u64 = 170;
 const SIFT: u64 = 90;
 const SETTLE: u64 = 60;
-/// Temperatures at which annealing begins: from an order of whatever kind, and from one that was annealed before.
+/// Temperatures at which annealing begins: from an order that was swept, and from one that was annealed before.
 const HOT: f64 = 1.5;
-const WARM: f64 = 0.8;
-/// Work that is always spent on annealing, as long as it is no more than so much for each vertex and segment.
-const SMALL: u64 = 750_000;
-const MOST: u64 = 3_000;
+const WARM: f64 = 1.2;
+/// Up to so many vertices and segments there are several tries, each of which is annealed for a short while.
+const SMALL: u64 = 2_000;
+const TRY: u64 = 60;
+const TRIES: u64 = 8;
+/// Tries end when so much speaks for it that the best order stays the best: a try that ends with as many crossings
+/// speaks twice for it, one that ends with more once.
+const SURE: u32 = 4;
 /// Up to so many vertices and segments two smooth first orders are swept, the better one is taken.
 const MIDDLE: u64 = 6_000;
-/// First orders that are tried where there is more than twice the usual work, each with a part of it.
-const TRIES: u64 = 4;
-const PART: u64 = 8;
-/// Times that the best of them is annealed, each from what is the best by then.
-const ROUNDS: u64 = 2;
 /// Crossings for each segment from which on less work is done: no order makes such a drawing easy to read.
 const DENSE: u64 = 2;
 
 /// The best order found from the beginning, and its crossings.
 fn search(sheet: &mut Sheet, cancelled: &dyn Fn() -> bool) -> Option<u64> {
-    let size = sheet.size();
-    let effort = (SMALL / size.max(1)).clamp(ANNEAL, MOST);
-    let small = effort > 2 * ANNEAL;
-    let mut firsts = if small {
-        swept_firsts(sheet, cancelled)?
+    let best = if sheet.size() <= SMALL {
+        best_try(sheet, cancelled)?
     } else {
-        vec![smooth_first(sheet, cancelled)?]
+        let first = smooth_first(sheet, cancelled)?;
+        // where crossings abound, annealing gains less than sifting
+        let share = worth(sheet, first.0);
+        let work = share(share(ANNEAL * sheet.size()));
+        let sifting = share(SIFT * sheet.size());
+        improve(sheet, &first, (1, HOT, work), sifting, cancelled)?
     };
-    firsts.sort_by_key(|f| f.0);
-    let mut best = firsts.first()?.clone();
-    let share = worth(sheet, best.0);
-    // where crossings abound, annealing gains less than sifting
-    let mut left = share(share(effort * size));
-    let sifting = share(SIFT * size);
-    if small {
-        let part = left / PART;
-        for (seed, first) in (1..=TRIES).zip(&firsts) {
-            let tried = improve(sheet, first, (seed, HOT, part), sifting, cancelled)?;
-            left -= part;
-            best = if tried.0 < best.0 { tried } else { best };
-        }
-    }
-    let (heat, rounds) = if small { (WARM, ROUNDS) } else { (HOT, 1) };
-    for seed in 1..=rounds {
-        let tried = improve(
-            sheet,
-            &best,
-            (seed, heat, left / rounds),
-            sifting,
-            cancelled,
-        )?;
-        best = if tried.0 < best.0 { tried } else { best };
-    }
     sheet.set(&best.1);
     sheet.upright();
     Some(best.0)
+}
+
+/// The best of several tries: from first orders of all kinds, then from what is the best by then.
+fn best_try(sheet: &mut Sheet, cancelled: &dyn Fn() -> bool) -> Option<First> {
+    let mut kinds = [(true, false), (false, false), (true, true), (false, true)].into_iter();
+    let mut best: Option<First> = None;
+    let mut sure = 0;
+    for seed in 1..=TRIES {
+        let (first, heat) = match (kinds.next(), &best) {
+            (None, Some(best)) => (best.clone(), WARM),
+            (kind, _) => (swept_first(sheet, kind?, cancelled)?, HOT),
+        };
+        let work = worth(sheet, first.0)(TRY * sheet.size());
+        // what is left to sift is sifted when the order is settled
+        let tried = improve(sheet, &first, (seed, heat, work), 0, cancelled)?;
+        match best.as_ref().map(|b| tried.0.cmp(&b.0)) {
+            Some(Ordering::Greater) => sure += 1,
+            Some(Ordering::Equal) => sure += 2,
+            Some(Ordering::Less) | None => (best, sure) = (Some(tried), 0),
+        }
+        if sure >= SURE || best.as_ref().is_some_and(|b| b.0 == 0) {
+            break;
+        }
+    }
+    best
 }
 
 /// Anneals (seed, heat, work) and sifts an order.
@@ -109,7 +111,9 @@ fn improve(
     }
     let mut crossings = first.0 as i64;
     crossings += anneal(sheet, seed, heat, work, cancelled)?;
-    crossings += sift(sheet, sheet.work + sifting, cancelled)?;
+    if sifting > 0 {
+        crossings += sift(sheet, sheet.work + sifting, cancelled)?;
+    }
     Some((u64::try_from(crossings).unwrap_or(0), sheet.order.clone()))
 }
 
@@ -122,24 +126,18 @@ fn worth(sheet: &Sheet, crossings: u64) -> impl Fn(u64) -> u64 + use<> {
 /// An order and its crossings.
 type First = (u64, Vec<u32>);
 
-/// First orders of all kinds, each swept; only the last one if it has no crossings.
-fn swept_firsts(sheet: &mut Sheet, cancelled: &dyn Fn() -> bool) -> Option<Vec<First>> {
-    let mut firsts = Vec::new();
-    for from_top in [true, false] {
-        for smooth in [false, true] {
-            start::walk(sheet, from_top);
-            if smooth {
-                start::smooth(sheet, from_top, cancelled)?;
-            }
-            let limit = sheet.work + SWEEP * sheet.size();
-            let crossings = sweeps(sheet, limit, cancelled)?;
-            firsts.push((crossings, sheet.order.clone()));
-            if crossings == 0 {
-                return Some(vec![(0, sheet.order.clone())]);
-            }
-        }
+/// A first order (walked from the top, smooth), swept.
+fn swept_first(
+    sheet: &mut Sheet,
+    (from_top, smooth): (bool, bool),
+    cancelled: &dyn Fn() -> bool,
+) -> Option<First> {
+    start::walk(sheet, from_top);
+    if smooth {
+        start::smooth(sheet, from_top, cancelled)?;
     }
-    Some(firsts)
+    let crossings = sweeps(sheet, sheet.work + SWEEP * sheet.size(), cancelled)?;
+    Some((crossings, sheet.order.clone()))
 }
 
 /// The best of the smooth first orders, each swept; a walk if that needs no more work.
