@@ -41,6 +41,11 @@ impl<T: Copy + Default> Lists<T> {
         self.start.push(self.items.len() as u32);
     }
 
+    pub(super) fn clear(&mut self) {
+        self.items.clear();
+        self.start.truncate(1);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.start.len() - 1
     }

@@ -1,6 +1,6 @@
 //! Ways down the hill: median sweeps, exchanges of neighbours, and moves of single vertices to their best place.
 
-use super::sheet::{Sheet, Ties};
+use super::sheet::{Ends, Sheet, Ties};
 
 /// Sweeps without a gain after which one goes on to something else.
 const PATIENCE: usize = 4;
@@ -146,6 +146,7 @@ pub(super) fn sift(sheet: &mut Sheet, limit: u64, cancelled: &dyn Fn() -> bool) 
     let mut dirty = vec![true; depth];
     let mut sum = 0;
     let mut members = Vec::new();
+    let mut ends = Ends::default();
     for round in 0..20 {
         let before = sum;
         for k in 0..depth {
@@ -158,12 +159,13 @@ pub(super) fn sift(sheet: &mut Sheet, limit: u64, cancelled: &dyn Fn() -> bool) 
             }
             members.clear();
             members.extend_from_slice(&sheet.order[sheet.slots(r)]);
+            ends.gather(sheet, r);
             let mut gained = 0;
             for &v in &members {
                 if sheet.work >= limit {
                     return Some(sum + gained);
                 }
-                gained += sift_one(sheet, v, r);
+                gained += sift_one(sheet, &ends, v, r);
             }
             sum += gained;
             if gained < 0 {
@@ -186,13 +188,15 @@ fn mark(dirty: &mut [bool], r: usize) {
 }
 
 /// Moves `v` to its best place within the window, and says the change of crossings.
-fn sift_one(sheet: &mut Sheet, v: u32, r: usize) -> i64 {
+fn sift_one(sheet: &mut Sheet, ends: &Ends, v: u32, r: usize) -> i64 {
     let slots = sheet.slots(r);
     let at = sheet.slot[v as usize] as usize;
     let mut best = (0, at);
     let mut sum = 0;
     for k in (slots.start.max(at.saturating_sub(WINDOW))..at).rev() {
-        sum += sheet.delta(sheet.order[k], v);
+        let (change, work) = ends.delta(sheet.order[k], v);
+        sheet.work += work;
+        sum += change;
         if sum < best.0 {
             best = (sum, k);
         } else if sum > STEEP {
@@ -201,7 +205,9 @@ fn sift_one(sheet: &mut Sheet, v: u32, r: usize) -> i64 {
     }
     sum = 0;
     for k in at + 1..slots.end.min(at + 1 + WINDOW) {
-        sum += sheet.delta(v, sheet.order[k]);
+        let (change, work) = ends.delta(v, sheet.order[k]);
+        sheet.work += work;
+        sum += change;
         if sum < best.0 {
             best = (sum, k);
         } else if sum > STEEP {
