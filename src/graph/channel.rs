@@ -452,11 +452,10 @@ fn preferences(wires: &[Wire]) -> Vec<(u32, u32, u32)> {
     let mut by_low: Vec<usize> = (0..wires.len()).filter(bent).collect();
     by_low.sort_by_key(|&i| (wires[i].low, i));
     let mut pairs = Vec::new();
+    let low: Vec<i32> = by_low.iter().map(|&i| wires[i].low).collect();
     for (k, &a) in by_low.iter().enumerate() {
-        for &b in &by_low[k + 1..] {
-            if wires[b].low > wires[a].high {
-                break;
-            }
+        let reach = low.partition_point(|&l| l <= wires[a].high);
+        for &b in by_low.get(k + 1..reach).unwrap_or_default() {
             if wires[a].sibling == Some(b) {
                 continue;
             }

@@ -35,6 +35,16 @@ impl<T: Copy + Default> Lists<T> {
         Self { start, items }
     }
 
+    /// No list yet, but room for so many lists and items.
+    pub(super) fn with_capacity(lists: usize, items: usize) -> Self {
+        let mut start = Vec::with_capacity(lists + 1);
+        start.push(0);
+        Self {
+            start,
+            items: Vec::with_capacity(items),
+        }
+    }
+
     /// Puts one more list after the others.
     pub(super) fn push(&mut self, list: impl IntoIterator<Item = T>) {
         self.items.extend(list);
@@ -50,7 +60,7 @@ impl<T: Copy + Default> Lists<T> {
         self.start.len() - 1
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[T]> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[T]> + Clone {
         (0..self.len()).map(|v| self.of(v))
     }
 

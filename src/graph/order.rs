@@ -172,6 +172,9 @@ fn smooth_first(sheet: &mut Sheet, cancelled: &dyn Fn() -> bool) -> Option<First
 pub(super) fn polish(layers: &mut Layers, cancelled: &dyn Fn() -> bool) -> Option<u64> {
     let mut sheet = Sheet::new(layers);
     let mut crossings = sheet.count();
+    if crossings == 0 {
+        return Some(0);
+    }
     let limit = worth(&sheet, crossings)(SETTLE * sheet.size());
     let change = sift(&mut sheet, limit, cancelled)?;
     crossings = crossings.saturating_add_signed(change);

@@ -11,11 +11,12 @@ pub(super) struct Ties(Lists<(u32, u32)>);
 
 impl Ties {
     fn new(side: &Lists<Tie>, name: &[u32], number: &[u32]) -> Self {
-        let ends = (name.iter().enumerate()).flat_map(|(i, &v)| {
+        let mut all = Lists::with_capacity(name.len(), side.items.len());
+        for &v in name {
             let ties = side.of(v as usize).iter();
-            ties.map(move |t| (i as u32, (number[t.vertex as usize], t.weight)))
-        });
-        Self(Lists::new(name.len(), ends))
+            all.push(ties.map(|t| (number[t.vertex as usize], t.weight)));
+        }
+        Self(all)
     }
 
     #[inline]
@@ -268,10 +269,7 @@ impl Ends {
 
 /// Crossings that are added when what has the ends `us`, (slot, links), and what has `vs` change places.
 #[inline]
-fn few(
-    us: impl Iterator<Item = (u32, u32)>,
-    vs: impl Iterator<Item = (u32, u32)> + Clone,
-) -> i64 {
+fn few(us: impl Iterator<Item = (u32, u32)>, vs: impl Iterator<Item = (u32, u32)> + Clone) -> i64 {
     let mut sum = 0;
     for (a, wa) in us {
         let mut balance = 0;
