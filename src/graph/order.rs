@@ -49,7 +49,7 @@ const TRY: u64 = 60;
 const TRIES: u64 = 8;
 /// Tries end when so much speaks for it that the best order stays the best: a try that ends with as many crossings
 /// speaks twice for it, one that ends with more once.
-const SURE: u32 = 4;
+const SURE: u32 = 3;
 /// Up to so many vertices and segments two smooth first orders are swept, the better one is taken.
 const MIDDLE: u64 = 6_000;
 /// Crossings for each segment from which on less work is done: no order makes such a drawing easy to read.
