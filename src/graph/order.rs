@@ -33,19 +33,22 @@ pub(super) fn arrange(
     Some(crossings)
 }
 
-/// Work, for each vertex and segment, that each first order may be swept, that it may be swept between two smoothings,
-/// that annealing, that sifting and that the last settling may use.
-const SWEEP: u64 = 30;
-const STIR: u64 = 10;
-const ANNEAL: u64 = 170;
-const SIFT: u64 = 90;
+/// Work, for each vertex and segment, that a first order may be swept, that it may be swept between two smoothings,
+/// that annealing and that the last settling may use.
+const SWEEP: u64 = 12;
+const STIR: u64 = 4;
+const ANNEAL: u64 = 150;
 const SETTLE: u64 = 60;
-/// Temperatures at which annealing begins: from an order that was swept, and from one that was annealed before.
+/// Temperature at which annealing begins.
 const HOT: f64 = 1.5;
-const WARM: f64 = 1.2;
-/// Up to so many vertices and segments there are several tries, each of which is annealed for a short while.
+/// Up to so many vertices and segments there are several tries, each of which is swept longer and annealed for a
+/// shorter while.
 const SMALL: u64 = 2_000;
-const TRY: u64 = 60;
+const SWEEP_TRY: u64 = 30;
+const TRY: u64 = 55;
+/// Temperatures at which tries begin: from an order that was swept, and from one that was annealed before.
+const FRESH: f64 = 1.8;
+const WARM: f64 = 1.2;
 const TRIES: u64 = 8;
 /// Tries end when so much speaks for it that the best order stays the best: a try that ends with as many crossings
 /// speaks twice for it, one that ends with more once.
@@ -61,11 +64,10 @@ fn search(sheet: &mut Sheet, cancelled: &dyn Fn() -> bool) -> Option<u64> {
         best_try(sheet, cancelled)?
     } else {
         let first = smooth_first(sheet, cancelled)?;
-        // where crossings abound, annealing gains less than sifting
+        // where crossings abound, annealing gains less than settling
         let share = worth(sheet, first.0);
         let work = share(share(ANNEAL * sheet.size()));
-        let sifting = share(SIFT * sheet.size());
-        improve(sheet, &first, (1, HOT, work), sifting, cancelled)?
+        improve(sheet, &first, (1, HOT, work), cancelled)?
     };
     sheet.set(&best.1);
     sheet.upright();
@@ -80,11 +82,10 @@ fn best_try(sheet: &mut Sheet, cancelled: &dyn Fn() -> bool) -> Option<First> {
     for seed in 1..=TRIES {
         let (first, heat) = match (kinds.next(), &best) {
             (None, Some(best)) => (best.clone(), WARM),
-            (kind, _) => (swept_first(sheet, kind?, cancelled)?, HOT),
+            (kind, _) => (swept_first(sheet, kind?, cancelled)?, FRESH),
         };
         let work = worth(sheet, first.0)(TRY * sheet.size());
-        // what is left to sift is sifted when the order is settled
-        let tried = improve(sheet, &first, (seed, heat, work), 0, cancelled)?;
+        let tried = improve(sheet, &first, (seed, heat, work), cancelled)?;
         match best.as_ref().map(|b| tried.0.cmp(&b.0)) {
             Some(Ordering::Greater) => sure += 1,
             Some(Ordering::Equal) => sure += 2,
@@ -97,24 +98,20 @@ fn best_try(sheet: &mut Sheet, cancelled: &dyn Fn() -> bool) -> Option<First> {
     best
 }
 
-/// Anneals (seed, heat, work) and sifts an order.
+/// Anneals (seed, heat, work) an order. What is left to gain by moves of single vertices is left to settling.
 fn improve(
     sheet: &mut Sheet,
     first: &First,
     (seed, heat, work): (u64, f64, u64),
-    sifting: u64,
     cancelled: &dyn Fn() -> bool,
 ) -> Option<First> {
     sheet.set(&first.1);
     if first.0 == 0 {
         return Some(first.clone());
     }
-    let mut crossings = first.0 as i64;
-    crossings += anneal(sheet, seed, heat, work, cancelled)?;
-    if sifting > 0 {
-        crossings += sift(sheet, sheet.work + sifting, cancelled)?;
-    }
-    Some((u64::try_from(crossings).unwrap_or(0), sheet.order.clone()))
+    let change = anneal(sheet, seed, heat, work, cancelled)?;
+    let crossings = first.0.saturating_add_signed(change);
+    Some((crossings, sheet.order.clone()))
 }
 
 /// The part of a piece of work that is worth doing.
@@ -136,7 +133,7 @@ fn swept_first(
     if smooth {
         start::smooth(sheet, from_top, cancelled)?;
     }
-    let crossings = sweeps(sheet, sheet.work + SWEEP * sheet.size(), cancelled)?;
+    let crossings = sweeps(sheet, sheet.work + SWEEP_TRY * sheet.size(), cancelled)?;
     Some((crossings, sheet.order.clone()))
 }
 

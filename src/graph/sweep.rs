@@ -5,8 +5,6 @@ use super::sheet::{Ends, Sheet, Ties};
 /// Sweeps without a gain after which one goes on to something else.
 const PATIENCE: usize = 4;
 const SWEEPS: usize = 100;
-/// Passes of exchanges after each sweep.
-const PASSES: usize = 3;
 /// Places to each side that sifting tries, unless it has become so much worse on the way.
 const WINDOW: usize = 100;
 const STEEP: i64 = 4;
@@ -31,7 +29,7 @@ pub(super) fn sweeps(sheet: &mut Sheet, limit: u64, cancelled: &dyn Fn() -> bool
             let r = if down { k } else { depth - 1 - k };
             median(sheet, r, down, flip, &mut keys);
         }
-        exchange(sheet, !flip, PASSES, limit, cancelled)?;
+        exchange(sheet, !flip);
         let now = sheet.count();
         sheet.work += 4 * sheet.size();
         if now < best {
@@ -100,44 +98,17 @@ pub(super) fn median_of(ties: &Ties, v: u32, slot: &[u32], ends: &mut Vec<u32>) 
     })
 }
 
-/// Exchanges neighbours while that saves crossings; with `ties` also when it costs nothing, which opens ways that
-/// savings alone do not find. Ranks around which nothing changed are not looked at again.
-fn exchange(
-    sheet: &mut Sheet,
-    ties: bool,
-    passes: usize,
-    limit: u64,
-    cancelled: &dyn Fn() -> bool,
-) -> Option<()> {
-    let depth = sheet.depth();
-    let mut dirty = vec![true; depth];
-    for _ in 0..passes {
-        if cancelled() {
-            return None;
-        }
-        let mut better = false;
-        for r in 0..depth {
-            if !std::mem::replace(&mut dirty[r], false) {
-                continue;
+/// Exchanges neighbours where that saves crossings; with `ties` also where it costs nothing, which opens ways that
+/// savings alone do not find.
+fn exchange(sheet: &mut Sheet, ties: bool) {
+    for r in 0..sheet.depth() {
+        for i in sheet.slots(r).skip(1) {
+            let d = sheet.delta(sheet.order[i - 1], sheet.order[i]);
+            if d < 0 || (ties && d == 0) {
+                sheet.swap(i - 1);
             }
-            let mut gained = false;
-            for i in sheet.slots(r).skip(1) {
-                let d = sheet.delta(sheet.order[i - 1], sheet.order[i]);
-                if d < 0 || (ties && d == 0) {
-                    sheet.swap(i - 1);
-                    gained |= d < 0;
-                }
-            }
-            if gained {
-                mark(&mut dirty, r);
-                better = true;
-            }
-        }
-        if !better || sheet.work >= limit {
-            break;
         }
     }
-    Some(())
 }
 
 /// Moves single vertices to the best place near them until that gains no more or the work is used up.
