@@ -77,7 +77,8 @@ pub(super) fn split(visible: &Visible) -> (Vec<Part>, Vec<u32>) {
         for (at, &b) in part.boxes.iter().enumerate() {
             place[b] = at as u32;
         }
-        (part.links).sort_by_key(|&l| (place[visible.links[l].from], place[visible.links[l].to]));
+        (part.links)
+            .sort_by_cached_key(|&l| (place[visible.links[l].from], place[visible.links[l].to]));
     }
     for &(b, _) in &visible.loops {
         let loops = &mut parts[part_of[b]].loops;

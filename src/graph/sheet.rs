@@ -49,7 +49,7 @@ pub(super) struct Sheet {
     /// Work done: comparisons of ends.
     pub work: u64,
     sorted: [Vec<(u32, u32)>; 2],
-    tree: Vec<u64>,
+    tree: Vec<u32>,
 }
 
 impl Sheet {
@@ -132,7 +132,7 @@ impl Sheet {
             let (above, below) = (self.slots(r - 1), self.slots(r));
             tree.clear();
             tree.resize(below.len() + 1, 0);
-            let mut inserted = 0u64;
+            let mut inserted = 0u32;
             for &v in &self.order[above] {
                 ends.clear();
                 let place = |w: u32| self.slot[w as usize] - below.start as u32;
@@ -145,15 +145,15 @@ impl Sheet {
                         before += tree[i];
                         i &= i - 1;
                     }
-                    total += u64::from(w) * (inserted - before);
+                    total += u64::from(w) * u64::from(inserted - before);
                 }
                 for &(p, w) in &ends {
                     let mut i = p as usize + 1;
                     while i < tree.len() {
-                        tree[i] += u64::from(w);
+                        tree[i] += w;
                         i += i & i.wrapping_neg();
                     }
-                    inserted += u64::from(w);
+                    inserted += w;
                 }
             }
         }
