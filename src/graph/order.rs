@@ -33,19 +33,16 @@ pub(super) fn arrange(
     Some(crossings)
 }
 
-/// Work, for each vertex and segment, that a first order may be swept, that it may be swept between two smoothings,
-/// that annealing and that the last settling may use.
-const SWEEP: u64 = 12;
-const STIR: u64 = 4;
+/// Work, for each vertex and segment, that annealing and that the last settling may use.
 const ANNEAL: u64 = 150;
 const SETTLE: u64 = 60;
 /// Temperature at which annealing begins.
 const HOT: f64 = 1.5;
-/// Up to so many vertices and segments there are several tries, each of which is swept longer and annealed for a
-/// shorter while.
+/// Up to so many vertices and segments there are several tries, each of which is swept so often and annealed with so
+/// much work for each of them.
 const SMALL: u64 = 2_000;
-const SWEEP_TRY: u64 = 30;
-const TRY: u64 = 55;
+const SWEEPS: usize = 8;
+const TRY: u64 = 30;
 /// Temperatures at which tries begin: from an order that was swept, and from one that was annealed before.
 const FRESH: f64 = 1.8;
 const WARM: f64 = 1.2;
@@ -133,7 +130,7 @@ fn swept_first(
     if smooth {
         start::smooth(sheet, from_top, cancelled)?;
     }
-    let crossings = sweeps(sheet, sheet.work + SWEEP_TRY * sheet.size(), cancelled)?;
+    let crossings = sweeps(sheet, SWEEPS, cancelled)?;
     Some((crossings, sheet.order.clone()))
 }
 
@@ -143,21 +140,22 @@ fn smooth_first(sheet: &mut Sheet, cancelled: &dyn Fn() -> bool) -> Option<First
     if sheet.count() == 0 {
         return Some((0, sheet.order.clone()));
     }
-    let sweep = |sheet: &mut Sheet, work: u64| {
-        let crossings = sweeps(sheet, sheet.work + work * sheet.size(), cancelled)?;
+    // annealing makes more of an order that was swept once than more sweeps do
+    let sweep = |sheet: &mut Sheet| {
+        let crossings = sweeps(sheet, 1, cancelled)?;
         Some((crossings, sheet.order.clone()))
     };
     // from an order that is no more than smooth, the same rounds may end far from the smoothest
     start::smooth(sheet, true, cancelled)?;
-    sweep(sheet, STIR)?;
+    sweep(sheet)?;
     start::smooth(sheet, false, cancelled)?;
-    let stirred = sweep(sheet, SWEEP)?;
+    let stirred = sweep(sheet)?;
     if sheet.size() > MIDDLE {
         return Some(stirred);
     }
     start::walk(sheet, false);
     start::smooth(sheet, false, cancelled)?;
-    let walked = sweep(sheet, SWEEP)?;
+    let walked = sweep(sheet)?;
     Some(if walked.0 < stirred.0 {
         walked
     } else {

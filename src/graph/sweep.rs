@@ -2,22 +2,18 @@
 
 use super::sheet::{Ends, Sheet, Ties};
 
-/// Sweeps without a gain after which one goes on to something else.
-const PATIENCE: usize = 4;
-const SWEEPS: usize = 100;
 /// Places to each side that sifting tries, unless it has become so much worse on the way.
 const WINDOW: usize = 100;
 const STEEP: i64 = 4;
 
-/// Median sweeps down and up, with exchanges; leaves the best order in place and says its crossings.
-pub(super) fn sweeps(sheet: &mut Sheet, limit: u64, cancelled: &dyn Fn() -> bool) -> Option<u64> {
+/// At most so many median sweeps down and up, with exchanges; leaves the best order in place and says its crossings.
+pub(super) fn sweeps(sheet: &mut Sheet, most: usize, cancelled: &dyn Fn() -> bool) -> Option<u64> {
     let mut best = sheet.count();
     let mut kept = sheet.order.clone();
-    let mut stale = 0;
     let depth = sheet.depth();
     let mut keys = Vec::new();
-    for sweep in 0..SWEEPS {
-        if best == 0 || stale >= PATIENCE || sheet.work >= limit {
+    for sweep in 0..most {
+        if best == 0 {
             break;
         }
         if cancelled() {
@@ -31,14 +27,9 @@ pub(super) fn sweeps(sheet: &mut Sheet, limit: u64, cancelled: &dyn Fn() -> bool
         }
         exchange(sheet, !flip);
         let now = sheet.count();
-        sheet.work += 4 * sheet.size();
         if now < best {
-            // a crumb is no reason to go on for long
-            stale = if now + now / 100 < best { 0 } else { stale + 1 };
             best = now;
             kept.copy_from_slice(&sheet.order);
-        } else {
-            stale += 1;
         }
     }
     sheet.set(&kept);
@@ -52,7 +43,6 @@ fn median(sheet: &mut Sheet, r: usize, down: bool, flip: bool, keys: &mut Vec<(f
     keys.clear();
     let mut ends = Vec::new();
     for &v in &sheet.order[slots.clone()] {
-        sheet.work += 4 + 2 * ties.degree(v) as u64;
         if let Some(m) = median_of(ties, v, &sheet.slot, &mut ends) {
             keys.push((m, v));
         }
