@@ -25,7 +25,9 @@ pub(super) fn arrange(
             .collect();
         keep::keep(&mut sheet, &known, cancelled)?
     } else {
-        search(&mut sheet, cancelled)?
+        let crossings = search(&mut sheet, cancelled)?;
+        keep::by_name(&mut sheet, layers.real as u32);
+        crossings
     };
     let name = sheet.name.clone();
     keep::gather(&mut sheet, &|v| layers.is_dummy(name[v as usize]));
