@@ -1,4 +1,4 @@
-//! The order within each rank. First orders of several kinds are swept; the best is annealed and sifted.
+//! The order within each rank. First orders of several kinds are swept and annealed; what is left is settled by sifting.
 //! Work is counted in steps, not in time, so the same graph always gets the same order.
 
 use super::anneal::anneal;
@@ -36,7 +36,7 @@ pub(super) fn arrange(
 }
 
 /// Work, for each vertex and segment, that annealing and that the last settling may use.
-const ANNEAL: u64 = 150;
+const ANNEAL: u64 = 130;
 const SETTLE: u64 = 60;
 /// Temperature at which annealing begins.
 const HOT: f64 = 1.5;
