@@ -54,6 +54,8 @@ const TRIES: u64 = 8;
 const SURE: u32 = 3;
 /// Up to so many vertices and segments two smooth first orders are swept, the better one is taken.
 const MIDDLE: u64 = 6_000;
+/// From so many on, first orders are swept as often as those of tries.
+const LARGE: u64 = 150_000;
 /// Crossings for each segment from which on less work is done: no order makes such a drawing easy to read.
 const DENSE: u64 = 2;
 
@@ -142,9 +144,10 @@ fn smooth_first(sheet: &mut Sheet, cancelled: &dyn Fn() -> bool) -> Option<First
     if sheet.count() == 0 {
         return Some((0, sheet.order.clone()));
     }
-    // annealing makes more of an order that was swept once than more sweeps do
+    // annealing makes more of an order that was swept once than more sweeps do, but not of very many vertices
+    let most = if sheet.size() > LARGE { SWEEPS } else { 1 };
     let sweep = |sheet: &mut Sheet| {
-        let crossings = sweeps(sheet, 1, cancelled)?;
+        let crossings = sweeps(sheet, most, cancelled)?;
         Some((crossings, sheet.order.clone()))
     };
     // from an order that is no more than smooth, the same rounds may end far from the smoothest
