@@ -84,6 +84,14 @@ const GRAPH_CODES: &str = "\
 Exit codes: 0 drawn, 1 the graph can't be read (the line is told) or is too large for a picture, \
 2 wrong command line.";
 
+const DIAGNOSE_CODES: &str = "\
+Exit codes: 0 there is a diagnosis, 1 it can't be read, or is no log (a directory, empty, binary, \
+compressed), 2 wrong command line, or a configuration that can't be used, 3 nothing that is known: \
+unknown stays unknown, and a log of a run that went well has no diagnosis.
+
+Of a very long log the first 20,000 and the last 100,000 lines and up to 2,000 error records \
+between them are looked at. What comes from stdin is kept on disk while it is read, at most 1 GiB.";
+
 const DOCTOR_CODES: &str = "\
 Exit codes: 0 all is well (there may be warnings), 1 something is wrong, 2 wrong command line, or \
 the configuration can't be used.";
@@ -181,6 +189,7 @@ pub enum Command {
     Rules(Rules),
     Serve(Serve),
     Open(Open),
+    Diagnose(Diagnose),
     Doctor(Doctor),
     Notify(Notify),
     Graph(Graph),
@@ -661,6 +670,23 @@ pub struct Doctor {
     /// Only these backends
     #[arg(value_name = "BACKEND")]
     pub backends: Vec<String>,
+}
+
+/// Say why something failed, by its log, and what to do
+///
+/// Any log will do: of Python, the JVM, Spark, SQL engines, dbt, Airflow, shells and others. With
+/// --json: {"class","confidence","evidence":[{"line","text"}],"cause","advice":[..]}; classes are
+/// prep, definition, data, write, resources, timeout, dependency, credentials, missing_input,
+/// quality, code, lost_worker, stopped and unknown.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = DIAGNOSE_CODES)]
+pub struct Diagnose {
+    /// The log; `-` is standard input
+    pub file: PathBuf,
+
+    /// Lines of evidence at most, the one that tells the cause first
+    #[arg(short = 'n', long, default_value_t = 5, value_name = "NUMBER")]
+    pub lines: usize,
 }
 
 /// Lay out and draw a DAG

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["model", "graph", "query"],
     &["config", "logs", "world"],
-    &["diagnosis", "analytics", "net"],
+    &["diagnosis", "analytics", "metrics", "net"],
     &["alerts", "history", "backends"],
     &["engine"],
     &["server", "tui"],

@@ -230,6 +230,70 @@ fn gather(path: &str, value: &toml::Value, out: &mut BTreeSet<String>) {
     }
 }
 
+/// So do those of a rule, and its query is one.
+#[test]
+fn the_example_rule_holds_the_defaults() {
+    let loaded = parse("config.toml", &example_switched_on()).unwrap();
+    let (book, problems) = dagtop::alerts::query::read(&loaded.config.rules, &loaded.source);
+    assert_eq!((book.len(), problems.len()), (1, 0), "{problems:?}");
+    let bare = parse("c.toml", "[[rule]]\nname=\"r\"\nquery=\"q\"\n").unwrap();
+    let common = |rule: &config::Rule| {
+        (
+            rule.enabled,
+            rule.priority,
+            rule.hold,
+            rule.full_window,
+            rule.delay,
+        )
+    };
+    assert_eq!(
+        common(&loaded.config.rules[0]),
+        common(&bare.config.rules[0])
+    );
+}
+
+#[test]
+fn a_rule_is_checked_key_by_key() {
+    for (keys, want) in [
+        ("query=\"q\"\n", "missing key `name`"),
+        ("name=\"r\"\n", "missing key `query`"),
+        ("name=\"a b\"\nquery=\"q\"\n", "not a name for a rule"),
+        ("name=\"r\"\nquery=5\n", "must be a string"),
+        (
+            "name=\"r\"\nquery=\"q\"\nwarning=\"5\"\n",
+            "`rule.warning` must be a number",
+        ),
+        (
+            "name=\"r\"\nquery=\"q\"\nwarning=nan\n",
+            "`rule.warning` must be a number",
+        ),
+        (
+            "name=\"r\"\nquery=\"q\"\npriority=\"P9\"\n",
+            "one of: P1, P2, P3, P4, P5",
+        ),
+        (
+            "name=\"r\"\nquery=\"q\"\nfro=\"5m\"\n",
+            "did you mean `for`?",
+        ),
+        (
+            "name=\"r\"\nquery=\"q\"\n[[rule]]\nname=\"r\"\nquery=\"q\"\n",
+            "two rules called `r`",
+        ),
+    ] {
+        let problems = parse("config.toml", &format!("[[rule]]\n{keys}")).map(|_| ());
+        let shown = problems.unwrap_err().to_string();
+        assert!(shown.contains(want), "{keys}: {shown}");
+    }
+    let keys = "name=\"r\"\nquery=\"q\"\nwarning=2\ncritical=1_000.5\n";
+    let loaded = parse("config.toml", &format!("[[rule]]\n{keys}")).unwrap();
+    let rule = &loaded.config.rules[0];
+    let number = |at: &Option<config::At<f64>>| at.as_ref().map(|at| at.value);
+    assert_eq!(
+        (number(&rule.warning), number(&rule.critical)),
+        (Some(2.0), Some(1000.5))
+    );
+}
+
 /// The defaults of a backend stand in the example too, and an absent key must mean the same.
 #[test]
 fn the_example_backends_hold_the_defaults() {

@@ -8,6 +8,8 @@ mod group;
 mod life;
 pub mod matchers;
 pub mod outbox;
+mod own;
+pub mod query;
 mod rules;
 mod settings;
 mod silences;
@@ -27,6 +29,7 @@ use crate::world::World;
 pub use escalation::{Hours, Policy, Step};
 pub use group::Needs;
 pub use life::{Finding, Life};
+pub use own::Own;
 pub use rules::{Builtin, Cron, CronError, Expect, Expects, Glob, Rules, Scene};
 pub use settings::{Configured, configured};
 pub use silences::{SilenceError, Silences};
@@ -54,6 +57,8 @@ pub struct Settings {
     pub policies: Vec<Policy>,
     /// Silences that are configured.
     pub windows: Vec<Silence>,
+    /// Rules of the user's own.
+    pub own: Own,
 }
 
 impl Default for Settings {
@@ -64,6 +69,7 @@ impl Default for Settings {
             route: Box::new(|_| Vec::new()),
             policies: Vec::new(),
             windows: Vec::new(),
+            own: Own::default(),
         }
     }
 }
@@ -126,7 +132,10 @@ impl Alerts {
         rules
             .expects
             .learn(scene.fleet.iter().map(|row| &row.key), scene.now);
-        self.step(rules::find(scene, &self.settings.rules), scene)
+        let mut found = rules::find(scene, &self.settings.rules);
+        let own = &mut self.settings.own;
+        found.extend_from_slice(own.find(scene.metrics, scene.world, scene.now));
+        self.step(found, scene)
     }
 
     /// What follows from these findings.
@@ -313,6 +322,11 @@ impl Alerts {
     /// Says whether there was such a silence.
     pub fn unsilence(&mut self, id: &str) -> bool {
         self.silences.end(id)
+    }
+
+    /// What is to be told and was not taken yet.
+    pub fn tellings(&self) -> &[Telling] {
+        &self.tellings
     }
 
     /// What is to be told since this was last asked.

@@ -6,6 +6,8 @@ mod address;
 mod alerts;
 mod completions;
 mod demo;
+mod diagnose;
+mod diagnosis;
 mod doctor;
 mod graph;
 mod interrupt;
@@ -75,6 +77,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Open(args)) => monitor::open(global, &args),
         Some(Command::Doctor(args)) => doctor::run(global, &args),
         Some(Command::Notify(args)) => notify::run(global, &args),
+        Some(Command::Diagnose(args)) => diagnose::run(global, &args),
         Some(Command::Graph(args)) => graph::run(global, &args),
         Some(Command::Snapshot(args)) => snapshot::run(global, &args),
         Some(Command::Status(args)) => status::run(global, &args),

@@ -8,8 +8,8 @@ use crate::config::{self, Backend, BackendKind, Config, LoadError, Paths, Proble
 use crate::engine::{DutySettings, Engine, Settings};
 use crate::history::Audit;
 
-use super::names;
 use super::session::Session;
+use super::{diagnosis, names};
 
 /// How long a backend may take to tidy up, beyond what it gives its processes.
 const GRACE: Duration = Duration::from_secs(3);
@@ -73,6 +73,7 @@ pub(super) fn start(
     let settings = Settings {
         log_dir: Some(paths.state_dir.join("logs")),
         duty,
+        patterns: diagnosis::of(config),
         ..Settings::from(config)
     };
     let (engine, events) = Engine::start(backends, &settings, audit);

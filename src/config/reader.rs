@@ -267,7 +267,12 @@ impl<'r> Table<'r> {
         self.take(key)?.u64(range)
     }
 
-    /// A number with or without a point.
+    /// A number, whole or not.
+    pub fn take_f64(&mut self, key: &'static str) -> Option<At<f64>> {
+        self.take(key)?.f64()
+    }
+
+    /// One within bounds.
     pub fn take_number(&mut self, key: &'static str, range: RangeInclusive<f64>) -> Option<f64> {
         self.take(key)?.number(range)
     }
@@ -452,25 +457,30 @@ impl<'r> Value<'r> {
         number
     }
 
-    /// A number with or without a point.
+    /// A number, whole or not, within bounds.
     pub fn number(&self, range: RangeInclusive<f64>) -> Option<f64> {
-        let written = match (self.value.as_float(), self.value.as_integer()) {
-            (Some(float), _) => float.as_str().replace('_', "").parse().ok(),
-            (None, Some(integer)) => i64::from_str_radix(integer.as_str(), integer.radix())
-                .ok()
-                .map(|n| n as f64),
-            (None, None) => {
-                self.wrong("a number", None);
-                return None;
-            }
-        };
-        let number = written.filter(|n| range.contains(n));
-        if number.is_none() {
+        let number = self.f64()?.value;
+        if !range.contains(&number) {
             let (low, high) = (range.start(), range.end());
             let message = format!("`{}` must be between {low} and {high}", self.path);
             self.reader.problem(self.span, message, None);
+            return None;
         }
-        number
+        Some(number)
+    }
+
+    pub fn f64(&self) -> Option<At<f64>> {
+        let written = match self.value {
+            DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str()),
+            DeValue::Float(number) => Some(number.as_str()),
+            _ => None,
+        };
+        let number = written.and_then(|text| text.parse().ok());
+        let number = number.filter(|number: &f64| number.is_finite());
+        if number.is_none() {
+            self.wrong("a number", None);
+        }
+        number.map(|number| self.at(number))
     }
 
     pub fn duration(&self) -> Option<At<Duration>> {

@@ -9,6 +9,7 @@ use super::server::server;
 use super::source::{At, Span};
 use super::types::*;
 use super::{alerts, channels};
+use crate::model::Priority;
 
 /// The whole file. `dir` is where relative paths start.
 pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Config {
@@ -22,7 +23,12 @@ pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Config {
         expects: alerts::expects(root.take_tables("expect")),
         escalations: alerts::escalations(root.take_tables("escalation")),
         silences: alerts::silences(root.take_tables("silence")),
+        rules: rules(root.take_tables("rule")),
         logs: root.take_table("logs").map(logs).unwrap_or_default(),
+        diagnosis: root
+            .take_table("diagnosis")
+            .map(|table| diagnosis(table, dir))
+            .unwrap_or_default(),
         backends: backends(root.take_tables("backend"), dir),
         channels: channels::channels(root.take_tables("channel"), dir),
         routes: channels::routes(root.take_tables("route")),
@@ -90,6 +96,48 @@ fn keys(mut table: Table<'_>) -> Vec<(At<String>, Vec<At<String>>)> {
         .collect()
 }
 
+fn rules(tables: Vec<Table<'_>>) -> Vec<Rule> {
+    let mut seen: HashMap<String, Span> = HashMap::new();
+    tables
+        .into_iter()
+        .filter_map(|mut table| {
+            let reader = table.reader();
+            let name = table.need_str("name");
+            if let Some(name) = &name {
+                check_name(reader, name, "rule");
+                check_unique(reader, name, "rules", &mut seen);
+            }
+            rule(table, name)
+        })
+        .collect()
+}
+
+fn rule(mut table: Table<'_>, name: Option<At<String>>) -> Option<Rule> {
+    let zero = Duration::ZERO;
+    let query = table.need_str("query");
+    let rule = Rule {
+        name: name.clone().unwrap_or_default(),
+        enabled: table.take_bool("enabled").unwrap_or(true),
+        query: query.clone().unwrap_or_default(),
+        priority: table
+            .take_choice("priority", Rule::PRIORITIES)
+            .unwrap_or(Priority::P3),
+        message: table.take_str("message").map(|at| at.value),
+        hold: table.take_duration("for").map_or(zero, |at| at.value),
+        critical: table.take_f64("critical"),
+        warning: table.take_f64("warning"),
+        critical_recovery: table.take_f64("critical_recovery"),
+        warning_recovery: table.take_f64("warning_recovery"),
+        no_data: table.take_duration("no_data").map(|at| at.value),
+        full_window: table.take_bool("full_window").unwrap_or(false),
+        delay: table.take_duration("delay").map_or(zero, |at| at.value),
+        tags: plain(table.take_strings("tags")),
+        runbook: table.take_str("runbook").map(|at| at.value),
+    };
+    table.finish();
+    (name.is_some() && query.is_some()).then_some(rule)
+}
+
 fn logs(mut table: Table<'_>) -> Logs {
     let default = Logs::default();
     let memory = table.take_bytes("memory");
@@ -109,6 +157,15 @@ fn logs(mut table: Table<'_>) -> Logs {
     logs
 }
 
+fn diagnosis(mut table: Table<'_>, dir: &Path) -> Diagnosis {
+    let patterns = table.take_str("patterns");
+    let patterns = patterns.and_then(|at| path(table.reader(), at, dir));
+    table.finish();
+    Diagnosis {
+        patterns: patterns.map(|at| at.value),
+    }
+}
+
 fn backends(tables: Vec<Table<'_>>, dir: &Path) -> Vec<Backend> {
     let mut seen: HashMap<String, Span> = HashMap::new();
     let mut backends = Vec::new();
@@ -117,14 +174,7 @@ fn backends(tables: Vec<Table<'_>>, dir: &Path) -> Vec<Backend> {
         let name = table.need_str("name");
         if let Some(name) = &name {
             check_name(reader, name, "backend");
-            if let Some(first) = seen.insert(name.value.clone(), name.span) {
-                let (line, _) = reader.position(first);
-                reader.problem(
-                    name.span,
-                    format!("there are two backends called `{}`", name.value),
-                    format!("the other is on line {line}"),
-                );
-            }
+            check_unique(reader, name, "backends", &mut seen);
         }
         backends.extend(backend(
             table,
@@ -135,11 +185,27 @@ fn backends(tables: Vec<Table<'_>>, dir: &Path) -> Vec<Backend> {
     backends
 }
 
-pub(super) fn check_name(reader: &Reader<'_>, name: &At<String>, what: &str) {
+fn check_unique(
+    reader: &Reader<'_>,
+    name: &At<String>,
+    things: &str,
+    seen: &mut HashMap<String, Span>,
+) {
+    if let Some(first) = seen.insert(name.value.clone(), name.span) {
+        let (line, _) = reader.position(first);
+        reader.problem(
+            name.span,
+            format!("there are two {things} called `{}`", name.value),
+            format!("the other is on line {line}"),
+        );
+    }
+}
+
+pub(super) fn check_name(reader: &Reader<'_>, name: &At<String>, thing: &str) {
     let fine = |b: u8| b.is_ascii_alphanumeric() || b".-_".contains(&b);
     if name.value.len() > 64 || !name.value.bytes().all(fine) {
         let help = "use 1 to 64 letters, digits, `.`, `-` and `_`".to_owned();
-        reader.problem(name.span, format!("not a name for a {what}"), help);
+        reader.problem(name.span, format!("not a name for a {thing}"), help);
     }
 }
 

@@ -92,6 +92,19 @@ impl Source {
         )
     }
 
+    /// The place of a part of a string, in bytes of its value. The whole string where escapes hide the part.
+    pub fn within(&self, string: Span, value: &str, part: std::ops::Range<usize>) -> Span {
+        let raw = self.text.get(string.start..string.end).unwrap_or_default();
+        let Some(offset) = raw.find(value).filter(|_| !value.is_empty()) else {
+            return string;
+        };
+        let at = |byte: usize| (string.start + offset + byte).min(string.end);
+        Span {
+            start: at(part.start),
+            end: at(part.end),
+        }
+    }
+
     /// A problem at a span, with the line it stands on. `help` is a short continuation: ``did you mean `color`?``
     pub fn problem(
         &self,

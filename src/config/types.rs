@@ -7,6 +7,7 @@ use super::alert_types::{Alerts, Escalation, Expect, SilenceWindow};
 use super::channel_types::{Channel, Route};
 use super::secret::Secret;
 use super::source::At;
+use crate::model::Priority;
 
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -17,7 +18,10 @@ pub struct Config {
     /// Of those that match an alert the first counts.
     pub escalations: Vec<Escalation>,
     pub silences: Vec<SilenceWindow>,
+    /// Names are unique.
+    pub rules: Vec<Rule>,
     pub logs: Logs,
+    pub diagnosis: Diagnosis,
     /// Names are unique.
     pub backends: Vec<Backend>,
     /// Names are unique.
@@ -112,6 +116,41 @@ impl RunView {
     ];
 }
 
+/// One `[[rule]]`: an alert of one's own. The alerts know its language.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// 1 to 64 of `A-Z a-z 0-9 . _ -`
+    pub name: At<String>,
+    pub enabled: bool,
+    pub query: At<String>,
+    pub priority: Priority,
+    pub message: Option<String>,
+    /// It must be so for so long.
+    pub hold: Duration,
+    pub critical: Option<At<f64>>,
+    pub warning: Option<At<f64>>,
+    pub critical_recovery: Option<At<f64>>,
+    pub warning_recovery: Option<At<f64>>,
+    /// Missing data is told after so long.
+    pub no_data: Option<Duration>,
+    pub full_window: bool,
+    /// Data comes so late.
+    pub delay: Duration,
+    pub tags: Vec<String>,
+    /// Where it is written what to do.
+    pub runbook: Option<String>,
+}
+
+impl Rule {
+    pub const PRIORITIES: &[(&str, Priority)] = &[
+        ("P1", Priority::P1),
+        ("P2", Priority::P2),
+        ("P3", Priority::P3),
+        ("P4", Priority::P4),
+        ("P5", Priority::P5),
+    ];
+}
+
 /// `[logs]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logs {
@@ -131,6 +170,13 @@ impl Default for Logs {
             keep: Duration::from_secs(7 * 86_400),
         }
     }
+}
+
+/// `[diagnosis]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// A file of patterns that stands before those that are shipped. Absolute.
+    pub patterns: Option<PathBuf>,
 }
 
 /// One `[[backend]]`

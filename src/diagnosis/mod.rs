@@ -1,8 +1,24 @@
 //! Owns why something failed: a class, the words that prove it, and what to try. A pure function of what is
-//! known about one attempt. Must not know backends, screens or where the evidence came from.
+//! known about one attempt, or of a whole log. Must not know backends, screens or where the evidence came from.
 
-mod pattern;
-mod table;
+mod changes;
+mod class;
+mod culprit;
+mod json;
+mod judge;
+mod patterns;
+mod read;
+mod remedy;
+mod trace;
+
+pub use changes::{Change, ChangeKind, changes, last_good};
+pub use class::Class;
+pub use culprit::culprit;
+pub use patterns::{BUILTIN, Patterns};
+pub use read::{HEAD, Line, RECORDS, Report, TAIL, read};
+pub use remedy::{Remedy, remedies};
+
+use patterns::Meaning;
 
 use crate::model::SafeText;
 
@@ -22,62 +38,6 @@ pub struct Evidence<'a> {
     pub attempts: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
-    OutOfMemory,
-    Killed,
-    Timeout,
-    /// Refused, reset, not resolved, TLS.
-    Connection,
-    /// Authentication or permission.
-    Access,
-    /// A file, table, column or key is not there.
-    Missing,
-    DiskFull,
-    /// Quota or rate limit.
-    Quota,
-    Lock,
-    /// Import, syntax, configuration.
-    Code,
-    /// The data is not what was expected.
-    Data,
-    UpstreamFailed,
-    /// Nobody knows what became of it: no heartbeat.
-    Lost,
-    /// There is an error, but none that is known here.
-    Unknown,
-}
-
-impl Class {
-    /// In a few words, for a column.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::OutOfMemory => "out of memory",
-            Self::Killed => "killed",
-            Self::Timeout => "timeout",
-            Self::Connection => "connection",
-            Self::Access => "access",
-            Self::Missing => "missing",
-            Self::DiskFull => "disk full",
-            Self::Quota => "quota",
-            Self::Lock => "lock",
-            Self::Code => "code or config",
-            Self::Data => "data",
-            Self::UpstreamFailed => "upstream failed",
-            Self::Lost => "lost",
-            Self::Unknown => "error",
-        }
-    }
-
-    /// Passes by itself now and then, so that a plain retry is worth a try.
-    pub fn is_transient(self) -> bool {
-        matches!(
-            self,
-            Self::Timeout | Self::Connection | Self::Lock | Self::Quota | Self::Lost
-        )
-    }
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnosis {
     pub class: Class,
@@ -91,30 +51,28 @@ pub struct Diagnosis {
 
 /// Why it failed; `None` when nothing says so. The cause line counts most, then how the process ended, then
 /// the last lines of the log, then the backend's word.
-pub fn diagnose(input: &Evidence) -> Option<Diagnosis> {
-    from_text(input)
-        .or_else(|| from_end(input))
-        .or_else(|| from_tail(input))
-        .or_else(|| from_state(input))
+pub fn diagnose(input: &Evidence, patterns: &Patterns) -> Option<Diagnosis> {
+    let of_text = || {
+        let (pattern, words) = patterns.find(input.error?)?;
+        Some(conclude(&pattern.meaning, words, input))
+    };
+    let of_tail = || {
+        let mut lines = input.tail.iter().rev();
+        let (pattern, words) = lines.find_map(|line| patterns.find_proof(line))?;
+        Some(conclude(&pattern.meaning, words, input))
+    };
+    let of_state = || {
+        let (meaning, words) = patterns.state(input.native_state)?;
+        Some(conclude(meaning, words, input))
+    };
+    of_text()
+        .or_else(|| from_end(input, patterns))
+        .or_else(of_tail)
+        .or_else(of_state)
         .or_else(|| unknown(input))
 }
 
-fn from_text(input: &Evidence) -> Option<Diagnosis> {
-    table::RULES
-        .iter()
-        .find_map(|rule| conclude(rule, rule.find(input.error?)?, input))
-}
-
-fn from_tail(input: &Evidence) -> Option<Diagnosis> {
-    input.tail.iter().rev().find_map(|line| {
-        let rules = table::RULES.iter().filter(|rule| rule.anywhere);
-        rules
-            .into_iter()
-            .find_map(|rule| conclude(rule, rule.find(line)?, input))
-    })
-}
-
-fn from_end(input: &Evidence) -> Option<Diagnosis> {
+fn from_end(input: &Evidence, patterns: &Patterns) -> Option<Diagnosis> {
     // A shell reports a death by signal as 128 + its number.
     let signal = input.signal.or_else(|| {
         input
@@ -122,25 +80,14 @@ fn from_end(input: &Evidence) -> Option<Diagnosis> {
             .filter(|code| (129..160).contains(code))
             .map(|code| code - 128)
     });
-    let signal = signal.and_then(|number| table::SIGNALS.iter().find(|end| end.number == number));
-    let exit = || {
-        let code = input.exit_code?;
-        table::EXITS.iter().find(|end| end.number == code)
-    };
-    let end = signal.or_else(exit)?;
+    let signal = signal.and_then(|number| patterns.signal(number));
+    let meaning = signal.or_else(|| patterns.exit(input.exit_code?))?;
     Some(Diagnosis {
-        class: end.class,
-        summary: end.summary.into(),
+        class: meaning.class,
+        summary: SafeText::new(&meaning.cause),
         evidence: ending(input)?.into(),
-        advice: advice(end.class, end.advice, input),
+        advice: advice(meaning, input),
     })
-}
-
-fn from_state(input: &Evidence) -> Option<Diagnosis> {
-    let rule = table::STATES
-        .iter()
-        .find(|rule| rule.find(input.native_state).is_some())?;
-    conclude(rule, input.native_state, input)
 }
 
 /// There is a cause line, but none that is known: it is shown as it is.
@@ -157,17 +104,17 @@ fn unknown(input: &Evidence) -> Option<Diagnosis> {
     })
 }
 
-fn conclude(rule: &pattern::Rule, words: &str, input: &Evidence) -> Option<Diagnosis> {
+fn conclude(meaning: &Meaning, words: &str, input: &Evidence) -> Diagnosis {
     let evidence = match ending(input) {
-        Some(ending) if rule.class != Class::UpstreamFailed => format!("{words}, {ending}"),
-        _ => words.to_owned(),
+        Some(ending) => format!("{words}, {ending}"),
+        None => words.to_owned(),
     };
-    Some(Diagnosis {
-        class: rule.class,
-        summary: rule.summary.into(),
+    Diagnosis {
+        class: meaning.class,
+        summary: SafeText::new(&meaning.cause),
         evidence: evidence.into(),
-        advice: advice(rule.class, rule.advice, input),
-    })
+        advice: advice(meaning, input),
+    }
 }
 
 /// `exit 137`, `signal 9`; nothing for an ordinary `exit 1`, which proves nothing.
@@ -179,15 +126,22 @@ fn ending(input: &Evidence) -> Option<String> {
     }
 }
 
-fn advice(class: Class, advice: &str, input: &Evidence) -> SafeText {
-    if class.is_transient() && input.attempts > 1 {
+fn advice(meaning: &Meaning, input: &Evidence) -> SafeText {
+    let first = meaning
+        .advice
+        .first()
+        .map(String::as_str)
+        .unwrap_or_default();
+    if meaning.class.is_transient() && input.attempts > 1 {
         return SafeText::new(format!(
-            "{advice}; a retry alone has not helped in {} attempts",
+            "{first}; a retry alone has not helped in {} attempts",
             input.attempts
         ));
     }
-    advice.into()
+    first.into()
 }
 
+#[cfg(test)]
+mod run_tests;
 #[cfg(test)]
 mod tests;

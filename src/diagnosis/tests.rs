@@ -4,8 +4,12 @@ use proptest::prelude::*;
 
 use super::*;
 
+fn why(evidence: &Evidence) -> Option<Diagnosis> {
+    diagnose(evidence, &Patterns::builtin())
+}
+
 fn of_line(error: &str) -> Diagnosis {
-    diagnose(&Evidence {
+    why(&Evidence {
         error: Some(error),
         attempts: 1,
         ..Evidence::default()
@@ -16,66 +20,67 @@ fn of_line(error: &str) -> Diagnosis {
 #[test]
 fn real_messages_find_their_class() {
     use Class::*;
+    let mut wrong = Vec::new();
     for (line, class, evidence) in [
         (
             "java.lang.OutOfMemoryError: Java heap space",
-            OutOfMemory,
+            Resources,
             "java.lang.OutOfMemoryError",
         ),
         (
             "java.lang.OutOfMemoryError: GC overhead limit exceeded",
-            OutOfMemory,
+            Resources,
             "java.lang.OutOfMemoryError",
         ),
         (
             "numpy.core._exceptions._ArrayMemoryError: Unable to allocate 7.45 GiB for an array",
-            OutOfMemory,
+            Resources,
             "numpy.core._exceptions._ArrayMemoryError",
         ),
-        ("MemoryError", OutOfMemory, "MemoryError"),
+        ("MemoryError", Resources, "MemoryError"),
         (
             "ExecutorLostFailure (executor 3 exited caused by one of the running tasks) Reason: Container killed by YARN for exceeding memory limits. 5.5 GB of 5.5 GB",
-            OutOfMemory,
+            Resources,
             "killed by YARN for exceeding",
         ),
         (
             "Process terminated by signal. Likely out of memory error (OOM)",
-            OutOfMemory,
+            Resources,
             "out of memory error",
         ),
         (
             "Total size of serialized results of 40 tasks (1026.0 MB) is bigger than spark.driver.maxResultSize (1024.0 MB)",
-            OutOfMemory,
+            Resources,
             "bigger than spark.driver.maxResultSize",
         ),
         (
             "./load.sh: line 5:  1234 Killed                  python load.py",
-            Killed,
+            Resources,
             "Killed",
         ),
         (
             "airflow.exceptions.AirflowException: Bash command failed. The command returned a non-zero exit code 137.",
-            Killed,
+            Resources,
             "exit code 137",
         ),
         (
             "subprocess.CalledProcessError: Command 'x' died with <Signals.SIGKILL: 9>.",
-            Killed,
+            Resources,
             "Signals.SIGKILL",
         ),
         (
             "Server indicated the task shouldn't be running anymore. Terminating process",
-            Killed,
+            Stopped,
             "Server indicated the task shouldn't be running anymore",
         ),
         (
             "State of this instance has been externally set to failed. Terminating instance.",
-            Killed,
+            Stopped,
             "has been externally set to",
         ),
         (
             "Segmentation fault (core dumped)",
-            Killed,
+            Code,
             "Segmentation fault",
         ),
         (
@@ -105,217 +110,217 @@ fn real_messages_find_their_class() {
         ),
         (
             "psycopg2.OperationalError: connection to server at \"db\" (10.0.0.1), port 5432 failed: Connection refused",
-            Connection,
+            Dependency,
             "Connection refused",
         ),
         (
             "curl: (7) Failed to connect to db port 80 after 0 ms: Couldn't connect to server",
-            Connection,
+            Dependency,
             "Failed to connect to",
         ),
         (
             "java.net.UnknownHostException: namenode",
-            Connection,
+            Dependency,
             "java.net.UnknownHostException",
         ),
         (
             "psql: error: could not translate host name \"db\" to address: Name or service not known",
-            Connection,
+            Dependency,
             "Name or service not known",
         ),
         (
             "ConnectionResetError: [Errno 104] Connection reset by peer",
-            Connection,
+            Dependency,
             "Connection reset",
         ),
         (
             "psycopg2.OperationalError: server closed the connection unexpectedly",
-            Connection,
+            Dependency,
             "server closed the connection unexpectedly",
         ),
         (
             "ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate",
-            Connection,
+            Dependency,
             "CERTIFICATE_VERIFY_FAILED",
         ),
         (
             "psql: error: FATAL:  password authentication failed for user \"etl\"",
-            Access,
+            Credentials,
             "password authentication failed",
         ),
         (
             "psycopg2.errors.InsufficientPrivilege: permission denied for table orders",
-            Access,
+            Credentials,
             "permission denied",
         ),
         (
             "PermissionError: [Errno 13] Permission denied: '/data/out.csv'",
-            Access,
+            Credentials,
             "Permission denied",
         ),
         (
             "botocore.exceptions.ClientError: An error occurred (AccessDenied) when calling the GetObject operation: Access Denied",
-            Access,
+            Credentials,
             "AccessDenied",
         ),
         (
             "requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: https://api",
-            Access,
+            Credentials,
             "401 Client Error",
         ),
         (
             "botocore.exceptions.NoCredentialsError: Unable to locate credentials",
-            Access,
+            Credentials,
             "Unable to locate credentials",
         ),
         (
             "FATAL:  role \"etl\" does not exist",
-            Access,
+            Credentials,
             "role \"etl\" does not exist",
         ),
         (
             "FileNotFoundError: [Errno 2] No such file or directory: '/data/in.csv'",
-            Missing,
+            MissingInput,
             "No such file or directory",
         ),
         (
             "cat: /data/b.csv: No such file or directory",
-            Missing,
+            MissingInput,
             "No such file or directory",
         ),
         (
             "psycopg2.errors.UndefinedTable: relation \"raw.orders\" does not exist",
-            Missing,
+            MissingInput,
             "relation \"raw.orders\" does not exist",
         ),
         (
             "ERROR:  column o.customer_id does not exist",
-            Missing,
+            Data,
             "column o.customer_id does not exist",
         ),
         (
             "org.apache.spark.sql.AnalysisException: [TABLE_OR_VIEW_NOT_FOUND] The table or view `raw`.`orders` cannot be found.",
-            Missing,
+            MissingInput,
             "TABLE_OR_VIEW_NOT_FOUND",
         ),
         (
             "org.apache.spark.sql.AnalysisException: Path does not exist: s3a://lake/orders",
-            Missing,
+            MissingInput,
             "Path does not exist",
         ),
-        ("KeyError: 'customer_id'", Missing, "KeyError"),
+        ("KeyError: 'customer_id'", Data, "KeyError"),
         (
             "KeyError: \"['customer_id'] not in index\"",
-            Missing,
+            Data,
             "not in index",
         ),
         (
             "Catalog Error: Table with name orders does not exist!",
-            Missing,
+            MissingInput,
             "Table with name orders does not exist",
         ),
         (
             "UpstreamSchemaChange: column customer_id missing in orders",
-            Missing,
+            Data,
             "column customer_id missing",
         ),
         (
             "botocore.exceptions.ClientError: An error occurred (NoSuchKey) when calling the GetObject operation: The specified key does not exist.",
-            Missing,
+            MissingInput,
             "NoSuchKey",
         ),
         (
             "OSError: [Errno 28] No space left on device: '/tmp/x'",
-            DiskFull,
+            Resources,
             "No space left on device",
         ),
         (
             "ERROR:  could not extend file \"base/16384/2619\": No space left on device",
-            DiskFull,
+            Resources,
             "No space left on device",
         ),
         (
             "requests.exceptions.HTTPError: 429 Client Error: Too Many Requests for url: https://api",
-            Quota,
+            Dependency,
             "Too Many Requests",
         ),
         (
             "botocore.exceptions.ClientError: An error occurred (ThrottlingException) when calling x: Rate exceeded",
-            Quota,
-            "ThrottlingException",
+            Dependency,
+            "Rate exceeded",
         ),
         (
             "google.api_core.exceptions.Forbidden: 403 Quota exceeded: Your project exceeded quota for free query bytes scanned",
-            Quota,
+            Resources,
             "Quota exceeded",
         ),
         (
             "FATAL:  sorry, too many clients already",
-            Quota,
+            Resources,
             "too many clients already",
         ),
         (
             "OSError: [Errno 24] Too many open files",
-            Quota,
+            Resources,
             "Too many open files",
         ),
-        ("ERROR:  deadlock detected", Lock, "deadlock detected"),
+        ("ERROR:  deadlock detected", Write, "deadlock detected"),
         (
             "sqlite3.OperationalError: database is locked",
-            Lock,
+            Write,
             "database is locked",
         ),
         (
             "pymysql.err.OperationalError: (1205, 'Lock wait timeout exceeded; try restarting transaction')",
-            Lock,
+            Write,
             "Lock wait timeout exceeded",
         ),
         (
             "ModuleNotFoundError: No module named 'pandas'",
-            Code,
+            Prep,
             "ModuleNotFoundError",
         ),
-        ("sh: 4: loadit: not found", Code, "loadit: not found"),
+        ("sh: 4: loadit: not found", Prep, "loadit: not found"),
         (
             "bash: line 3: dbt: command not found",
-            Code,
+            Prep,
             "command not found",
         ),
-        ("sh: 3: RATE: parameter not set", Code, "parameter not set"),
+        ("sh: 3: RATE: parameter not set", Prep, "parameter not set"),
         (
             "ERROR:  syntax error at or near \"selct\"",
-            Code,
+            Prep,
             "syntax error",
         ),
         (
             "Compilation Error in model stg_orders (models/stg_orders.sql)",
-            Code,
+            Prep,
             "Compilation Error",
         ),
         (
             "airflow.exceptions.AirflowNotFoundException: The conn_id `warehouse` isn't defined",
-            Code,
+            Prep,
             "conn_id `warehouse` isn't defined",
         ),
         (
             "java.lang.ClassNotFoundException: org.postgresql.Driver",
-            Code,
+            Prep,
             "java.lang.ClassNotFoundException",
         ),
         (
             "Got 3 results, configured to fail if != 0",
-            Data,
+            Quality,
             "configured to fail if",
         ),
         (
             "psycopg2.errors.UniqueViolation: duplicate key value violates unique constraint \"orders_pkey\"",
-            Data,
+            Write,
             "violates unique constraint",
         ),
         (
             "AssertionError: expected 14 columns, got 13",
             Data,
-            "AssertionError",
+            "expected 14 columns",
         ),
         (
             "ValueError: could not convert string to float: 'n/a'",
@@ -327,43 +332,45 @@ fn real_messages_find_their_class() {
             Data,
             "json.decoder.JSONDecodeError",
         ),
-        ("3 rows rejected, limit is 0", Data, "rows rejected"),
+        ("3 rows rejected, limit is 0", Quality, "rows rejected"),
         (
             "org.apache.spark.SparkArithmeticException: [DIVIDE_BY_ZERO] Division by zero.",
             Data,
-            "Division by zero",
+            "DIVIDE_BY_ZERO",
         ),
         (
             "Task did not run because upstream task(s) failed.",
-            UpstreamFailed,
+            MissingInput,
             "upstream task(s) failed",
         ),
         (
             "Detected zombie job: {'full_filepath': '/dags/x.py'}",
-            Lost,
+            LostWorker,
             "Detected zombie",
         ),
-        ("heartbeat timeout", Lost, "heartbeat timeout"),
+        ("heartbeat timeout", LostWorker, "heartbeat timeout"),
         (
             "celery.exceptions.WorkerLostError: Worker exited prematurely: exitcode 1",
-            Lost,
+            LostWorker,
             "celery.exceptions.WorkerLostError",
         ),
     ] {
         let found = of_line(line);
-        assert_eq!(
-            (found.class, found.evidence.as_str()),
-            (class, evidence),
-            "{line}"
-        );
+        if (found.class, found.evidence.as_str()) != (class, evidence) {
+            wrong.push(format!(
+                "{line}\n   {:?} ({}), not {class:?} ({evidence})",
+                found.class, found.evidence
+            ));
+        }
         assert!(!found.summary.is_empty() && !found.advice.is_empty());
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn how_the_process_ended_speaks_when_the_log_does_not() {
     let of = |exit_code, signal| {
-        diagnose(&Evidence {
+        why(&Evidence {
             exit_code,
             signal,
             ..Evidence::default()
@@ -372,14 +379,14 @@ fn how_the_process_ended_speaks_when_the_log_does_not() {
     let killed = of(Some(137), None).unwrap();
     assert_eq!(
         (killed.class, killed.evidence.as_str()),
-        (Class::Killed, "exit 137")
+        (Class::Resources, "exit 137")
     );
     let killed = of(None, Some(9)).unwrap();
     assert_eq!(
         (killed.class, killed.evidence.as_str()),
-        (Class::Killed, "signal 9")
+        (Class::Resources, "signal 9")
     );
-    assert_eq!(of(Some(127), None).unwrap().class, Class::Code);
+    assert_eq!(of(Some(127), None).unwrap().class, Class::Prep);
     assert_eq!(of(Some(124), None).unwrap().class, Class::Timeout);
     assert_eq!(
         of(Some(143), None).unwrap().summary,
@@ -389,13 +396,13 @@ fn how_the_process_ended_speaks_when_the_log_does_not() {
 
 #[test]
 fn the_cause_line_counts_more_than_the_exit_code() {
-    let found = diagnose(&Evidence {
+    let found = why(&Evidence {
         error: Some("java.lang.OutOfMemoryError: Java heap space"),
         exit_code: Some(137),
         ..Evidence::default()
     })
     .unwrap();
-    assert_eq!(found.class, Class::OutOfMemory);
+    assert_eq!(found.class, Class::Resources);
     assert_eq!(found.evidence, "java.lang.OutOfMemoryError, exit 137");
 }
 
@@ -407,14 +414,14 @@ fn the_tail_is_read_from_its_end_and_only_for_plain_words() {
         "deadlock detected",
         "bye",
     ];
-    let found = diagnose(&Evidence {
+    let found = why(&Evidence {
         tail: &tail,
         ..Evidence::default()
     })
     .unwrap();
-    assert_eq!(found.class, Class::Lock);
+    assert_eq!(found.class, Class::Write);
     assert_eq!(
-        diagnose(&Evidence {
+        why(&Evidence {
             tail: &["nothing was killed", "a timed out thing"],
             ..Evidence::default()
         }),
@@ -425,22 +432,22 @@ fn the_tail_is_read_from_its_end_and_only_for_plain_words() {
 #[test]
 fn the_state_counts_last() {
     let of = |native_state| {
-        diagnose(&Evidence {
+        why(&Evidence {
             native_state,
             ..Evidence::default()
         })
     };
-    assert_eq!(of("upstream_failed").unwrap().class, Class::UpstreamFailed);
+    assert_eq!(of("upstream_failed").unwrap().class, Class::MissingInput);
     assert_eq!(of("TIMEDOUT").unwrap().class, Class::Timeout);
-    assert_eq!(of("CRASHED").unwrap().class, Class::Lost);
+    assert_eq!(of("CRASHED").unwrap().class, Class::LostWorker);
     assert_eq!(of("failed"), None);
 }
 
 #[test]
 fn what_is_not_known_is_not_claimed() {
-    assert_eq!(diagnose(&Evidence::default()), None);
+    assert_eq!(why(&Evidence::default()), None);
     assert_eq!(
-        diagnose(&Evidence {
+        why(&Evidence {
             exit_code: Some(1),
             native_state: "failed",
             ..Evidence::default()
@@ -457,13 +464,13 @@ fn what_is_not_known_is_not_claimed() {
 #[test]
 fn a_retry_that_did_not_help_is_said() {
     let error = Some("ConnectionResetError: [Errno 104] Connection reset by peer");
-    let once = diagnose(&Evidence {
+    let once = why(&Evidence {
         error,
         attempts: 1,
         ..Evidence::default()
     })
     .unwrap();
-    let often = diagnose(&Evidence {
+    let often = why(&Evidence {
         error,
         attempts: 3,
         ..Evidence::default()
@@ -477,7 +484,7 @@ fn a_retry_that_did_not_help_is_said() {
         "{}",
         often.advice
     );
-    let data = diagnose(&Evidence {
+    let data = why(&Evidence {
         error: Some("AssertionError"),
         attempts: 3,
         ..Evidence::default()
@@ -486,24 +493,11 @@ fn a_retry_that_did_not_help_is_said() {
     assert!(!data.advice.contains("attempts"));
 }
 
-#[test]
-fn the_table_is_written_in_small_letters() {
-    for rule in table::RULES.iter().chain(table::STATES) {
-        for words in rule.words {
-            assert_eq!(*words, words.to_ascii_lowercase());
-            assert!(
-                !words.starts_with('*') && !words.ends_with('*') && words.len() > 3,
-                "{words}"
-            );
-        }
-    }
-}
-
 proptest! {
     #[test]
     fn any_text_gives_an_honest_answer(error in "\\PC{0,80}", tail in "\\PC{0,80}", code in -200i32..300) {
         let tail = [tail.as_str()];
-        let found = diagnose(&Evidence { error: Some(&error), tail: &tail, exit_code: Some(code), ..Evidence::default() });
+        let found = why(&Evidence { error: Some(&error), tail: &tail, exit_code: Some(code), ..Evidence::default() });
         if let Some(found) = found && found.class == Class::Unknown {
             prop_assert_eq!(found.summary, SafeText::new(error.trim()));
         }

@@ -17,7 +17,16 @@ impl Watch {
             alert,
             channels,
         } = telling;
+        // its words may be better by now
+        let newest = self
+            .alerts
+            .get(&alert.id)
+            .filter(|a| a.fired == alert.fired);
+        let reason = newest.map(|a| a.reason.clone());
         let mut message = Message::new(occasion, alert, now);
+        if let Some(reason) = reason {
+            message.alert.reason = reason;
+        }
         self.add_place(&mut message, now);
         (message, channels)
     }

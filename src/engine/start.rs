@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -15,7 +16,8 @@ use crate::alerts::channels::Screen;
 use crate::alerts::matchers::Routes;
 use crate::alerts::{self, Alerts, Policy, Rules};
 use crate::backends::{Backend, Emitter, Link, Request};
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::diagnosis::Patterns;
 use crate::history::{self, Audit, AuditError, Heard};
 use crate::logs::{DEFAULT_LIMIT, LogStore, Spill};
 use crate::model::{
@@ -32,6 +34,10 @@ const EVENTS: usize = 1024;
 /// Requests that may wait at one backend.
 const REQUESTS: usize = 256;
 
+/// How long a message waits for the error line that it is about: with the second between two looks, people hear of it
+/// within two.
+const PATIENCE: chrono::Duration = chrono::Duration::milliseconds(700);
+
 /// What the engine needs to know beside its backends.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -40,6 +46,10 @@ pub struct Settings {
     pub policies: Vec<Policy>,
     /// Silences that are configured.
     pub windows: Vec<Silence>,
+    /// Rules of the user's own.
+    pub own: Vec<config::Rule>,
+    /// What failures say.
+    pub patterns: Arc<Patterns>,
     pub duty: DutySettings,
     pub late_after: chrono::Duration,
     /// Bytes of log text kept in memory over all logs.
@@ -58,6 +68,8 @@ impl Default for Settings {
             routes: Routes::default(),
             policies: Vec::new(),
             windows: Vec::new(),
+            own: Vec::new(),
+            patterns: Patterns::builtin(),
             duty: DutySettings::default(),
             late_after: chrono::Duration::minutes(2),
             log_memory: DEFAULT_LIMIT,
@@ -77,6 +89,8 @@ impl From<&Config> for Settings {
             routes: Routes::new(config),
             policies: configured.policies,
             windows: configured.windows,
+            own: config.rules.clone(),
+            patterns: Patterns::builtin(),
             duty: DutySettings {
                 channels: config.channels.clone(),
                 events: on.keep_events,
@@ -129,6 +143,7 @@ impl Engine {
             Alerts::new(alerts(settings)),
             settings.late_after,
         );
+        watch.patterns = Arc::clone(&settings.patterns);
         let duty = Duty::start(&settings.duty, &mut watch.alerts);
         let (sender, events) = mpsc::channel(EVENTS);
         let mut peers = IndexMap::new();
@@ -201,11 +216,24 @@ impl Engine {
         changed
     }
 
+    /// Has people told. A failure whose log is on its way is told with its error line, if that comes at once.
     fn tell(&mut self, now: DateTime<Utc>) {
-        let tellings = self.watch.alerts.take_tellings();
         if !self.duty.leads() {
+            self.watch.alerts.take_tellings();
             return;
         }
+        let wanted = self.watch.wanted_tails();
+        let mut alerts = self.watch.alerts.tellings().iter().map(|t| &t.alert);
+        let awaited = alerts.any(|alert| {
+            let of_it = |key: &LogKey| alert.run() == Some(&key.node.run);
+            let young = alert.fired.is_some_and(|at| now - at < PATIENCE);
+            young && wanted.iter().any(of_it)
+        });
+        // what is to be remembered waits as well: it says that people were told
+        if awaited {
+            return;
+        }
+        let tellings = self.watch.alerts.take_tellings();
         let letters = tellings.into_iter().map(|t| self.watch.letter(t, now));
         let letters = letters.collect();
         self.duty.tell(letters, &mut self.watch.alerts);
@@ -429,6 +457,7 @@ pub(super) fn alerts(settings: &Settings) -> alerts::Settings {
         }),
         policies: settings.policies.clone(),
         windows: settings.windows.clone(),
+        own: alerts::Own::new(&settings.own),
     }
 }
 

@@ -1,14 +1,16 @@
 //! Everything that is known, in one place: what screens read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 
 use crate::alerts::courier::Status as Channels;
 use crate::alerts::{Alerts, Scene};
 use crate::analytics::Baselines;
-use crate::diagnosis::{Diagnosis, Evidence, diagnose};
+use crate::diagnosis::{Diagnosis, Evidence, Patterns, diagnose};
 use crate::logs::{LogStore, Tags};
+use crate::metrics::{Limits, Recorder, Store as Metrics};
 use crate::model::{Event, Health, LogChunk, LogKey, LogUpdate, Node, SafeText, Stamped};
 use crate::world::{Changes, Fleet, FleetRow, RunView, World};
 
@@ -27,6 +29,11 @@ pub struct Watch {
     pub alerts: Alerts,
     /// How it stands with the channels, where this program tells people.
     pub channels: Channels,
+    /// Numbers of what happened, for rules and trends.
+    pub metrics: Metrics,
+    recorder: Recorder,
+    /// What failures say.
+    pub patterns: Arc<Patterns>,
     /// What is usual.
     pub baselines: Baselines,
     fleet: Fleet,
@@ -48,6 +55,9 @@ impl Watch {
             logs,
             alerts,
             channels: Channels::default(),
+            metrics: Metrics::new(Limits::default()),
+            recorder: Recorder::new(),
+            patterns: Patterns::builtin(),
             baselines: Baselines::default(),
             fleet: Fleet::default(),
             computed: None,
@@ -68,6 +78,8 @@ impl Watch {
         }
         let changes = self.world.apply(stamped);
         self.learn(&stamped.event);
+        let (recorder, metrics) = (&mut self.recorder, &mut self.metrics);
+        recorder.observe(metrics, &self.world, stamped);
         changes
     }
 
@@ -188,6 +200,7 @@ impl Watch {
             world,
             fleet: self.fleet.rows(),
             baselines: &self.baselines,
+            metrics: &self.metrics,
             now,
             error_of: &|row| {
                 let key = first_error(world, row)?;
@@ -236,14 +249,15 @@ impl Watch {
             .map(|line| line.text.text)
             .collect();
         let tail: Vec<&str> = tail.iter().map(SafeText::as_str).collect();
-        diagnose(&Evidence {
+        let evidence = Evidence {
             error: error.as_ref().map(SafeText::as_str),
             tail: &tail,
             exit_code: node.exit_code,
             signal: node.signal,
             native_state: node.native.as_str(),
             attempts: node.attempt,
-        })
+        };
+        diagnose(&evidence, &self.patterns)
     }
 
     /// The cause line of a log, if it has one.

@@ -14,6 +14,7 @@ mod progress;
 pub mod quality;
 mod run;
 mod silence;
+pub mod span;
 mod state;
 mod system;
 pub mod text;

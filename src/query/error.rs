@@ -16,7 +16,7 @@ pub struct QueryError {
 }
 
 impl QueryError {
-    pub(super) fn new(
+    pub fn new(
         text: &str,
         at: Range<usize>,
         what: impl Into<String>,

@@ -1,21 +1,11 @@
 //! What the data itself says: rows, checks.
 
+use crate::metrics::rows;
 use crate::model::{Health, Node, NodeState, SafeText, Target};
 use crate::world::{BackendView, FleetRow, RunView};
 
 use super::{Builtin, Found};
 
-/// Names under which nodes report how many rows they made.
-const ROWS: [&str; 8] = [
-    "rows",
-    "records",
-    "row_count",
-    "rows_affected",
-    "rows_written",
-    "rows_inserted",
-    "num_rows",
-    "dagster/row_count",
-];
 /// So many runs say what is usual.
 const ENOUGH: usize = 3;
 
@@ -65,11 +55,6 @@ pub(super) fn run(found: &mut Found<'_>, row: &FleetRow, view: &RunView) {
         let part = Some(node.id.raw());
         found.of_pipeline(rule, &row.key, part, target, SafeText::new(what), since);
     }
-}
-
-fn rows(node: &Node) -> Option<f64> {
-    let named = |name: &str| node.metrics.iter().find(|(n, _)| n.as_str() == name);
-    ROWS.iter().find_map(|name| Some(named(name)?.1))
 }
 
 /// The median over the earlier runs of which the node is known.

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Duration, Utc};
 
 use crate::analytics::Baselines;
+use crate::metrics::Store;
 use crate::model::{Alert, AlertId, BackendId, PipelineKey, Priority, SafeText, Target};
 use crate::world::{FleetRow, RunView, World};
 
@@ -111,6 +112,7 @@ pub struct Scene<'a> {
     pub world: &'a World,
     pub fleet: &'a [FleetRow],
     pub baselines: &'a Baselines,
+    pub metrics: &'a Store,
     pub now: DateTime<Utc>,
     /// The cause line of a failed run's log, where it has been read.
     pub error_of: &'a dyn Fn(&FleetRow) -> Option<SafeText>,
@@ -253,16 +255,5 @@ impl Found<'_> {
             Some(worth) if own != Priority::P5 => own.max(worth),
             _ => own,
         }
-    }
-}
-
-/// "1h 05m", "12m", "40s".
-fn span(duration: Duration) -> String {
-    let seconds = duration.num_seconds().max(0);
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m", seconds / 60),
-        3600..172_800 => format!("{}h {:02}m", seconds / 3600, seconds % 3600 / 60),
-        _ => format!("{} days", seconds / 86_400),
     }
 }

@@ -3,10 +3,11 @@
 use chrono::Duration;
 
 use crate::analytics::{Like, Usual};
+use crate::model::span::duration as span;
 use crate::model::{NodeState, SafeText, Target};
 use crate::world::{FleetRow, RunView};
 
-use super::{Builtin, Found, span};
+use super::{Builtin, Found};
 
 /// A run that takes this much longer than usual is nobody's trouble, whatever the factor.
 const SMALL: Duration = Duration::seconds(30);

@@ -7,11 +7,12 @@ use std::str::FromStr as _;
 use chrono::{DateTime, Days, Duration, NaiveTime, Utc};
 use chrono_tz::Tz;
 
+use crate::model::span::duration as span;
 use crate::model::{Health, PipelineKey, Priority, SafeText, Target, glob};
 use crate::world::{FleetRow, RunView};
 
 use super::super::silences::at;
-use super::{Builtin, Found, span};
+use super::{Builtin, Found};
 
 /// A run that starts so much before its time is the run of that time: clocks differ.
 const EARLY: Duration = Duration::minutes(1);

@@ -38,6 +38,7 @@ impl Sim {
             world: &self.world,
             fleet: &[],
             baselines: &Baselines::default(),
+            metrics: &Store::new(Limits::default()),
             now: t(minute),
             error_of: &|_| None,
         };

@@ -9,6 +9,7 @@ mod silences;
 use chrono::{DateTime, Duration, Utc};
 
 use crate::analytics::Baselines;
+use crate::metrics::{Limits, Store};
 use crate::model::{
     AlertDeed, AlertId, AlertOrder, BackendId, BackendInfo, BackendStatus, By, Component, Event,
     Node, NodeId, NodeState, Notice, NoticeLevel, Pipeline, PipelineKey, Reach, Run, RunState,
@@ -115,6 +116,7 @@ pub fn evaluate(alerts: &mut Alerts, world: &World, minute: i64, error: Option<&
         world,
         fleet: &fleet,
         baselines: &Baselines::default(),
+        metrics: &Store::new(Limits::default()),
         now: t(minute),
         error_of: &|_| error.map(SafeText::new),
     })

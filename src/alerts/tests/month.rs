@@ -194,6 +194,7 @@ fn a_month_of_500_pipelines_wakes_people_once_for_each_thing_that_broke() {
             world: &world,
             fleet: fleet.rows(),
             baselines: &baselines,
+            metrics: &Store::new(Limits::default()),
             now: t(minute),
             error_of: &|_| None,
         });

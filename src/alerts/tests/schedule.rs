@@ -152,6 +152,7 @@ fn found(rules: &Rules, events: Vec<Event>, now: &str) -> Vec<(String, String)> 
         world: &world,
         fleet: &fleet,
         baselines: &baselines,
+        metrics: &Store::new(Limits::default()),
         now,
         error_of: &|_| None,
     });
@@ -299,7 +300,7 @@ fn durations_are_held_against_limits_and_the_usual() {
     assert_eq!(found(&rules, going(), "2026-11-20T02:59:00Z"), []);
     assert_eq!(
         found(&rules, going(), "2026-11-20T03:30:00Z"),
-        [one("duration-limit", "takes 1h 30m, its limit is 1h 00m")]
+        [one("duration-limit", "takes 1h30, its limit is 1h00")]
     );
     rules.duration_limit = None;
     rules.duration_unusual = Some(1.5);
@@ -376,7 +377,7 @@ fn freshness_and_good_news() {
     assert_eq!(found(&rules, week(&[]), "2026-11-20T04:29:00Z"), []);
     assert_eq!(
         found(&rules, week(&[]), "2026-11-20T05:30:00Z"),
-        [one("stale", "ended well 27h 00m ago, limit 26h 00m")]
+        [one("stale", "ended well 1d 3h ago, limit 1d 2h")]
     );
     assert_eq!(
         found(&rules, week(&[]), "2026-11-19T02:35:00Z"),

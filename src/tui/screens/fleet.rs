@@ -213,7 +213,7 @@ fn pane(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, area: Rect) {
     let row = app.fleet.shown_row(watch);
     let run = row.and_then(|r| watch.world.run(r.run.as_ref()?));
     let node = row.and_then(|r| run?.nodes.get(r.node.as_ref()?));
-    let why = row.and_then(|r| super::why::of_row(watch, r, app.now, app.settings.zone));
+    let why = row.and_then(|r| super::why::of_row(watch, r, app.now, &app.settings));
     log::draw_pane(
         app,
         &app.fleet.log,

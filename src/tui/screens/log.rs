@@ -330,7 +330,7 @@ pub fn draw_screen(
             .skip(1)
             .put(node.state.word(), theme.state(node.state))
             .skip(2);
-        if let Some(why) = why::of_run(watch, run, Some(node), app.now, app.settings.zone) {
+        if let Some(why) = why::of_run(watch, run, Some(node), app.now, &app.settings) {
             let room = pen.room();
             pen.cell(&why, room, theme[Token::Text]);
         }

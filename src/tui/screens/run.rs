@@ -49,7 +49,7 @@ pub fn draw(
         return;
     };
     let node = screen.shown_node(view);
-    let why = why::of_run(watch, view, node, app.now, app.settings.zone);
+    let why = why::of_run(watch, view, node, app.now, &app.settings);
     let pane = |buf: &mut Buffer, area: Rect| {
         log::draw_pane(
             app,

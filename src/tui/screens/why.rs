@@ -3,14 +3,19 @@
 use chrono::{DateTime, Utc};
 
 use crate::analytics::usual_duration;
-use crate::diagnosis::{Class, Evidence, diagnose};
+use crate::diagnosis::{Class, changes, culprit, remedies};
 use crate::engine::Watch;
-use crate::model::{Health, Node, NodeState, SafeText};
-use crate::tui::widgets::format::{self, Zone};
+use crate::model::{Health, Node, NodeState};
+use crate::tui::app::Settings;
+use crate::tui::command::TABLE;
+use crate::tui::widgets::format;
 use crate::world::{FleetRow, RunView};
 
 /// Lines of a log's end that may tell why.
-const TAIL: usize = 20;
+/// Differences from the last good run that are told.
+const CHANGES: usize = 2;
+/// Runs with more nodes are not compared with others at every frame.
+const MOST_NODES: usize = 2_000;
 
 /// How a node ended, from its exit code or signal: "exit 137 (SIGKILL: killed, often out of memory)".
 pub fn ended_how(node: &Node) -> String {
@@ -34,7 +39,12 @@ fn signal_word(signal: i32) -> &'static str {
 }
 
 /// Of a row of the fleet.
-pub fn of_row(watch: &Watch, row: &FleetRow, now: DateTime<Utc>, zone: Zone) -> Option<String> {
+pub fn of_row(
+    watch: &Watch,
+    row: &FleetRow,
+    now: DateTime<Utc>,
+    settings: &Settings,
+) -> Option<String> {
     if let Some(stale) = watch
         .world
         .pipeline(&row.key)
@@ -45,7 +55,7 @@ pub fn of_row(watch: &Watch, row: &FleetRow, now: DateTime<Utc>, zone: Zone) -> 
     if row.health == Health::Late {
         let due = row
             .due
-            .map(|at| format::due(at, now, zone))
+            .map(|at| format::due(at, now, settings.zone))
             .unwrap_or_default();
         return Some(format!(
             "due at {due} and not started: is the scheduler alive, are slots free? 3 shows the system"
@@ -53,7 +63,7 @@ pub fn of_row(watch: &Watch, row: &FleetRow, now: DateTime<Utc>, zone: Zone) -> 
     }
     let run = watch.world.run(row.run.as_ref()?)?;
     let node = row.node.as_ref().and_then(|id| run.nodes.get(id));
-    of_run(watch, run, node, now, zone)
+    of_run(watch, run, node, now, settings)
 }
 
 /// Of a run, with the node to look at.
@@ -62,12 +72,12 @@ pub fn of_run(
     run: &RunView,
     node: Option<&Node>,
     now: DateTime<Utc>,
-    zone: Zone,
+    settings: &Settings,
 ) -> Option<String> {
     let mut parts: Vec<String> = Vec::new();
     match node {
         Some(node) if node.state.problem() => {
-            parts.push(match cause(watch, run, node) {
+            parts.push(match cause(watch, run, node, settings) {
                 Some(cause) => cause,
                 None if node.state == NodeState::Blocked => {
                     format!("{} can't run: something upstream failed", node.name)
@@ -96,36 +106,23 @@ pub fn of_run(
         }
         _ => going(watch, run, node, now, &mut parts),
     }
+    if run.health.needs_person() && run.nodes.len() <= MOST_NODES {
+        before(watch, run, node, now, &mut parts);
+    }
     if run.health.needs_person()
         && let Some(good) = last_good(watch, run)
     {
-        parts.push(format!("last good run {}", format::due(good, now, zone)));
+        parts.push(format!(
+            "last good run {}",
+            format::due(good, now, settings.zone)
+        ));
     }
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// What the diagnosis says of the node's last attempt: "executor ran out of memory (exit 137). Try: ...".
-fn cause(watch: &Watch, run: &RunView, node: &Node) -> Option<String> {
-    let log = watch
-        .logs
-        .get(&run.run.key.node(&node.id).log(node.attempt));
-    let error = log
-        .and_then(crate::logs::Log::error_summary)
-        .map(|e| e.text);
-    let tail: Vec<SafeText> = log
-        .into_iter()
-        .flat_map(|log| log.lines(log.len().saturating_sub(TAIL)..log.len()))
-        .map(|line| line.text.text)
-        .collect();
-    let tail: Vec<&str> = tail.iter().map(SafeText::as_str).collect();
-    let found = diagnose(&Evidence {
-        error: error.as_ref().map(crate::model::SafeText::as_str),
-        tail: &tail,
-        exit_code: node.exit_code,
-        signal: node.signal,
-        native_state: node.native.as_str(),
-        attempts: node.attempt,
-    })?;
+fn cause(watch: &Watch, run: &RunView, node: &Node, settings: &Settings) -> Option<String> {
+    let found = watch.diagnosis(run, node)?;
     let mut text = found.summary.as_str().to_owned();
     if !found.evidence.is_empty() {
         text += &format!(" ({})", found.evidence);
@@ -134,7 +131,58 @@ fn cause(watch: &Watch, run: &RunView, node: &Node) -> Option<String> {
     if found.class != Class::Unknown {
         text += &format!("; try: {}", found.advice);
     }
+    text += &keys(watch, run, node, found.class, settings);
     Some(text)
+}
+
+/// The keys that carry out what helps here: " (r retry, p pause)".
+fn keys(watch: &Watch, run: &RunView, node: &Node, class: Class, settings: &Settings) -> String {
+    let Some(backend) = watch.world.backend(run.run.key.backend()) else {
+        return String::new();
+    };
+    if backend.info.read_only {
+        return String::new();
+    }
+    let key = run.run.key.node(&node.id);
+    let all = remedies(class, &key, node.attempt, &backend.capabilities);
+    let shown: Vec<String> = all
+        .iter()
+        .filter_map(|remedy| {
+            let row = TABLE
+                .iter()
+                .find(|row| row.command.action() == Some(remedy.action))?;
+            let label = settings.keymap.label(row.command);
+            Some(format!("{label} {}", remedy.action.word()))
+        })
+        .collect();
+    match shown.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", shown.join(", ")),
+    }
+}
+
+/// Where it began, when that is another node, and what is different from the last good run.
+fn before(
+    watch: &Watch,
+    run: &RunView,
+    node: Option<&Node>,
+    now: DateTime<Utc>,
+    parts: &mut Vec<String>,
+) {
+    if let Some(first) = culprit(run)
+        && node.is_some_and(|n| n.id != first.id)
+    {
+        parts.push(format!("it began at {}", first.name));
+    }
+    let found = changes(&watch.world, run, now);
+    let shown: Vec<&str> = found
+        .iter()
+        .take(CHANGES)
+        .map(|c| c.text.as_str())
+        .collect();
+    if !shown.is_empty() {
+        parts.push(format!("changed: {}", shown.join(", ")));
+    }
 }
 
 /// Nothing failed: how far, how fast, what it waits for.
