@@ -193,6 +193,18 @@ async fn what_a_mail_server_refuses_is_told_apart() {
     let nobody = send(mail("starttls", "starttls", "\"nobody@example.com\"")).await;
     assert_eq!(nobody.retry, Retry::Never, "{nobody}");
     assert!(nobody.what.contains("no such user"), "{nobody}");
+    // one of two is none: the other has it, and the error says which
+    let before = mails();
+    let one = send(mail(
+        "starttls",
+        "starttls",
+        "\"nobody@example.com\", \"a@example.com\"",
+    ))
+    .await;
+    assert_eq!(one.retry, Retry::Never, "{one}");
+    let got = new_mails(&before);
+    assert_eq!(got.len(), 1);
+    assert_eq!(got[0]["to"], json!(["a@example.com"]));
     let good = mail("starttls", "starttls", "\"a@example.com\"");
     let password = std::fs::read_to_string(home().join("password")).unwrap();
     let login = send(good.replace(password.trim(), "wrong-password-1")).await;
@@ -207,7 +219,7 @@ async fn what_a_mail_server_refuses_is_told_apart() {
         "{unknown}"
     );
     // TLS where STARTTLS is, and the other way round
-    send(mail("tls", "starttls", "\"a@example.com\"") + "timeout=\"3s\"").await;
+    send("timeout=\"3s\"\n".to_owned() + &mail("tls", "starttls", "\"a@example.com\"")).await;
 }
 
 // ---- syslog

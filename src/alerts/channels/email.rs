@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use lettre::address::Envelope;
 use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
@@ -13,7 +14,7 @@ use secrecy::ExposeSecret as _;
 use super::escape::html as escape;
 use super::text::{Form, Text, hashed_key, link};
 use super::wire::resolve;
-use super::{Receipt, SendError};
+use super::{Receipt, Retry, SendError};
 use crate::config::{self, At, MailSecurity, Problem, Source};
 use crate::model::{Message, Occasion, Priority};
 
@@ -58,9 +59,23 @@ impl Email {
 
     pub(super) async fn send(&self, message: &Message) -> Result<Receipt, SendError> {
         let mail = self.mail(message)?;
-        let sent = self.transport.send(mail).await;
-        sent.map_err(|error| self.refused(&error))?;
-        Ok(Receipt::default())
+        let (envelope, bytes) = (mail.envelope().clone(), mail.formatted());
+        let sent = self.transport.send_raw(&envelope, &bytes).await;
+        let error = match sent.map_err(|error| self.refused(&error)) {
+            Ok(_) => return Ok(Receipt::default()),
+            Err(error) => error,
+        };
+        // one address that is none must not keep it from the others; the refusal is told all the same
+        if error.retry == Retry::Never && envelope.to().len() > 1 {
+            for to in envelope.to() {
+                let one = Envelope::new(envelope.from().cloned(), vec![to.clone()]);
+                if let Ok(one) = one {
+                    // each that fails has been told by the first error, or will be by a dead letter
+                    let _ = self.transport.send_raw(&one, &bytes).await;
+                }
+            }
+        }
+        Err(error)
     }
 
     /// 5xx about the mail is final; about who we are it is the channel's trouble (RFC 4954 section 6).

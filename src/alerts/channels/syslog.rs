@@ -203,7 +203,7 @@ fn structured(message: &Message, text: &Text, room: usize) -> String {
     let mut data = format!("[{SD_ID}");
     for (name, value) in own.into_iter().chain(facts) {
         let part = format!(" {name}=\"{}\"", sd_param(&value));
-        if data.len() + part.len() + 1 <= room {
+        if data.len() + part.len() < room {
             data.push_str(&part);
         }
     }

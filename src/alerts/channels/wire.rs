@@ -8,12 +8,16 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use super::SendError;
+use super::text::cut;
 use crate::config::{self, ChannelKind, Secret, Way};
 use crate::model::SafeText;
 use crate::net::http::{Auth, Call, Http, HttpError, HttpSettings};
 
 /// No answer of a channel is larger.
 const MAX_BODY: usize = 1 << 20;
+
+/// Longest error, in characters: some peers say a lot.
+const SAID: usize = 600;
 
 /// The client of one peer.
 pub(super) struct Wire {
@@ -161,7 +165,7 @@ impl Secrets {
             }
         }
         SendError {
-            what: SafeText::new(text),
+            what: SafeText::new(cut(&text, SAID)),
             ..error
         }
     }

@@ -59,6 +59,8 @@ if \$parsesuccess == "OK" then action(type="omfile" file="$home/cef.jsonl" templ
 CONF
 }
 
+connects() { "$venv/bin/python" -c "import socket; socket.create_connection(('127.0.0.1', $1), 2)" 2>/dev/null; }
+
 up() {
   [ -x "$venv/bin/python" ] || die "not installed: tests/lab/channels/lab.sh install"
   stop_all "$home" "the peers of channels"
@@ -72,8 +74,7 @@ up() {
   service "$home" rsyslog rsyslogd -n -i "$home/rsyslog.pid" -f "$home/rsyslog.conf"
   service "$home" smtp "$venv/bin/python" -u "$HERE/peer.py" smtp "$home"
   for p in tcp tls starttls smtps; do
-    wait_for "$p" 30 "$venv/bin/python" -c "import socket; socket.create_connection(('127.0.0.1', $(cat "$home/$p")), 2)" \
-      || { stop_all "$home" "the peers of channels"; return 1; }
+    wait_for "$p" 30 connects "$(cat "$home/$p")" || { stop_all "$home" "the peers of channels"; return 1; }
   done
   echo up >"$home/url"
   say "mail and syslog are ready"

@@ -47,7 +47,7 @@ def smtp(home):
             mail = {
                 "from": envelope.mail_from,
                 "to": envelope.rcpt_tos,
-                "tls": session.ssl is not None,
+                "tls": server.transport.get_extra_info("ssl_object") is not None,
                 "content": envelope.content.decode("utf-8", "replace"),
             }
             new = home / "mail" / f"{count:04}.new"
