@@ -31,7 +31,11 @@ fn diagnose(input: &[u8], args: &[&str]) -> Output {
 
 fn said(output: &Output) -> (Option<i32>, String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.code(), text(&output.stdout), text(&output.stderr))
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
 }
 
 const LOG: &str = "2026-11-27 02:00:01 INFO etl: 300 rows, 0 errors
@@ -49,7 +53,10 @@ fn a_log_from_a_pipe_as_json() {
     let found: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(found["class"], "dependency");
     assert_eq!(found["evidence"][0]["line"], 5);
-    assert_eq!(found["evidence"][0]["text"], "ConnectionRefusedError: [Errno 111] Connection refused");
+    assert_eq!(
+        found["evidence"][0]["text"],
+        "ConnectionRefusedError: [Errno 111] Connection refused"
+    );
     assert!(found["confidence"].as_f64().unwrap() > 0.5);
     assert!(found["cause"].is_string() && found["advice"][0].is_string());
     let keys: Vec<&String> = found.as_object().unwrap().keys().collect();
@@ -63,7 +70,10 @@ fn a_file_as_text_in_eighty_columns() {
     std::fs::write(&file, LOG.replace("refused", &"refused ".repeat(40))).unwrap();
     let (code, out, _) = said(&diagnose(b"", &[file.to_str().unwrap()]));
     assert_eq!(code, Some(0));
-    assert!(out.starts_with("dependency: ") && out.contains("\n      5  ConnectionRefusedError"), "{out}");
+    assert!(
+        out.starts_with("dependency: ") && out.contains("\n      5  ConnectionRefusedError"),
+        "{out}"
+    );
     assert!(out.contains("\ntry: "), "{out}");
     for line in out.lines() {
         assert!(line.chars().count() <= 80, "{line}");
@@ -72,9 +82,15 @@ fn a_file_as_text_in_eighty_columns() {
 
 #[test]
 fn what_went_well_and_what_is_not_known_have_no_diagnosis() {
-    let (code, out, _) = said(&diagnose(b"INFO 0 errors\nWARN timeout is 30 s\nINFO completed successfully\n", &["-"]));
+    let (code, out, _) = said(&diagnose(
+        b"INFO 0 errors\nWARN timeout is 30 s\nINFO completed successfully\n",
+        &["-"],
+    ));
     assert_eq!(code, Some(3));
-    assert!(out.starts_with("unknown: nothing in it tells of a failure"), "{out}");
+    assert!(
+        out.starts_with("unknown: nothing in it tells of a failure"),
+        "{out}"
+    );
     let (code, out, _) = said(&diagnose(b"ERROR the frob is not nice\n", &["-", "--json"]));
     let found: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, found["class"].as_str()), (Some(3), Some("unknown")));
@@ -109,7 +125,10 @@ fn broken_text_and_huge_lines_are_read() {
     log.extend_from_slice(b"\nERROR: relation \"staging.orders\" does not exist\n");
     let (code, out, _) = said(&diagnose(&log, &["-", "--json"]));
     let found: serde_json::Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((code, found["class"].as_str()), (Some(0), Some("missing_input")));
+    assert_eq!(
+        (code, found["class"].as_str()),
+        (Some(0), Some("missing_input"))
+    );
     assert_eq!(found["evidence"][0]["line"], 3);
 }
 
@@ -118,13 +137,22 @@ fn patterns_of_the_user_stand_first_and_mistakes_are_told() {
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
     write("config.toml", "[diagnosis]\npatterns = \"mine.toml\"\n");
-    write("mine.toml", "[[pattern]]\nclass = \"quality\"\ncause = \"the frob is ugly\"\nwords = [\"frob is not nice\"]\n[[pattern]]\nclass = \"qualty\"\ncause = \"x\"\nwords = [\"something\"]\n");
+    write(
+        "mine.toml",
+        "[[pattern]]\nclass = \"quality\"\ncause = \"the frob is ugly\"\nwords = [\"frob is not nice\"]\n[[pattern]]\nclass = \"qualty\"\ncause = \"x\"\nwords = [\"something\"]\n",
+    );
     let config = dir.path().join("config.toml");
     let args = ["-", "--json", "--config", config.to_str().unwrap()];
     let (code, out, err) = said(&diagnose(b"ERROR the frob is not nice\n", &args));
     let found: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, found["class"].as_str()), (Some(0), Some("quality")));
-    assert!(err.contains("mine.toml:6:9") && err.contains("quality"), "{err}");
+    assert!(
+        err.contains("mine.toml:6:9") && err.contains("quality"),
+        "{err}"
+    );
     let absent = Path::new("/nonexistent/config.toml").to_str().unwrap();
-    assert_eq!(said(&diagnose(b"x\n", &["-", "--config", absent])).0, Some(2));
+    assert_eq!(
+        said(&diagnose(b"x\n", &["-", "--config", absent])).0,
+        Some(2)
+    );
 }
