@@ -149,6 +149,13 @@ impl Courier {
         answer.await.map_err(|_| CourierGone)
     }
 
+    /// The same without waiting for what comes of it.
+    pub fn post_retry(&self, id: u64) {
+        let (done, _) = oneshot::channel();
+        // whoever asked may ask again
+        let _ = self.orders.try_send(Order::Retry(id, done));
+    }
+
     /// Forgets a dead letter.
     pub async fn discard(&self, id: u64) -> Result<(), CourierGone> {
         self.order(Order::Discard(id)).await

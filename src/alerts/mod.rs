@@ -423,6 +423,10 @@ fn tell(life: &mut Life, settings: &Settings, now: DateTime<Utc>, out: &mut Vec<
         life.announced = true;
         Occasion::Fired
     };
+    // a channel can't tell that it can't tell
+    if life.alert.id.rule == Builtin::ChannelFailing.word() {
+        channels.retain(|channel| channel != &life.alert.id.subject);
+    }
     for channel in &channels {
         if !life.told.contains(channel) {
             life.told.push(channel.clone());

@@ -21,6 +21,8 @@ use super::{Exit, open};
 
 /// Between two looks at what the time alone changes.
 const TICK: Duration = Duration::from_secs(1);
+/// Between two looks for the log that a message waits for.
+const SOON: Duration = Duration::from_millis(100);
 /// Bytes of logs in files that are read in one look.
 const READ: u64 = 4 << 20;
 
@@ -99,6 +101,8 @@ impl Service {
                 _ = ticks.tick() => {
                     session.engine.watch.read_on(READ);
                 }
+                // a message waits for its error line, not for the next second
+                () = tokio::time::sleep(SOON), if session.engine.watch.awaiting => {}
             }
             session.engine.refresh();
             self.report(session);

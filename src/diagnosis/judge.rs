@@ -3,7 +3,7 @@
 //! A line has points for how much its words prove (proof 6, strong 5, weak 3, an exception without known words 1) and
 //! for where it stands: the root of a chain of exceptions 4, another one of a chain 2, an error 2, a line of
 //! its own 0 (−2 where the words need an error told), a warning −3, a quiet line −5. What only passes on that something
-//! failed loses 4, what was survived or came of cleaning up 4. The most points win, of equal ones the earliest.
+//! failed loses 4 (2 when it says why), what was survived or came of cleaning up 4. The most points win, of equal ones the earliest.
 //!
 //! Confidence: 0.95 from 9 points, then 0.9, 0.8, 0.7, 0.6, 0.5 for each less, 0.4 at [`ENOUGH`] and below 7; 0.2 less
 //! when a line of another class, in no chain with it, comes within one point; 0.35 at most for an exception whose
@@ -40,6 +40,8 @@ pub(super) struct Candidate {
     pub(super) chain: Option<u32>,
     pub(super) wrapper: bool,
     pub(super) handled: bool,
+    /// A line right behind it says that it was survived, or will be tried again.
+    pub(super) handled_behind: bool,
     pub(super) cleanup: bool,
     /// Its record is a warning.
     pub(super) warned: bool,
@@ -49,6 +51,8 @@ pub(super) struct Candidate {
 const ENOUGH: i32 = 4;
 /// Lines that go on as if nothing had happened, after which an error counts less than a later one.
 const WENT_ON: u64 = 12;
+/// Lines after which "retrying" behind an error was no mere ending.
+const ENDING: u64 = 6;
 
 /// The report over all candidates, in order of their lines. `records`: how many there were without trouble; `success`: at which of them
 /// the log said last that all went well.
@@ -58,14 +62,14 @@ pub(super) fn judge(
     success: Option<u64>,
     most: usize,
 ) -> Report {
-    let mut points: Vec<i32> = all.iter().map(|one| of(one, &all)).collect();
+    let mut points: Vec<i32> = all.iter().map(|one| of(one, &all, records)).collect();
     // an error after which much went on, before another one that counts as much
     for at in 0..all.len() {
         let next = all.get(at + 1..).unwrap_or_default();
         let later = next.iter().zip(points.iter().skip(at + 1));
-        let later = later
-            .into_iter()
-            .any(|(c, p)| *p >= 7 && c.at > all[at].at + WENT_ON && c.chain != all[at].chain);
+        let later = later.into_iter().any(|(c, p)| {
+            *p >= points[at] && c.at > all[at].at + WENT_ON && c.chain != all[at].chain
+        });
         if later && points[at] >= 7 && same_text(&all[at], next).is_none() {
             points[at] -= 2;
         }
@@ -115,7 +119,7 @@ pub(super) fn judge(
 }
 
 /// The points of one.
-fn of(one: &Candidate, all: &[Candidate]) -> i32 {
+fn of(one: &Candidate, all: &[Candidate], records: u64) -> i32 {
     let words = match &one.found {
         Some((_, Strength::Proof)) => 6,
         Some((_, Strength::Strong)) => 5,
@@ -134,9 +138,11 @@ fn of(one: &Candidate, all: &[Candidate]) -> i32 {
         Where::Quiet => -5,
     };
     let off = |yes: bool, points: i32| if yes { points } else { 0 };
+    let knows = matches!(&one.found, Some((_, Strength::Proof | Strength::Strong)));
+    let handled = one.handled || one.handled_behind && records > one.at + ENDING;
     words + place
-        - off(one.wrapper, 4)
-        - off(one.handled, 4)
+        - off(one.wrapper, if knows { 2 } else { 4 })
+        - off(handled, 4)
         - off(one.cleanup, 4)
         - off(one.warned, 3)
 }

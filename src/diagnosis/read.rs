@@ -6,8 +6,8 @@ use std::ops::Range;
 use super::Class;
 use super::json;
 use super::judge::{Candidate, Where, judge};
-use super::patterns::Patterns;
-use super::trace::{Link, Part, Tracker, own};
+use super::patterns::{Noise, Patterns};
+use super::trace::{Link, Part, Tracker, names_exception, own};
 use crate::logs::{Level, LineKind, Log, LogLine};
 use crate::model::SafeText;
 
@@ -129,11 +129,21 @@ impl<'a> Scan<'a> {
         self.cleanup = false;
     }
 
+    fn begin(&mut self, level: Option<Level>, noise: Noise) {
+        self.level = level;
+        self.handled = noise.handled;
+        self.cleanup = noise.cleanup;
+    }
+
     fn line(&mut self, number: u64, line: &LogLine) {
         let message = line.message();
         let bare = line.message_start() == 0;
         let part = self.tracker.read(message, bare);
         if part == Part::Frame {
+            // a traceback without a header stands for itself
+            if line.kind == LineKind::Start {
+                self.begin(line.level, Noise::default());
+            }
             return;
         }
         let text = own(message);
@@ -147,10 +157,8 @@ impl<'a> Scan<'a> {
         if first && line.level.is_none_or(|level| level <= Level::Info) {
             self.lines += 1;
         }
-        if first || line.kind == LineKind::Start && !bare {
-            self.level = line.level;
-            self.handled = noise.handled;
-            self.cleanup = noise.cleanup;
+        if line.kind == LineKind::Start {
+            self.begin(line.level, noise);
         }
         if noise.success && line.level.is_none_or(|level| level <= Level::Info) && !noise.wrapper {
             self.success = Some(self.lines);
@@ -160,11 +168,14 @@ impl<'a> Scan<'a> {
         if noise.handled
             && let Some(newest) = self.newest()
         {
-            newest.handled |= newest.at + 2 >= lines;
+            newest.handled_behind |= newest.at + 2 >= lines;
         }
         let found = self.patterns.find(said);
         let at = match part {
             Part::Exception { link, .. } => Where::Chain(link),
+            _ if line.level.is_some_and(Level::is_error) && names_exception(said) => {
+                Where::Chain(Link::Head)
+            }
             _ if line.level.or(self.level).is_some_and(Level::is_error)
                 || line.level.is_none() && complains(said) =>
             {
@@ -196,6 +207,7 @@ impl<'a> Scan<'a> {
             place: at,
             chain,
             wrapper: noise.wrapper,
+            handled_behind: false,
             handled: noise.handled || self.handled && chain.is_some(),
             cleanup: noise.cleanup || self.cleanup && chain.is_some(),
             warned: quiet == Some(Level::Warn),
@@ -239,8 +251,16 @@ fn complains(said: &str) -> bool {
         || small.contains(" error:")
         || small.contains("fatal:")
         || small.contains(": line ")
-        // `program: reason`
-        || small.split_once(": ").is_some_and(|(program, _)| {
-            !program.is_empty() && program.len() < 24 && program.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c))
-        })
+        || is_complaint(head)
+}
+
+/// `program: reason`, as tools say it.
+fn is_complaint(head: &str) -> bool {
+    let Some((program, _)) = head.split_once(": ") else {
+        return false;
+    };
+    let legal = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    program.starts_with(|c: char| c.is_ascii_lowercase() || "./".contains(c))
+        && program.len() < 24
+        && program.chars().all(legal)
 }

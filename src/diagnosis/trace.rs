@@ -71,6 +71,7 @@ impl Tracker {
             return Part::Frame;
         }
         let own = own(message);
+        let column = message.len() - own.len();
         let indent = message.len() - message.trim_start().len();
         if json::is_trace(own) {
             self.chain += 1;
@@ -83,8 +84,10 @@ impl Tracker {
             }
             let chained = matches!(self.state, State::Behind { chained: true });
             self.since = u32::from(chained);
+            let named = own.starts_with("Exception Group");
+            let at = message.find("Traceback").filter(|_| !named);
             self.state = State::Python {
-                indent,
+                indent: at.unwrap_or(column),
                 source: false,
             };
             return Part::Frame;
@@ -93,10 +96,10 @@ impl Tracker {
             State::Python {
                 indent: base,
                 source,
-            } => self.in_python(own, indent, base, source),
+            } => self.in_python(own, column, base, source),
             State::Outside => self.outside(own),
             State::Stack if indent > 0 || own.is_empty() => Part::Frame,
-            State::Behind { .. } | State::Stack => self.behind(own, bare),
+            State::Behind { .. } | State::Stack => self.behind(own, bare && indent == 0),
         }
     }
 
@@ -138,7 +141,7 @@ impl Tracker {
         Part::Plain
     }
 
-    fn behind(&mut self, own: &str, bare: bool) -> Part {
+    fn behind(&mut self, own: &str, outer: bool) -> Part {
         self.since += 1;
         if own.starts_with("During handling of the above exception")
             || own.starts_with("The above exception was the direct cause")
@@ -180,7 +183,7 @@ impl Tracker {
             }
             return self.exception(Link::Cause);
         }
-        if bare && self.since <= DETAIL && !matches!(self.state, State::Behind { chained: true }) {
+        if outer && self.since <= DETAIL && !matches!(self.state, State::Behind { chained: true }) {
             return Part::Exception {
                 chain: self.chain,
                 link: Link::Detail,

@@ -19,6 +19,8 @@ pub enum Command {
     Silence(Silence),
     /// Ends a silence, by its id.
     Unsilence(String),
+    /// Tries to tell again what could not be told.
+    RetryLetters,
     /// Ask every backend to look again now.
     Refresh,
 }

@@ -228,6 +228,18 @@ impl Duty {
         self.courier.is_some()
     }
 
+    /// May lead, and another does.
+    pub(super) fn others_tell(&self) -> bool {
+        self.courier.is_none() && self.leader.is_some() && self.tried.is_some()
+    }
+
+    /// Tries a dead letter again; what comes of it shows in the status.
+    pub(super) fn retry(&self, id: u64) {
+        if let Some(courier) = &self.courier {
+            courier.post_retry(id);
+        }
+    }
+
     /// Hands over what is to be told and what is to be remembered with it.
     pub(super) fn tell(&mut self, letters: Vec<Letter>, alerts: &mut Alerts) {
         let Some(courier) = &self.courier else {

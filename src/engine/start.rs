@@ -208,6 +208,7 @@ impl Engine {
             self.heard(news);
         }
         self.duty.lead(now, &mut self.watch.alerts);
+        self.watch.others_tell = self.duty.others_tell();
         let changed = self.watch.refresh(now);
         if changed {
             self.send_focus();
@@ -230,6 +231,7 @@ impl Engine {
             young && wanted.iter().any(of_it)
         });
         // what is to be remembered waits as well: it says that people were told
+        self.watch.awaiting = awaited;
         if awaited {
             return;
         }
@@ -336,6 +338,11 @@ impl Engine {
                     self.duty.did(&Deed::Unsilence { id, by });
                 }
                 self.watch.touch();
+            }
+            Command::RetryLetters => {
+                for letter in self.watch.channels.dead.iter() {
+                    self.duty.retry(letter.id);
+                }
             }
             Command::Refresh => {
                 for peer in self.peers.values() {

@@ -29,6 +29,10 @@ pub struct Watch {
     pub alerts: Alerts,
     /// How it stands with the channels, where this program tells people.
     pub channels: Channels,
+    /// Whether another program on the same state directory tells people.
+    pub others_tell: bool,
+    /// A message waits for the error line that it is about.
+    pub awaiting: bool,
     /// Numbers of what happened, for rules and trends.
     pub metrics: Metrics,
     recorder: Recorder,
@@ -55,6 +59,8 @@ impl Watch {
             logs,
             alerts,
             channels: Channels::default(),
+            others_tell: false,
+            awaiting: false,
             metrics: Metrics::new(Limits::default()),
             recorder: Recorder::new(),
             patterns: Patterns::builtin(),
@@ -201,6 +207,7 @@ impl Watch {
             fleet: self.fleet.rows(),
             baselines: &self.baselines,
             metrics: &self.metrics,
+            troubles: &self.channels.troubles,
             now,
             error_of: &|row| {
                 let key = first_error(world, row)?;

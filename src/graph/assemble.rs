@@ -95,7 +95,7 @@ pub(super) fn assemble(
             points: loop_of.get(&b).cloned().unwrap_or_default(),
         });
     }
-    layout.routes.sort_by_key(|r| (r.edge, r.from, r.to));
+    layout.routes = by_edge(layout.routes);
     layout.boxes = placed.into_iter().flatten().collect();
     layout.stats = Stats {
         components: parts.len(),
@@ -107,6 +107,18 @@ pub(super) fn assemble(
     }
     layout.index = Index::new(layout.width, layout.height, &layout.boxes, &layout.routes);
     layout
+}
+
+/// In the order of their edges; few edges have more than one route, and a route is large to move.
+fn by_edge(routes: Vec<Route>) -> Vec<Route> {
+    let mut order: Vec<(usize, usize, usize, usize)> = (routes.iter().enumerate())
+        .map(|(i, r)| (r.edge, r.from, r.to, i))
+        .collect();
+    order.sort_unstable();
+    let mut routes: Vec<Option<Route>> = routes.into_iter().map(Some).collect();
+    (order.into_iter())
+        .filter_map(|(.., i)| routes[i].take())
+        .collect()
 }
 
 /// Corners of blocks put on shelves, the big ones first, so that the whole is about as wide as it looks tall

@@ -135,7 +135,7 @@ impl<'a> Packer<'a> {
         } else {
             Vec::new()
         };
-        open.sort_by_key(|&i| wires[i as usize].turn());
+        open.sort_by_cached_key(|&i| wires[i as usize].turn());
         let mut turn = vec![0; n];
         for (place, &i) in open.iter().enumerate() {
             turn[i as usize] = place as u32;
@@ -450,13 +450,12 @@ fn preferences(wires: &[Wire]) -> Vec<(u32, u32, u32)> {
     let saved = |more: u64, less: u64| u32::try_from(more - less).unwrap_or(u32::MAX);
     let bent = |i: &usize| !wires[*i].straight();
     let mut by_low: Vec<usize> = (0..wires.len()).filter(bent).collect();
-    by_low.sort_by_key(|&i| (wires[i].low, i));
+    by_low.sort_by_cached_key(|&i| wires[i].low);
     let mut pairs = Vec::new();
+    let low: Vec<i32> = by_low.iter().map(|&i| wires[i].low).collect();
     for (k, &a) in by_low.iter().enumerate() {
-        for &b in &by_low[k + 1..] {
-            if wires[b].low > wires[a].high {
-                break;
-            }
+        let reach = low.partition_point(|&l| l <= wires[a].high);
+        for &b in by_low.get(k + 1..reach).unwrap_or_default() {
             if wires[a].sibling == Some(b) {
                 continue;
             }

@@ -39,8 +39,8 @@ pub(super) struct Drawing {
     pub tracks: u32,
 }
 
-/// Components in the order of their first box.
-pub(super) fn split(visible: &Visible) -> Vec<Part> {
+/// Components in the order of their first box, and the place of each box in its component.
+pub(super) fn split(visible: &Visible) -> (Vec<Part>, Vec<u32>) {
     let n = visible.boxes.len();
     let mut parent: Vec<usize> = (0..n).collect();
     fn root(parent: &mut [usize], mut v: usize) -> usize {
@@ -75,9 +75,10 @@ pub(super) fn split(visible: &Visible) -> Vec<Part> {
     for part in &mut parts {
         (part.boxes).sort_by(|&a, &b| natural::compare(id(a), id(b)));
         for (at, &b) in part.boxes.iter().enumerate() {
-            place[b] = at;
+            place[b] = at as u32;
         }
-        (part.links).sort_by_key(|&l| (place[visible.links[l].from], place[visible.links[l].to]));
+        (part.links)
+            .sort_by_cached_key(|&l| (place[visible.links[l].from], place[visible.links[l].to]));
     }
     for &(b, _) in &visible.loops {
         let loops = &mut parts[part_of[b]].loops;
@@ -85,13 +86,13 @@ pub(super) fn split(visible: &Visible) -> Vec<Part> {
             loops.push(b);
         }
     }
-    parts
+    (parts, place)
 }
 
 /// Lays out one component.
 pub(super) fn draw(
     visible: &Visible,
-    part: &Part,
+    (part, place): (&Part, &[u32]),
     options: &Options,
     cancelled: &dyn Fn() -> bool,
 ) -> Option<Drawing> {
@@ -103,12 +104,6 @@ pub(super) fn draw(
         Direction::TopBottom => (h, w),
     };
     let n = part.boxes.len();
-    let local: HashMap<usize, u32> = part
-        .boxes
-        .iter()
-        .enumerate()
-        .map(|(i, &b)| (b, i as u32))
-        .collect();
     let (main, cross): (Vec<i32>, Vec<i32>) = part
         .boxes
         .iter()
@@ -116,13 +111,13 @@ pub(super) fn draw(
         .unzip();
     let mut loops = vec![false; n];
     for b in &part.loops {
-        loops[local[b] as usize] = true;
+        loops[place[*b] as usize] = true;
     }
     let port: Vec<i32> = cross.iter().map(|c| (c - 1) / 2).collect();
     let mut links: Vec<(u32, u32)> = part
         .links
         .iter()
-        .map(|&l| (local[&visible.links[l].from], local[&visible.links[l].to]))
+        .map(|&l| (place[visible.links[l].from], place[visible.links[l].to]))
         .collect();
     let back = cycle::back_links(n, &links);
     for (l, turned) in links.iter_mut().zip(&back) {
@@ -191,7 +186,7 @@ pub(super) fn draw(
         ..Drawing::default()
     };
     for b in &part.loops {
-        let v = local[b] as usize;
+        let v = place[*b] as usize;
         let (m, c) = drawing.at[v];
         let (right, below, p) = (m + main[v], c + cross[v], c + port[v]);
         drawing.loops.push(vec![

@@ -49,7 +49,6 @@ impl Index {
 }
 
 impl Tiles {
-    /// `feed` is run twice, once to count and once to fill; it must say the same both times.
     fn new(width: i32, height: i32, feed: impl Fn(&mut dyn FnMut(u32, Rect))) -> Self {
         let mut tiles = Tiles {
             columns: width.max(0) / TILE_W + 1,
@@ -59,12 +58,14 @@ impl Tiles {
         let count = (tiles.columns as usize) * (tiles.rows as usize);
         // an item that comes twice in a row to one tile is noted once
         let mut last = vec![u32::MAX; count];
+        let mut touched: Vec<(u32, u32)> = Vec::new();
         let mut start = vec![0u32; count + 1];
         feed(&mut |item, rect| {
             tiles.each(rect, |t| {
                 if last[t] != item {
                     last[t] = item;
                     start[t + 1] += 1;
+                    touched.push((t as u32, item));
                 }
             });
         });
@@ -73,16 +74,11 @@ impl Tiles {
         }
         let mut cursor = start.clone();
         let mut items = vec![0u32; start[count] as usize];
-        last.fill(u32::MAX);
-        feed(&mut |item, rect| {
-            tiles.each(rect, |t| {
-                if last[t] != item {
-                    last[t] = item;
-                    items[cursor[t] as usize] = item;
-                    cursor[t] += 1;
-                }
-            });
-        });
+        for (t, item) in touched {
+            let at = &mut cursor[t as usize];
+            items[*at as usize] = item;
+            *at += 1;
+        }
         tiles.start = start;
         tiles.items = items;
         tiles

@@ -86,6 +86,20 @@ fn insert_new(sheet: &mut Sheet, r: usize, down: bool, known: &[Option<u32>]) {
     sheet.number(slots);
 }
 
+/// Lets boxes that stand side by side, and may as well stand the other way round, stand in the order of their names.
+/// `real` boxes are named before all dummies.
+pub(super) fn by_name(sheet: &mut Sheet, real: u32) {
+    for r in 0..sheet.depth() {
+        for i in sheet.slots(r).skip(1) {
+            let (u, v) = (sheet.order[i - 1], sheet.order[i]);
+            let boxes = sheet.name[u as usize] < real && sheet.name[v as usize] < real;
+            if u > v && boxes && sheet.delta(u, v) == 0 {
+                sheet.swap(i - 1);
+            }
+        }
+    }
+}
+
 /// Moves dummies that come from one vertex side by side where that costs no crossing.
 pub(super) fn gather(sheet: &mut Sheet, is_dummy: &dyn Fn(u32) -> bool) {
     // the latest dummy of each vertex on the rank before

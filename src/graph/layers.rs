@@ -94,20 +94,22 @@ impl Layers {
     /// Layers from the ranks of all vertices and the ways of all links; the order is that of the vertex numbers.
     fn from_ways(real: usize, rank: Vec<u32>, ways: Lists<u32>, back: &[bool]) -> Self {
         let depth = rank.iter().copied().max().map_or(0, |r| r as usize + 1);
-        let mut pieces: Vec<(u32, u32, bool)> = Vec::with_capacity(ways.items.len());
-        for (l, way) in ways.iter().enumerate() {
-            pieces.extend(way.windows(2).map(|p| (p[0], p[1], back[l])));
-        }
-        pieces.sort_unstable();
+        let pieces = (ways.iter().zip(back))
+            .flat_map(|(way, &back)| way.windows(2).map(move |p| (p[0], (p[1], back))));
+        let mut pieces = Lists::new(rank.len(), pieces);
         let mut segments: Vec<Vec<Segment>> = vec![Vec::new(); depth];
-        for same in pieces.chunk_by(|a, b| a == b) {
-            let (from, to, back) = same[0];
-            segments[rank[from as usize] as usize].push(Segment {
-                from,
-                to,
-                weight: same.len() as u32,
-                back,
-            });
+        for (from, &r) in rank.iter().enumerate() {
+            let range = pieces.range(from);
+            let onwards = &mut pieces.items[range];
+            onwards.sort_unstable();
+            for same in onwards.chunk_by(|a, b| a == b) {
+                segments[r as usize].push(Segment {
+                    from: from as u32,
+                    to: same[0].0,
+                    weight: same.len() as u32,
+                    back: same[0].1,
+                });
+            }
         }
         let all = || segments.iter().flatten();
         let tie = |vertex, weight| Tie { vertex, weight };

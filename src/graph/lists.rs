@@ -35,17 +35,32 @@ impl<T: Copy + Default> Lists<T> {
         Self { start, items }
     }
 
+    /// No list yet, but room for so many lists and items.
+    pub(super) fn with_capacity(lists: usize, items: usize) -> Self {
+        let mut start = Vec::with_capacity(lists + 1);
+        start.push(0);
+        Self {
+            start,
+            items: Vec::with_capacity(items),
+        }
+    }
+
     /// Puts one more list after the others.
     pub(super) fn push(&mut self, list: impl IntoIterator<Item = T>) {
         self.items.extend(list);
         self.start.push(self.items.len() as u32);
     }
 
+    pub(super) fn clear(&mut self) {
+        self.items.clear();
+        self.start.truncate(1);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.start.len() - 1
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[T]> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[T]> + Clone {
         (0..self.len()).map(|v| self.of(v))
     }
 

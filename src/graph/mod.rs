@@ -58,10 +58,15 @@ pub fn layout_until(
     cancelled: &dyn Fn() -> bool,
 ) -> Option<Layout> {
     let visible = visible::resolve(graph);
-    let parts = component::split(&visible);
+    let (parts, place) = component::split(&visible);
     let mut drawings = Vec::with_capacity(parts.len());
     for part in &parts {
-        drawings.push(component::draw(&visible, part, options, cancelled)?);
+        drawings.push(component::draw(
+            &visible,
+            (part, &place),
+            options,
+            cancelled,
+        )?);
     }
     Some(assemble::assemble(&visible, &parts, drawings, options))
 }

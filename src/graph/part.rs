@@ -81,9 +81,10 @@ pub(super) fn part(wires: &[Wire]) -> Parted {
 
 /// Wires by the rows at which they arrive, straight ones too.
 fn arrivals(wires: &[Wire]) -> Vec<(i32, u32)> {
-    let mut all: Vec<(i32, u32)> = (wires.iter().enumerate())
-        .flat_map(|(i, w)| w.right().iter().map(move |p| (p.row, i as u32)))
-        .collect();
+    let mut all: Vec<(i32, u32)> = Vec::with_capacity(2 * wires.len());
+    for (i, wire) in wires.iter().enumerate() {
+        all.extend(wire.right().iter().map(|p| (p.row, i as u32)));
+    }
     all.sort_unstable();
     all
 }

@@ -71,6 +71,8 @@ pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) 
     let mut begin = Vec::with_capacity(depth);
     let mut x = 0;
     let mut most = 0;
+    // of each vertex the first segment from it, in its gutter
+    let mut first_from = vec![0usize; layers.rank.len()];
     // corner points inside its gutter of each segment
     let mut bends: Vec<Vec<Bend>> = Vec::with_capacity(depth);
     for r in 0..depth {
@@ -84,6 +86,9 @@ pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) 
         x += reals().map(|v| boxes.main[v]).max().unwrap_or(1);
         let loops = i32::from(reals().any(|v| boxes.loops[v]));
         let segments = &layers.segments[r];
+        for (i, s) in segments.iter().enumerate().rev() {
+            first_from[s.from as usize] = i;
+        }
         if segments.is_empty() {
             x += loops * 2;
             bends.push(Vec::new());
@@ -136,8 +141,10 @@ pub(super) fn route(layers: &Layers, row: &[i32], back: &[bool], boxes: &Boxes) 
         for p in way.windows(2) {
             let gutter = layers.rank[p[0] as usize] as usize;
             let key = (p[0], p[1], back[l]);
-            let found = layers.segments[gutter].binary_search_by_key(&key, Segment::key);
-            let bend = found.ok().and_then(|i| bends[gutter].get(i));
+            let first = first_from[p[0] as usize];
+            let here = first..first + layers.down.of(p[0] as usize).len();
+            let found = layers.segments[gutter][here].binary_search_by_key(&key, Segment::key);
+            let bend = found.ok().and_then(|i| bends[gutter].get(first + i));
             path.extend(bend.iter().flat_map(|b| b.points()));
         }
         path.push((stop, at(b, back[l])));

@@ -11,11 +11,12 @@ pub(super) struct Ties(Lists<(u32, u32)>);
 
 impl Ties {
     fn new(side: &Lists<Tie>, name: &[u32], number: &[u32]) -> Self {
-        let ends = (name.iter().enumerate()).flat_map(|(i, &v)| {
+        let mut all = Lists::with_capacity(name.len(), side.items.len());
+        for &v in name {
             let ties = side.of(v as usize).iter();
-            ties.map(move |t| (i as u32, (number[t.vertex as usize], t.weight)))
-        });
-        Self(Lists::new(name.len(), ends))
+            all.push(ties.map(|t| (number[t.vertex as usize], t.weight)));
+        }
+        Self(all)
     }
 
     #[inline]
@@ -48,7 +49,7 @@ pub(super) struct Sheet {
     /// Work done: comparisons of ends.
     pub work: u64,
     sorted: [Vec<(u32, u32)>; 2],
-    tree: Vec<u64>,
+    tree: Vec<u32>,
 }
 
 impl Sheet {
@@ -131,7 +132,7 @@ impl Sheet {
             let (above, below) = (self.slots(r - 1), self.slots(r));
             tree.clear();
             tree.resize(below.len() + 1, 0);
-            let mut inserted = 0u64;
+            let mut inserted = 0u32;
             for &v in &self.order[above] {
                 ends.clear();
                 let place = |w: u32| self.slot[w as usize] - below.start as u32;
@@ -144,15 +145,15 @@ impl Sheet {
                         before += tree[i];
                         i &= i - 1;
                     }
-                    total += u64::from(w) * (inserted - before);
+                    total += u64::from(w) * u64::from(inserted - before);
                 }
                 for &(p, w) in &ends {
                     let mut i = p as usize + 1;
                     while i < tree.len() {
-                        tree[i] += u64::from(w);
+                        tree[i] += w;
                         i += i & i.wrapping_neg();
                     }
-                    inserted += u64::from(w);
+                    inserted += w;
                 }
             }
         }
@@ -175,17 +176,8 @@ impl Sheet {
 
     #[inline]
     fn few(&self, us: &[(u32, u32)], vs: &[(u32, u32)]) -> i64 {
-        let mut sum = 0;
-        for &(a, wa) in us {
-            let a = self.slot[a as usize];
-            let mut balance = 0;
-            for &(b, wb) in vs {
-                let b = self.slot[b as usize];
-                balance += wb as i32 * (i32::from(a < b) - i32::from(a > b));
-            }
-            sum += i64::from(wa) * i64::from(balance);
-        }
-        sum
+        let slot = |t: &(u32, u32)| (self.slot[t.0 as usize], t.1);
+        few(us.iter().map(slot), vs.iter().map(slot))
     }
 
     #[cold]
@@ -199,20 +191,7 @@ impl Sheet {
                 list.sort_unstable();
                 self.work += 4 + 4 * list.len() as u64;
             }
-            let total: i64 = vs.iter().map(|e| i64::from(e.1)).sum();
-            let (mut less, mut not_more) = (0i64, 0i64);
-            let (mut i, mut j) = (0, 0);
-            for &(a, w) in &us {
-                while i < vs.len() && vs[i].0 < a {
-                    less += i64::from(vs[i].1);
-                    i += 1;
-                }
-                while j < vs.len() && vs[j].0 <= a {
-                    not_more += i64::from(vs[j].1);
-                    j += 1;
-                }
-                sum += i64::from(w) * (total - not_more - less);
-            }
+            sum += many(&us, &vs);
         }
         self.sorted = [us, vs];
         sum
@@ -246,4 +225,78 @@ impl Sheet {
         self.slot[u as usize] = i as u32 + 1;
         self.slot[v as usize] = i as u32;
     }
+}
+
+/// The ends of all ties of one rank, sorted, for many comparisons while the ranks beside it stay as they are.
+#[derive(Default)]
+pub(super) struct Ends {
+    first: u32,
+    sides: [Lists<(u32, u32)>; 2],
+}
+
+impl Ends {
+    pub(super) fn gather(&mut self, sheet: &Sheet, rank: usize) {
+        self.first = sheet.begin[rank];
+        for (side, ties) in self.sides.iter_mut().zip([&sheet.up, &sheet.down]) {
+            side.clear();
+            for v in self.first..sheet.begin[rank + 1] {
+                let ends = ties.of(v).iter();
+                side.push(ends.map(|t| (sheet.slot[t.0 as usize], t.1)));
+                let last = side.range(side.len() - 1);
+                side.items[last].sort_unstable();
+            }
+        }
+    }
+
+    /// As [`Sheet::delta`], and the work that it was.
+    #[inline]
+    pub(super) fn delta(&self, u: u32, v: u32) -> (i64, u64) {
+        let (u, v) = ((u - self.first) as usize, (v - self.first) as usize);
+        let (mut sum, mut work) = (0, 4);
+        for side in &self.sides {
+            let (us, vs) = (side.of(u), side.of(v));
+            if us.len() * vs.len() <= FEW {
+                work += us.len() * vs.len();
+                sum += few(us.iter().copied(), vs.iter().copied());
+            } else {
+                work += 2 * (us.len() + vs.len());
+                sum += many(us, vs);
+            }
+        }
+        (sum, work as u64)
+    }
+}
+
+/// Crossings that are added when what has the ends `us`, (slot, links), and what has `vs` change places.
+#[inline]
+fn few(us: impl Iterator<Item = (u32, u32)>, vs: impl Iterator<Item = (u32, u32)> + Clone) -> i64 {
+    let mut sum = 0;
+    for (a, wa) in us {
+        let mut balance = 0;
+        for (b, wb) in vs.clone() {
+            balance += wb as i32 * (i32::from(a < b) - i32::from(a > b));
+        }
+        sum += i64::from(wa) * i64::from(balance);
+    }
+    sum
+}
+
+/// The same for sorted ends, in time linear in their number.
+fn many(us: &[(u32, u32)], vs: &[(u32, u32)]) -> i64 {
+    let total: i64 = vs.iter().map(|e| i64::from(e.1)).sum();
+    let (mut less, mut not_more) = (0i64, 0i64);
+    let (mut i, mut j) = (0, 0);
+    let mut sum = 0;
+    for &(a, w) in us {
+        while i < vs.len() && vs[i].0 < a {
+            less += i64::from(vs[i].1);
+            i += 1;
+        }
+        while j < vs.len() && vs[j].0 <= a {
+            not_more += i64::from(vs[j].1);
+            j += 1;
+        }
+        sum += i64::from(w) * (total - not_more - less);
+    }
+    sum
 }

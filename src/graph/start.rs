@@ -77,7 +77,7 @@ pub(super) fn smooth(sheet: &mut Sheet, level: bool, cancelled: &dyn Fn() -> boo
     springs.spread(&x, &mut place);
     for r in 0..sheet.depth() {
         let slots = sheet.slots(r);
-        sheet.order[slots].sort_by(|&a, &b| place[a as usize].total_cmp(&place[b as usize]));
+        sheet.order[slots].sort_by_cached_key(|&v| by_size(place[v as usize]));
     }
     sheet.number(0..n);
     Some(())
@@ -203,6 +203,12 @@ impl Springs {
             }
         }
     }
+}
+
+/// A number that is the greater the greater `x` is, in the order of `f32::total_cmp`; it is compared faster.
+fn by_size(x: f32) -> i32 {
+    let bits = x.to_bits() as i32;
+    bits ^ ((bits >> 31) as u32 >> 1) as i32
 }
 
 /// Brings the middle to 0.

@@ -1,25 +1,19 @@
 //! Ways down the hill: median sweeps, exchanges of neighbours, and moves of single vertices to their best place.
 
-use super::sheet::{Sheet, Ties};
+use super::sheet::{Ends, Sheet, Ties};
 
-/// Sweeps without a gain after which one goes on to something else.
-const PATIENCE: usize = 4;
-const SWEEPS: usize = 100;
-/// Passes of exchanges after each sweep.
-const PASSES: usize = 3;
 /// Places to each side that sifting tries, unless it has become so much worse on the way.
 const WINDOW: usize = 100;
 const STEEP: i64 = 4;
 
-/// Median sweeps down and up, with exchanges; leaves the best order in place and says its crossings.
-pub(super) fn sweeps(sheet: &mut Sheet, limit: u64, cancelled: &dyn Fn() -> bool) -> Option<u64> {
+/// At most so many median sweeps down and up, with exchanges; leaves the best order in place and says its crossings.
+pub(super) fn sweeps(sheet: &mut Sheet, most: usize, cancelled: &dyn Fn() -> bool) -> Option<u64> {
     let mut best = sheet.count();
     let mut kept = sheet.order.clone();
-    let mut stale = 0;
     let depth = sheet.depth();
     let mut keys = Vec::new();
-    for sweep in 0..SWEEPS {
-        if best == 0 || stale >= PATIENCE || sheet.work >= limit {
+    for sweep in 0..most {
+        if best == 0 {
             break;
         }
         if cancelled() {
@@ -31,16 +25,11 @@ pub(super) fn sweeps(sheet: &mut Sheet, limit: u64, cancelled: &dyn Fn() -> bool
             let r = if down { k } else { depth - 1 - k };
             median(sheet, r, down, flip, &mut keys);
         }
-        exchange(sheet, !flip, PASSES, limit, cancelled)?;
+        exchange(sheet, !flip);
         let now = sheet.count();
-        sheet.work += 4 * sheet.size();
         if now < best {
-            // a crumb is no reason to go on for long
-            stale = if now + now / 100 < best { 0 } else { stale + 1 };
             best = now;
             kept.copy_from_slice(&sheet.order);
-        } else {
-            stale += 1;
         }
     }
     sheet.set(&kept);
@@ -54,7 +43,6 @@ fn median(sheet: &mut Sheet, r: usize, down: bool, flip: bool, keys: &mut Vec<(f
     keys.clear();
     let mut ends = Vec::new();
     for &v in &sheet.order[slots.clone()] {
-        sheet.work += 4 + 2 * ties.degree(v) as u64;
         if let Some(m) = median_of(ties, v, &sheet.slot, &mut ends) {
             keys.push((m, v));
         }
@@ -100,44 +88,17 @@ pub(super) fn median_of(ties: &Ties, v: u32, slot: &[u32], ends: &mut Vec<u32>) 
     })
 }
 
-/// Exchanges neighbours while that saves crossings; with `ties` also when it costs nothing, which opens ways that
-/// savings alone do not find. Ranks around which nothing changed are not looked at again.
-fn exchange(
-    sheet: &mut Sheet,
-    ties: bool,
-    passes: usize,
-    limit: u64,
-    cancelled: &dyn Fn() -> bool,
-) -> Option<()> {
-    let depth = sheet.depth();
-    let mut dirty = vec![true; depth];
-    for _ in 0..passes {
-        if cancelled() {
-            return None;
-        }
-        let mut better = false;
-        for r in 0..depth {
-            if !std::mem::replace(&mut dirty[r], false) {
-                continue;
+/// Exchanges neighbours where that saves crossings; with `ties` also where it costs nothing, which opens ways that
+/// savings alone do not find.
+fn exchange(sheet: &mut Sheet, ties: bool) {
+    for r in 0..sheet.depth() {
+        for i in sheet.slots(r).skip(1) {
+            let d = sheet.delta(sheet.order[i - 1], sheet.order[i]);
+            if d < 0 || (ties && d == 0) {
+                sheet.swap(i - 1);
             }
-            let mut gained = false;
-            for i in sheet.slots(r).skip(1) {
-                let d = sheet.delta(sheet.order[i - 1], sheet.order[i]);
-                if d < 0 || (ties && d == 0) {
-                    sheet.swap(i - 1);
-                    gained |= d < 0;
-                }
-            }
-            if gained {
-                mark(&mut dirty, r);
-                better = true;
-            }
-        }
-        if !better || sheet.work >= limit {
-            break;
         }
     }
-    Some(())
 }
 
 /// Moves single vertices to the best place near them until that gains no more or the work is used up.
@@ -146,6 +107,7 @@ pub(super) fn sift(sheet: &mut Sheet, limit: u64, cancelled: &dyn Fn() -> bool) 
     let mut dirty = vec![true; depth];
     let mut sum = 0;
     let mut members = Vec::new();
+    let mut ends = Ends::default();
     for round in 0..20 {
         let before = sum;
         for k in 0..depth {
@@ -158,12 +120,13 @@ pub(super) fn sift(sheet: &mut Sheet, limit: u64, cancelled: &dyn Fn() -> bool) 
             }
             members.clear();
             members.extend_from_slice(&sheet.order[sheet.slots(r)]);
+            ends.gather(sheet, r);
             let mut gained = 0;
             for &v in &members {
                 if sheet.work >= limit {
                     return Some(sum + gained);
                 }
-                gained += sift_one(sheet, v, r);
+                gained += sift_one(sheet, &ends, v, r);
             }
             sum += gained;
             if gained < 0 {
@@ -186,13 +149,15 @@ fn mark(dirty: &mut [bool], r: usize) {
 }
 
 /// Moves `v` to its best place within the window, and says the change of crossings.
-fn sift_one(sheet: &mut Sheet, v: u32, r: usize) -> i64 {
+fn sift_one(sheet: &mut Sheet, ends: &Ends, v: u32, r: usize) -> i64 {
     let slots = sheet.slots(r);
     let at = sheet.slot[v as usize] as usize;
     let mut best = (0, at);
     let mut sum = 0;
     for k in (slots.start.max(at.saturating_sub(WINDOW))..at).rev() {
-        sum += sheet.delta(sheet.order[k], v);
+        let (change, work) = ends.delta(sheet.order[k], v);
+        sheet.work += work;
+        sum += change;
         if sum < best.0 {
             best = (sum, k);
         } else if sum > STEEP {
@@ -201,7 +166,9 @@ fn sift_one(sheet: &mut Sheet, v: u32, r: usize) -> i64 {
     }
     sum = 0;
     for k in at + 1..slots.end.min(at + 1 + WINDOW) {
-        sum += sheet.delta(v, sheet.order[k]);
+        let (change, work) = ends.delta(v, sheet.order[k]);
+        sheet.work += work;
+        sum += change;
         if sum < best.0 {
             best = (sum, k);
         } else if sum > STEEP {

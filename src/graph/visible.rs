@@ -91,7 +91,7 @@ pub(super) fn resolve(graph: &Graph) -> Visible<'_> {
             None => {}
         }
     }
-    let mut known: HashMap<(usize, usize), usize> = HashMap::new();
+    let mut known = HashMap::with_capacity(graph.edges.len());
     let mut late = Vec::new();
     for (e, &(a, b)) in graph.edges.iter().enumerate() {
         let end = |id: usize| -> Option<Option<usize>> {

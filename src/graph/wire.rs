@@ -161,9 +161,11 @@ impl Wire {
     /// Crossings of the vertical part with horizontal pieces at these rows.
     fn crossed(&self, pins: &[Pin]) -> u64 {
         let from = pins.partition_point(|p| p.row <= self.low);
-        (pins[from..].iter().take_while(|p| p.row < self.high))
-            .map(|p| u64::from(p.links) * self.load(p.row))
-            .sum()
+        let met = pins[from..].iter().take_while(|p| p.row < self.high);
+        if let Spokes::One(_) = self.spokes {
+            return self.links() * met.map(|p| u64::from(p.links)).sum::<u64>();
+        }
+        met.map(|p| u64::from(p.links) * self.load(p.row)).sum()
     }
 }
 

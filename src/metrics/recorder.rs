@@ -229,10 +229,11 @@ impl Recorder {
             if let Some((queued, started)) = waited {
                 scene.measure(started, Name::StageWait, &tags, queued, started);
             }
-            if over && node.state != NodeState::Retrying {
-                if let (Some(from), Some(to)) = (node.started_at, node.ended_at) {
-                    scene.measure(ended, Name::StageDuration, &with_state(), from, to);
-                }
+            if over
+                && node.state != NodeState::Retrying
+                && let (Some(from), Some(to)) = (node.started_at, node.ended_at)
+            {
+                scene.measure(ended, Name::StageDuration, &with_state(), from, to);
             }
             if over && matches!(node.state, NodeState::Failed | NodeState::Retrying) {
                 scene.store.record(ended, Name::StageErrors, &tags, 1.0);

@@ -264,7 +264,9 @@ impl fmt::Display for Query {
 /// `5m`, `1h`, `2d`, `1w`: the largest unit that fits, seconds where none does.
 pub(super) fn span(seconds: u32) -> String {
     let units = [(604_800, "w"), (86_400, "d"), (3_600, "h"), (60, "m")];
-    let fits = units.into_iter().find(|(unit, _)| seconds % unit == 0);
+    let fits = units
+        .into_iter()
+        .find(|(unit, _)| seconds.is_multiple_of(*unit));
     match fits {
         Some((unit, word)) if seconds > 0 => format!("{}{word}", seconds / unit),
         _ => format!("{seconds}s"),

@@ -310,7 +310,7 @@ fn rows(value: Value, change: impl Fn(&[f64]) -> f64) -> Value {
 
 fn reduce(value: Value, aggregate: Aggregate) -> Value {
     rows(value, |row| {
-        let known = row.iter().copied().filter(|v| !v.is_nan());
+        let mut known = row.iter().copied().filter(|v| !v.is_nan());
         let least = |a: f64, b: f64| if b < a { b } else { a };
         let most = |a: f64, b: f64| if b > a { b } else { a };
         match aggregate {
@@ -322,7 +322,7 @@ fn reduce(value: Value, aggregate: Aggregate) -> Value {
             }
             Aggregate::Min => known.reduce(least).unwrap_or(f64::NAN),
             Aggregate::Max => known.reduce(most).unwrap_or(f64::NAN),
-            Aggregate::Last => known.last().unwrap_or(f64::NAN),
+            Aggregate::Last => known.next_back().unwrap_or(f64::NAN),
         }
     })
 }

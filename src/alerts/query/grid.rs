@@ -20,9 +20,9 @@ impl Grid {
     pub fn new(now: u32, window: u32, ago: u32, wished: Option<u32>, reach: u32) -> Self {
         let usual = match window {
             ..=300 => 1,
-            ..=3_600 => 6,
-            ..=14_400 => 30,
-            ..=86_400 => 60,
+            301..=3_600 => 6,
+            3_601..=14_400 => 30,
+            14_401..=86_400 => 60,
             _ => 360,
         };
         let wished = wished.map_or(usual, |seconds| (seconds / 10).max(1));

@@ -27,8 +27,11 @@ pub(super) fn tags(text: &str) -> Tags {
     })
 }
 
-/// Points by age in seconds. Everything comes from a backend `b` that has answered for a day.
-pub(super) fn store(points: &[(Name, &str, &[(i64, f64)])]) -> Store {
+/// Ages in seconds, and values.
+type Points<'a> = &'a [(i64, f64)];
+
+/// Everything comes from a backend `b` that has answered for a day.
+pub(super) fn store(points: &[(Name, &str, Points<'_>)]) -> Store {
     let mut store = Store::default();
     store.up(ago(86_400), "b");
     for (name, own, list) in points {

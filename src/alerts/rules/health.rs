@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{Health, Node, NodeState, NoticeLevel, Reach, SafeText, Target};
+use crate::model::{Alert, AlertId, Health, Node, NodeState, NoticeLevel, Reach, SafeText, Target};
 use crate::world::{BackendView, FleetRow, RunView};
 
+use super::super::life::Finding;
+use super::super::outbox::Trouble;
 use super::{Builtin, Found};
 
 pub(super) fn backend(found: &mut Found<'_>, view: &BackendView) {
@@ -42,6 +44,33 @@ pub(super) fn backend(found: &mut Found<'_>, view: &BackendView) {
         }
         Reach::Connecting => {}
     }
+}
+
+/// To be told on the other channels.
+pub(super) fn channel(found: &mut Found<'_>, trouble: &Trouble) {
+    let rule = Builtin::ChannelFailing;
+    if !found.on(rule) {
+        return;
+    }
+    let lost = match trouble.dead {
+        0 => String::new(),
+        n => format!(", {n} could not be told"),
+    };
+    let what = format!("{}; {} wait{lost}", trouble.why, trouble.waiting);
+    let priority = found.priority(rule, None);
+    found.list.push(Finding::from(Alert {
+        title: SafeText::new(format!("channel {}", trouble.channel)),
+        reason: SafeText::new(what),
+        labels: vec![
+            ("rule".to_owned(), rule.word().to_owned()),
+            ("channel".to_owned(), trouble.channel.clone()),
+        ],
+        ..Alert::new(
+            AlertId::new(rule.word(), trouble.channel.as_str()),
+            priority,
+            trouble.since,
+        )
+    }));
 }
 
 pub(super) fn pipeline(found: &mut Found<'_>, row: &FleetRow) {

@@ -17,6 +17,7 @@ use crate::model::{Alert, AlertId, BackendId, PipelineKey, Priority, SafeText, T
 use crate::world::{FleetRow, RunView, World};
 
 use super::life::Finding;
+use super::outbox::Trouble;
 
 pub use builtin::Builtin;
 pub use schedule::{Cron, CronError, Expect, Expects, Glob};
@@ -113,6 +114,8 @@ pub struct Scene<'a> {
     pub fleet: &'a [FleetRow],
     pub baselines: &'a Baselines,
     pub metrics: &'a Store,
+    /// Channels that do not do what they are for.
+    pub troubles: &'a [Trouble],
     pub now: DateTime<Utc>,
     /// The cause line of a failed run's log, where it has been read.
     pub error_of: &'a dyn Fn(&FleetRow) -> Option<SafeText>,
@@ -136,6 +139,9 @@ pub fn find(scene: &Scene<'_>, rules: &Rules) -> Vec<Finding> {
         health::backend(&mut found, backend);
         limits::queues(&mut found, backend);
         data::checks(&mut found, backend);
+    }
+    for trouble in scene.troubles {
+        health::channel(&mut found, trouble);
     }
     for row in scene.fleet {
         health::pipeline(&mut found, row);

@@ -39,6 +39,7 @@ impl Sim {
             fleet: &[],
             baselines: &Baselines::default(),
             metrics: &Store::new(Limits::default()),
+            troubles: &[],
             now: t(minute),
             error_of: &|_| None,
         };

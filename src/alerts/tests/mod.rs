@@ -117,6 +117,7 @@ pub fn evaluate(alerts: &mut Alerts, world: &World, minute: i64, error: Option<&
         fleet: &fleet,
         baselines: &Baselines::default(),
         metrics: &Store::new(Limits::default()),
+        troubles: &[],
         now: t(minute),
         error_of: &|_| error.map(SafeText::new),
     })

@@ -195,6 +195,7 @@ fn a_month_of_500_pipelines_wakes_people_once_for_each_thing_that_broke() {
             fleet: fleet.rows(),
             baselines: &baselines,
             metrics: &Store::new(Limits::default()),
+            troubles: &[],
             now: t(minute),
             error_of: &|_| None,
         });

@@ -153,6 +153,7 @@ fn found(rules: &Rules, events: Vec<Event>, now: &str) -> Vec<(String, String)> 
         fleet: &fleet,
         baselines: &baselines,
         metrics: &Store::new(Limits::default()),
+        troubles: &[],
         now,
         error_of: &|_| None,
     });

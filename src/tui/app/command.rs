@@ -159,6 +159,10 @@ impl App {
                     self.say(Level::Good, text);
                 }
             }
+            Command::RetryLetters => {
+                effects.push(Effect::Engine(engine::Command::RetryLetters));
+                self.say(Level::Info, "trying to tell again what could not be told");
+            }
             Command::Watch => self.toggle_watch(watch),
             Command::Refresh => {
                 effects.push(Effect::Engine(engine::Command::Refresh));

@@ -18,7 +18,10 @@ impl App {
         };
         let now = self.now;
         let mut at = now.duration_trunc(step).unwrap_or(now) + step;
+        let awaiting = watch.awaiting.then(|| now + Duration::milliseconds(200));
         for other in [
+            awaiting,
+            watch.alerts.wake(),
             self.notices.wake(),
             self.rest_until(),
             self.window_until(),

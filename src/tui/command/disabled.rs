@@ -90,6 +90,9 @@ pub fn disabled_reason(command: Command, app: &App, watch: &Watch) -> Option<Saf
                 Some(_) => None,
             }
         }
+        Command::RetryLetters if watch.channels.dead.is_empty() => {
+            because("everything has been told")
+        }
         Command::Ack | Command::Silence | Command::AlertNote | Command::AlertResolve
             if app.alert_here(watch).is_none() =>
         {

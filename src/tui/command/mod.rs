@@ -102,6 +102,7 @@ pub enum Command {
     Silence,
     AlertNote,
     AlertResolve,
+    RetryLetters,
     Watch,
     Pause,
     Resume,

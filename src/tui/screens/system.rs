@@ -9,8 +9,8 @@ use crate::tui::app::{App, ListState};
 use crate::tui::theme::{Theme, Token};
 use crate::tui::widgets::Pen;
 use crate::tui::widgets::panel::Panel;
-use crate::tui::widgets::quality;
 use crate::tui::widgets::system::{self, Place};
+use crate::tui::widgets::{channels, quality};
 use crate::world::BackendView;
 
 pub fn draw(
@@ -48,6 +48,10 @@ pub fn draw(
     if !checks.is_empty() {
         parts_of_screen.push(("data quality", checks.len()));
     }
+    let letters = channels::rows(watch);
+    if !letters.is_empty() {
+        parts_of_screen.push(("channels", letters.len()));
+    }
     let rows: Vec<usize> = parts_of_screen.iter().map(|(_, rows)| *rows).collect();
     let areas = split(area, &rows);
     for (i, (area, (title, _))) in areas.into_iter().zip(parts_of_screen).enumerate() {
@@ -68,6 +72,10 @@ pub fn draw(
             now: app.now,
         };
         let mut top = 0;
+        if title[0].0 == "channels" {
+            channels::draw(buf, inner, theme, &letters);
+            continue;
+        }
         match i {
             0 => {
                 let rate = |id: &BackendId| app.rate(id);

@@ -4,6 +4,7 @@
 
 pub mod alerts;
 pub mod bar;
+pub mod channels;
 pub mod details;
 pub mod facts;
 pub mod format;
