@@ -17,21 +17,27 @@
 //! and commands show both.
 
 mod digest;
+mod lane;
 mod pace;
 #[cfg(test)]
 mod tests;
+mod types;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
 
 use super::channels::text::dedup_key;
-use super::channels::{self, Receipt, Retry, SendError};
-use crate::config;
-use crate::model::{AlertId, Message, Occasion, Priority, SafeText};
+use super::channels::{Receipt, Retry, SendError};
+use crate::model::{AlertId, Message, Occasion, SafeText};
 
-use pace::{Pace, backoff};
+pub use types::{
+    Beside, Change, Delivery, DeliveryState, LaneCounts, LaneSettings, Ledger, LedgerError,
+    NoRetry, Trouble,
+};
+
+use lane::Lane;
+use pace::backoff;
 
 /// More messages than this that wait for people become one.
 pub const MERGE: usize = 20;
@@ -46,205 +52,12 @@ const TROUBLE: u32 = 3;
 /// So long dead letters are listed, and threads of alerts that never end are remembered.
 const KEEP: TimeDelta = TimeDelta::days(30);
 
-/// One message for one channel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Delivery {
-    /// Grows: the order in which they came.
-    pub id: u64,
-    pub channel: String,
-    pub message: Message,
-    /// How often it was tried, the try under way included.
-    pub attempts: u32,
-    pub created: DateTime<Utc>,
-    /// Not before.
-    pub next_at: DateTime<Utc>,
-    pub state: DeliveryState,
-    pub last_error: Option<SafeText>,
-    /// What the channel needs to change what it said; see [`Receipt`].
-    pub thread: Option<String>,
-    /// Its alert is over: to tell it now would start what nothing ends.
-    #[serde(default)]
-    pub over: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DeliveryState {
-    Waiting,
-    Sending,
-    /// Kept for its thread until the alert is over.
-    Sent,
-    Dead,
-}
-
-/// What must be written down before going on.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Change {
-    /// New, or different from what is there under its id.
-    Put(Box<Delivery>),
-    Remove(u64),
-}
-
-/// Something of somebody else's that is true only together with what is to be told: it is written with it or not at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Beside {
-    /// Whose it is.
-    pub shelf: &'static str,
-    pub key: String,
-    /// `None`: it goes away.
-    pub body: Option<String>,
-}
-
-/// Where deliveries are kept.
-pub trait Ledger {
-    /// All of it or nothing, on disk when it returns.
-    fn write(&mut self, changes: &[Change], beside: &[Beside]) -> Result<(), LedgerError>;
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("what is to be told can't be written down: {0}")]
-pub struct LedgerError(pub SafeText);
-
-/// What the outbox needs to know of a channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LaneSettings {
-    pub name: String,
-    /// Messages a minute, at least 1.
-    pub rate: u32,
-    pub send_resolved: bool,
-    /// Whether messages that wait may become one.
-    pub merges: bool,
-}
-
-impl LaneSettings {
-    pub fn new(channel: &config::Channel) -> Self {
-        Self {
-            name: channel.name.clone(),
-            rate: channel.rate,
-            send_resolved: channel.send_resolved,
-            merges: channels::merges(&channel.kind),
-        }
-    }
-}
-
-/// A channel that does not do what it is for. To be told on other channels.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    pub channel: String,
-    pub since: DateTime<Utc>,
-    pub why: SafeText,
-    pub waiting: usize,
-    pub dead: usize,
-}
-
-/// How one channel stands, for the screen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LaneCounts {
-    pub channel: String,
-    pub waiting: usize,
-    pub sending: usize,
-    /// Since the start.
-    pub sent: u64,
-    pub dead: usize,
-    /// Left alone until then.
-    pub held: Option<DateTime<Utc>>,
-}
-
-/// Why a dead letter can't be tried again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoRetry {
-    #[error("there is no such dead letter")]
-    Unknown,
-    #[error("its alert is over; telling it now would open what nothing closes")]
-    Over,
-    #[error("its channel is not in the configuration any more")]
-    NoChannel,
-}
-
 /// Deliveries to all channels.
 #[derive(Debug, Default)]
 pub struct Outbox {
     lanes: BTreeMap<String, Lane>,
     deliveries: BTreeMap<u64, Delivery>,
     last_id: u64,
-}
-
-/// One channel.
-#[derive(Debug)]
-struct Lane {
-    settings: LaneSettings,
-    queues: HashMap<AlertId, Queue>,
-    /// The first of each queue whose time has come, the most urgent first.
-    ready: BTreeSet<(Priority, u64)>,
-    /// The first of each queue that is to wait.
-    later: BTreeSet<(DateTime<Utc>, u64)>,
-    waiting: usize,
-    sending: usize,
-    sent: u64,
-    dead: usize,
-    pace: Pace,
-    held: Option<DateTime<Utc>>,
-    /// In a row.
-    failures: u32,
-    trouble: Option<(DateTime<Utc>, SafeText)>,
-    /// A message died since the last that was taken.
-    lost: bool,
-}
-
-/// What is to be told of one alert to one channel.
-#[derive(Debug, Default)]
-struct Queue {
-    line: VecDeque<u64>,
-    /// The last that was sent.
-    told: Option<u64>,
-    dead: Vec<u64>,
-}
-
-impl Queue {
-    fn is_empty(&self) -> bool {
-        self.line.is_empty() && self.told.is_none() && self.dead.is_empty()
-    }
-}
-
-impl Lane {
-    fn new(settings: LaneSettings) -> Self {
-        Self {
-            pace: Pace::new(settings.rate),
-            settings,
-            queues: HashMap::new(),
-            ready: BTreeSet::new(),
-            later: BTreeSet::new(),
-            waiting: 0,
-            sending: 0,
-            sent: 0,
-            dead: 0,
-            held: None,
-            failures: 0,
-            trouble: None,
-            lost: false,
-        }
-    }
-
-    /// The first of a queue is to be sent; the others wait for it.
-    fn stage(&mut self, delivery: &Delivery) {
-        self.later.insert((delivery.next_at, delivery.id));
-    }
-
-    fn unstage(&mut self, delivery: &Delivery) {
-        self.later.remove(&(delivery.next_at, delivery.id));
-        self.ready
-            .remove(&(delivery.message.alert.priority, delivery.id));
-    }
-
-    /// Whether it takes another message now, for all but its rate.
-    fn open(&self, now: DateTime<Utc>) -> bool {
-        self.held.is_none_or(|until| until <= now) && (self.failures == 0 || self.sending == 0)
-    }
-
-    fn fail(&mut self, why: &SafeText, now: DateTime<Utc>) {
-        let since = self.trouble.as_ref().map_or(now, |(since, _)| *since);
-        self.trouble = Some((since, why.clone()));
-    }
 }
 
 impl Outbox {
