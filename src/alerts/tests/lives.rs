@@ -98,9 +98,9 @@ fn finding(name: &str, since: i64) -> Finding {
     })
 }
 
-fn told(tellings: &[Telling]) -> Vec<(Occasion, String, Vec<&str>)> {
+fn told(tellings: &[Telling]) -> Vec<(Occasion, String, Vec<&'static str>)> {
     let one = |t: &Telling| t.alert.title.to_string();
-    let channels = |t: &'_ Telling| -> Vec<&str> {
+    let channels = |t: &Telling| -> Vec<&'static str> {
         let names = t.channels.iter();
         names
             .map(|c| if c == "chat" { "chat" } else { "pager" })

@@ -1,3 +1,5 @@
+//! Owns the tests of alerts by a clock that they turn themselves. Must not know time zones of this machine, files or
+//! networks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod lives;

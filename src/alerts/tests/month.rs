@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 const PIPELINES: i64 = 500;
 const DAYS: i64 = 30;
 /// Minutes between two looks.
-const LOOK: i64 = 10;
+const LOOK: i64 = 30;
 
 /// What goes wrong, by day and pipeline; the rest of the month is quiet.
 struct Story {
@@ -32,8 +32,8 @@ fn name(pipeline: i64) -> String {
     format!("p{pipeline:03}")
 }
 
-/// Minute of the month at which a pipeline is due on a day: spread over 20 hours, those that need the first one ten
-/// minutes after it.
+/// Minute of the month at which a pipeline is due on a day: spread over 20 hours, those that need the first one one look
+/// after it.
 fn due(pipeline: i64, day: i64) -> i64 {
     let of_day = if needs_first(pipeline) {
         LOOK

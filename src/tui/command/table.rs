@@ -137,7 +137,7 @@ pub static TABLE: &[Row] = &[
     row(C::Silence, "silence", &["z"], "silence", "Be quiet about it for a time: its pipeline, or its rule", Act, &[Fleet, Run, Alerts]),
     row(C::AlertNote, "alert-note", &["A"], "note alert", "Write something beside the alert, for the others", Act, &[Fleet, Run, Log, Alerts]),
     row(C::AlertResolve, "alert-resolve", &["ctrl-x"], "resolve", "Over for me: quiet until it has gone and comes back", Act, &[Fleet, Run, Alerts]),
-    row(C::RetryLetters, "retry-letters", &[], "tell again", "Try to tell again what channels could not be told", Act, &[System]),
+    row(C::RetryLetters, "retry-letters", &["T"], "tell again", "Try to tell again what channels could not be told", Act, &[System]),
     row(C::Watch, "watch", &["W"], "watch", "Ring and say so when the run ends; again stops that", Act, &[Fleet, Run, Log]),
     act(C::Retry, "retry", &["r"], "retry failed", "Retry what failed, with what hangs below it", TARGETS),
     act(C::Restart, "restart", &["R"], "restart", "Start the whole run again", TARGETS),
