@@ -27,10 +27,8 @@ impl Case {
     }
 
     fn shown(&self) -> bool {
-        let first = self.found.evidence.iter().take(FIRST);
-        first
-            .into_iter()
-            .any(|line| line.text.contains(&self.culprit))
+        let mut first = self.found.evidence.iter().take(FIRST);
+        first.any(|line| line.text.contains(&self.culprit))
     }
 }
 

@@ -248,3 +248,98 @@ fn priority(at: &At<String>, wrong: &mut Vec<Wrong>) -> Option<Priority> {
     }
     priority
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use std::path::Path;
+
+    use super::*;
+
+    fn loaded(text: &str) -> config::Loaded {
+        config::load::parse(Path::new("/x/config.toml"), text).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_told_with_its_place_and_the_rest_works() {
+        let expect = |more: &str| format!("[[expect]]\npipelines = \"a\"\n{more}\n");
+        let silence = |more: &str| {
+            format!("[[silence]]\nreason = \"r\"\nmatch = [\"a=b\"]\nlasts = \"1h\"\n{more}\n")
+        };
+        for (text, line, column, part) in [
+            (expect("cron = \"often\""), 3, 8, "no cron line"),
+            (expect("cron = \"0 0 31 2 *\""), 3, 8, "never comes"),
+            (expect("zone = \"Europe/Belin\""), 3, 8, "Europe/Berlin"),
+            (expect("done_by = \"25:00\""), 3, 11, "no time of day"),
+            (expect("priority = \"P9\""), 3, 12, "P1 to P5"),
+            ("[alerts.priority]\nrun-lat = \"P1\"\n".to_owned(), 2, 1, "run-late"),
+            (silence("start = \"2am\""), 5, 9, "no time of day"),
+            (silence("start = \"02:00\"\ndays = [\"sun\", \"someday\"]"), 6, 16, "no day"),
+            (
+                "[[escalation]]\nname = \"n\"\nmatch = [\"priority<=high\"]\n[[escalation.step]]\nchannels = []\n"
+                    .to_owned(),
+                3,
+                10,
+                "P1 to P5",
+            ),
+        ] {
+            let loaded = loaded(&text);
+            let found = configured(&loaded.config).problems(&loaded.source);
+            let [problem] = &found[..] else {
+                panic!("{text}: {found:?}")
+            };
+            assert_eq!((problem.line, problem.column), (line, column), "{text}");
+            assert!(problem.to_string().contains(part), "{part}: {problem}");
+        }
+    }
+
+    #[test]
+    fn limits_that_are_none_are_refused_by_the_file() {
+        for text in [
+            "[alerts]\nstuck = \"0s\"\n",
+            "[alerts]\nduration_usual = 0.5\n",
+            "[alerts]\nqueue_depth = 0\n",
+            "[[expect]]\ncron = \"* * * * *\"\n",
+            "[[escalation]]\nname = \"n\"\n",
+            "[[silence]]\nreason = \"r\"\nstart = \"02:00\"\nlasts = \"1h\"\n",
+            "[[escalation]]\nname = \"n\"\n[[escalation.step]]\nafter = \"5m\"\nchannels = []\n[[escalation.step]]\nafter = \"1m\"\nchannels = []\n",
+            "[[escalation]]\nname = \"n\"\n[[escalation.step]]\nchannels = [\"nobody\"]\n",
+        ] {
+            let loaded = config::load::parse(Path::new("/x/config.toml"), text);
+            assert!(loaded.is_err(), "{text} was taken");
+        }
+    }
+
+    #[test]
+    fn a_configuration_becomes_rules() {
+        let text = r#"
+            [alerts]
+            late = false
+            stuck = "30m"
+            priority = { run-failing = "P2" }
+            [[expect]]
+            pipelines = "prod/orders_*"
+            zone = "Europe/Berlin"
+            cron = "0 3 * * *"
+            done_by = "04:00"
+            after = ["prod/ingest"]
+            [[silence]]
+            reason = "upgrade"
+            match = ["backend=prod"]
+            days = ["sun"]
+            start = "02:00"
+            lasts = "90m"
+        "#;
+        let configured = configured(&loaded(text).config);
+        assert!(configured.wrong.is_empty(), "{:?}", configured.wrong);
+        let rules = configured.rules;
+        assert!(!rules.has_limit(Builtin::RunLate));
+        assert!(rules.has_limit(Builtin::Stuck) && rules.has_limit(Builtin::SlaRisk));
+        assert!(!rules.has_limit(Builtin::Finished) && !rules.has_limit(Builtin::QueueDepth));
+        assert_eq!(rules.priorities[&Builtin::RunFailing], Priority::P2);
+        let [window] = &configured.windows[..] else {
+            panic!("{:?}", configured.windows)
+        };
+        assert!(matches!(&window.when, When::Weekly { minutes: 90, zone, .. } if zone == "UTC"));
+    }
+}

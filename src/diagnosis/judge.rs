@@ -43,12 +43,22 @@ pub(super) struct Candidate {
     /// A line right behind it says that it was survived, or will be tried again.
     pub(super) handled_behind: bool,
     pub(super) cleanup: bool,
-    /// Its record is a warning.
+    pub(super) header: Header,
+}
+
+/// What the first line of its record says of an exception.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Header {
+    pub(super) handled: bool,
+    pub(super) cleanup: bool,
+    /// The record is a warning.
     pub(super) warned: bool,
 }
 
 /// Points from which a class is told.
 const ENOUGH: i32 = 4;
+/// Points from which an exception whose words are not known is told: neither survived nor of cleaning up.
+const THROWN: i32 = 3;
 /// Lines that go on as if nothing had happened, after which an error counts less than a later one.
 const WENT_ON: u64 = 12;
 /// Lines after which "retrying" behind an error was no mere ending.
@@ -64,15 +74,17 @@ pub(super) fn judge(
 ) -> Report {
     let mut points: Vec<i32> = all.iter().map(|one| of(one, &all, records)).collect();
     // an error after which much went on, before another one that counts as much
-    for at in 0..all.len() {
-        let next = all.get(at + 1..).unwrap_or_default();
-        let later = next.iter().zip(points.iter().skip(at + 1));
-        let later = later.into_iter().any(|(c, p)| {
-            *p >= points[at] && c.at > all[at].at + WENT_ON && c.chain != all[at].chain
-        });
-        if later && points[at] >= 7 && same_text(&all[at], next).is_none() {
-            points[at] -= 2;
-        }
+    let went_on: Vec<bool> = all
+        .iter()
+        .enumerate()
+        .map(|(at, one)| points[at] >= 7 && went_on(at, one, &all, &points))
+        .collect();
+    for (points, _) in points
+        .iter_mut()
+        .zip(went_on)
+        .filter(|(_, went_on)| *went_on)
+    {
+        *points -= 2;
     }
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_by_key(|i| (std::cmp::Reverse(points[*i]), *i));
@@ -89,8 +101,7 @@ pub(super) fn judge(
         .find(|i| all[*i].found.is_some() && points[*i] >= ENOUGH && !well);
     let unnamed = order.iter().copied().find(|i| {
         let one = &all[*i];
-        let thrown =
-            matches!(one.place, Where::Chain(_)) && !one.handled && !one.cleanup && !one.warned;
+        let thrown = matches!(one.place, Where::Chain(_)) && points[*i] >= THROWN;
         one.found.is_none() && thrown && !one.wrapper && !well
     });
     let Some(best) = best.or(unnamed) else {
@@ -139,12 +150,17 @@ fn of(one: &Candidate, all: &[Candidate], records: u64) -> i32 {
     };
     let off = |yes: bool, points: i32| if yes { points } else { 0 };
     let knows = matches!(&one.found, Some((_, Strength::Proof | Strength::Strong)));
-    let handled = one.handled || one.handled_behind && records > one.at + ENDING;
+    // a log that ends with an exception ends because of it, whatever was told right before
+    let header = match one.at >= records {
+        true => Header::default(),
+        false => one.header,
+    };
+    let behind = one.handled_behind && records > one.at + ENDING;
     words + place
         - off(one.wrapper, if knows { 2 } else { 4 })
-        - off(handled, 4)
-        - off(one.cleanup, 4)
-        - off(one.warned, 3)
+        - off(one.handled || header.handled || behind, 4)
+        - off(one.cleanup || header.cleanup, 4)
+        - off(header.warned, 3)
 }
 
 /// Of a chain the last `Caused by`, else the first told.
@@ -251,7 +267,11 @@ fn texts(all: &[String]) -> Vec<SafeText> {
     all.iter().map(SafeText::new).collect()
 }
 
-/// The same is said again later: then the earlier one is where it began.
-fn same_text<'a>(one: &Candidate, later: &'a [Candidate]) -> Option<&'a Candidate> {
-    later.iter().find(|c| c.said == one.said)
+/// Much goes on behind it as if nothing had happened, then comes another one that counts as much; not when the same
+/// is said again: then it began here.
+fn went_on(at: usize, one: &Candidate, all: &[Candidate], points: &[i32]) -> bool {
+    let mut later = all.iter().zip(points).skip(at + 1);
+    let mut again = all.iter().skip(at + 1);
+    later.any(|(c, p)| *p >= points[at] && c.at > one.at + WENT_ON && c.chain != one.chain)
+        && !again.any(|c| c.said == one.said)
 }

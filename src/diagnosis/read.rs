@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::Class;
 use super::json;
-use super::judge::{Candidate, Where, judge};
+use super::judge::{Candidate, Header, Where, judge};
 use super::patterns::{Noise, Patterns};
 use super::trace::{Link, Part, Tracker, names_exception, own};
 use crate::logs::{Level, LineKind, Log, LogLine};
@@ -173,7 +173,7 @@ impl<'a> Scan<'a> {
         let found = self.patterns.find(said);
         let at = match part {
             Part::Exception { link, .. } => Where::Chain(link),
-            _ if line.level.is_some_and(Level::is_error) && names_exception(said) => {
+            _ if line.level.is_some_and(Level::is_error) && throws(said) => {
                 Where::Chain(Link::Head)
             }
             _ if line.level.or(self.level).is_some_and(Level::is_error)
@@ -208,9 +208,13 @@ impl<'a> Scan<'a> {
             chain,
             wrapper: noise.wrapper,
             handled_behind: false,
-            handled: noise.handled || self.handled && chain.is_some(),
-            cleanup: noise.cleanup || self.cleanup && chain.is_some(),
-            warned: quiet == Some(Level::Warn),
+            handled: noise.handled,
+            cleanup: noise.cleanup,
+            header: Header {
+                handled: self.handled && chain.is_some(),
+                cleanup: self.cleanup && chain.is_some(),
+                warned: quiet == Some(Level::Warn),
+            },
         });
     }
 
@@ -254,6 +258,12 @@ fn complains(said: &str) -> bool {
         || is_complaint(head)
 }
 
+/// `ValueError: message`, perhaps behind a logger's name.
+fn throws(said: &str) -> bool {
+    let behind = said.split_once(": ").map_or("", |(_, rest)| rest);
+    names_exception(said) || names_exception(behind)
+}
+
 /// `program: reason`, as tools say it.
 fn is_complaint(head: &str) -> bool {
     let Some((program, _)) = head.split_once(": ") else {
@@ -263,4 +273,58 @@ fn is_complaint(head: &str) -> bool {
     program.starts_with(|c: char| c.is_ascii_lowercase() || "./".contains(c))
         && program.len() < 24
         && program.chars().all(legal)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use crate::logs::LogStore;
+
+    #[test]
+    fn of_a_very_long_log_a_bounded_part_is_looked_at() {
+        let mut store = LogStore::default();
+        let plain = |count: usize| "a plain line\n".repeat(count);
+        store.append(&(), plain(60_000).as_bytes());
+        store.append(&(), b"ERROR the frob is not nice\n");
+        store.append(&(), plain(150_000).as_bytes());
+        store.finish(&());
+        let log = store.get(&()).unwrap();
+        let found = windows(log, log.numbers());
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert!(found[1].contains(&60_000));
+        let looked: u64 = found.iter().map(|w| w.end - w.start).sum();
+        assert!(looked <= HEAD + TAIL + RECORD + 2 * AROUND, "{looked}");
+        let short = 0..HEAD + TAIL;
+        assert_eq!(windows(log, short.clone()), [short]);
+    }
+
+    fn report(text: &str) -> Report {
+        let mut store = LogStore::default();
+        store.append(&(), text.as_bytes());
+        store.finish(&());
+        read(store.get(&()).unwrap(), &Patterns::builtin(), 5)
+    }
+
+    #[test]
+    fn the_root_counts_before_what_wraps_it_and_what_comes_after() {
+        let found = report(
+            "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n    x()\nPermissionError: [Errno 13] Permission denied: '/lake'\n\nThe above exception was the direct cause of the following exception:\n\nTraceback (most recent call last):\n  File \"a.py\", line 3, in g\n    raise JobFailed()\nJobFailed: exit code 1\nrm: cannot remove 'tmp': No such file or directory\n",
+        );
+        assert_eq!(
+            (found.class, found.evidence[0].line),
+            (Class::Credentials, 4)
+        );
+        assert!(found.confidence > 0.9);
+    }
+
+    #[test]
+    fn an_exception_that_is_not_known_is_the_codes_own_with_little_confidence() {
+        let found = report(
+            "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n    x()\netl.FrobFailure: the frob is not nice\n",
+        );
+        assert_eq!((found.class, found.evidence[0].line), (Class::Code, 4));
+        assert!(found.confidence < 0.4);
+        assert_eq!(report("the frob is not nice\n").class, Class::Unknown);
+    }
 }

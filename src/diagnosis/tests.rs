@@ -280,7 +280,7 @@ fn real_messages_find_their_class() {
             Prep,
             "ModuleNotFoundError",
         ),
-        ("sh: 4: loadit: not found", Prep, "loadit: not found"),
+        ("sh: 4: loadit: not found", Prep, "sh: 4: loadit: not found"),
         (
             "bash: line 3: dbt: command not found",
             Prep,

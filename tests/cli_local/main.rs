@@ -13,6 +13,7 @@ mod first;
 mod help;
 mod logs;
 mod run;
+mod serve;
 mod snapshot;
 mod status;
 

@@ -89,6 +89,11 @@ impl Home {
 
     /// Starts dagtop without a terminal.
     pub fn start(&self, args: &[&str]) -> Going {
+        self.start_with(args, &[])
+    }
+
+    /// The same with more in its environment.
+    pub fn start_with(&self, args: &[&str], env: &[(&str, &str)]) -> Going {
         let what = format!("dagtop {}", args.join(" "));
         let file = |kind: &str| {
             let named = tempfile::Builder::new()
@@ -103,6 +108,7 @@ impl Home {
             .args(args)
             .current_dir(self.path())
             .env("HOME", self.path())
+            .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err);
@@ -178,15 +184,30 @@ impl Going {
         std::fs::read_to_string(&self.out).unwrap()
     }
 
+    /// What it has complained of so far.
+    pub fn err(&self) -> String {
+        std::fs::read_to_string(&self.err).unwrap()
+    }
+
     /// Waits until stdout has this.
     #[track_caller]
     pub fn until_says(&mut self, wanted: &str) {
+        self.until_has(wanted, Self::out);
+    }
+
+    /// Waits until stderr has this.
+    #[track_caller]
+    pub fn until_complains(&mut self, wanted: &str) {
+        self.until_has(wanted, Self::err);
+    }
+
+    #[track_caller]
+    fn until_has(&mut self, wanted: &str, of: impl Fn(&Self) -> String) {
         let end = Instant::now() + PATIENCE;
-        while !self.out().contains(wanted) {
+        while !of(self).contains(wanted) {
             if Instant::now() >= end || self.child.try_wait().unwrap().is_some() {
-                let err = std::fs::read_to_string(&self.err).unwrap();
-                let out = self.out();
-                if out.contains(wanted) {
+                let (out, err) = (self.out(), self.err());
+                if of(self).contains(wanted) {
                     return;
                 }
                 panic!("{} never said {wanted:?}: {out}{err}", self.what);

@@ -96,6 +96,13 @@ impl Builtin {
         self.row().3
     }
 
+    /// The table of the README.
+    pub fn markdown() -> String {
+        let row = |r: &Row| format!("| `{}` | {} | {} |\n", r.1, r.2.word(), r.3);
+        let rows: String = TABLE.iter().map(row).collect();
+        format!("| rule | urgency | fires when |\n| --- | --- | --- |\n{rows}")
+    }
+
     pub fn parse(word: &str) -> Option<Self> {
         TABLE.iter().find(|row| row.1 == word).map(|row| row.0)
     }

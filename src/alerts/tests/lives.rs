@@ -47,6 +47,13 @@ impl Sim {
         self.alerts.take_tellings()
     }
 
+    /// The rules look the world's pipelines up, as they do when they are evaluated.
+    fn learn(&mut self) {
+        let fleet = self.world.fleet(t(0), Duration::minutes(5));
+        let keys = fleet.iter().map(|row| &row.key);
+        self.alerts.settings.rules.expects.learn(keys, t(0));
+    }
+
     /// What a process that begins now would know.
     fn restart(&mut self, settings: Settings) {
         let (lives, gone) = self.alerts.take_changes();
@@ -396,4 +403,100 @@ fn notes_are_kept_with_who_wrote_them() {
         by: by(1),
         deed: AlertDeed::Ack
     }));
+}
+
+/// A world in which these pipelines run, and rules by which `b1` and `b2` need `a`, and `c` needs `b1`.
+fn lineage() -> (World, Settings) {
+    use crate::alerts::{Expect, Glob};
+    let names = ["a", "b1", "b2", "c", "z"];
+    let list = names.map(|name| Pipeline::new(key(name))).to_vec();
+    let complete = true;
+    let world = world(vec![Event::Pipelines { list, complete }]);
+    let needs = |name: &str, upstream: &str| Expect {
+        after: vec![Glob(upstream.to_owned())],
+        ..Expect::new(Glob(name.to_owned()))
+    };
+    let rules = Rules {
+        expects: vec![needs("b*", "a"), needs("c", "b1")].into(),
+        ..Rules::default()
+    };
+    let settings = Settings {
+        rules,
+        ..settings()
+    };
+    (world, settings)
+}
+
+fn of_rule(rule: &str, name: &str, since: i64) -> Finding {
+    let mut finding = finding(name, since);
+    finding.alert.id.rule = rule.to_owned();
+    finding
+}
+
+#[test]
+fn what_follows_from_a_failure_is_one_alert_with_it() {
+    let (world, settings) = lineage();
+    let mut sim = Sim::new(settings);
+    sim.world = world;
+    sim.learn();
+    let story = [
+        finding("a", 0),
+        of_rule("run-late", "b1", 3),
+        finding("b2", 4),
+        of_rule("stale", "c", 5),
+        finding("z", 6),
+    ];
+    let all = told(&sim.step(6, &story));
+    let fired = |name: &str| (Occasion::Fired, name.to_owned(), vec!["chat"]);
+    assert_eq!(all, [fired("a"), fired("z")], "z needs nothing");
+    let behind: Vec<&str> = sim.alerts.firing()[1]
+        .behind
+        .iter()
+        .map(|b| b.as_str())
+        .collect();
+    assert_eq!(sim.alerts.firing().len(), 2);
+    assert_eq!(
+        sim.alerts.get(&id("a")).unwrap().behind.len(),
+        3,
+        "{behind:?}"
+    );
+    // the cause is gone, one of its consequences stays: it has a quarter of an hour to follow
+    let left = [of_rule("run-late", "b1", 3)];
+    let over = told(&sim.step(10, &left));
+    let resolved = |name: &str| (Occasion::Resolved, name.to_owned(), vec!["chat"]);
+    assert_eq!(over, [resolved("a"), resolved("z")]);
+    assert_eq!(sim.step(24, &left), []);
+    assert_eq!(told(&sim.step(25, &left)), [fired("b1")]);
+}
+
+#[test]
+fn a_failure_that_was_there_before_is_no_consequence() {
+    let (world, settings) = lineage();
+    let mut sim = Sim::new(settings);
+    sim.world = world;
+    sim.learn();
+    let both = [finding("a", 10), finding("b1", 2)];
+    assert_eq!(sim.step(10, &both).len(), 2, "b1 failed before a did");
+    let behind = &sim.alerts.get(&id("a")).unwrap().behind;
+    let names: Vec<&str> = behind.iter().map(|b| b.as_str()).collect();
+    assert_eq!(names, ["b1", "b2", "c"], "what a failure of it reaches");
+}
+
+#[test]
+fn of_one_pipeline_the_cause_is_told_and_not_what_is_seen_of_it() {
+    let mut sim = Sim::plain();
+    let story = [
+        of_rule("duration-limit", "a", 0),
+        of_rule("sla-risk", "a", 1),
+        of_rule("node-failed", "a", 2),
+        finding("a", 2),
+    ];
+    assert_eq!(told(&sim.step(2, &story)).len(), 1);
+    assert_eq!(sim.alerts.firing()[0].id, id("a"));
+    // an acknowledgement of the cause holds for all of it
+    order(&mut sim.alerts, &id("a"), AlertDeed::Ack, 3);
+    sim.alerts.take_tellings();
+    for minute in 3..200 {
+        assert_eq!(sim.step(minute, &story), []);
+    }
 }

@@ -63,7 +63,7 @@ impl App {
         Some(
             std::iter::once(first)
                 .chain(own)
-                .find(|a| a.acked.is_none())
+                .find(|a| a.open())
                 .unwrap_or(first),
         )
     }

@@ -15,6 +15,8 @@ use super::table::selection;
 
 /// Lines of reason below the title.
 const REASON_LINES: usize = 2;
+/// From so many columns on a list has a screen of its own.
+const WIDE: usize = 70;
 /// Columns the reason is indented.
 const INDENT: usize = 3;
 
@@ -97,7 +99,7 @@ impl AlertList<'_> {
             let n = self
                 .alerts
                 .iter()
-                .filter(|a| a.priority == priority && a.acked.is_none())
+                .filter(|a| a.priority == priority && a.open())
                 .count();
             if n > 0 {
                 pieces.push(("  ".to_owned(), theme[Token::Text]));
@@ -107,16 +109,27 @@ impl AlertList<'_> {
         pieces
     }
 
-    fn reason<'a>(&self, alert: &'a Alert, area: Rect) -> Vec<&'a str> {
+    fn reason(&self, alert: &Alert, area: Rect) -> Vec<String> {
         let columns = usize::from(area.width).saturating_sub(INDENT + 1);
-        if columns < 4 || alert.reason.is_empty() {
+        let words = words(alert);
+        if columns < 4 || words.is_empty() {
             return Vec::new();
         }
-        format::wrap(&alert.reason, columns)
+        let lines = format::wrap(&words, columns).into_iter();
+        lines.map(str::to_owned).collect()
+    }
+
+    /// Lines of reason that there is room for: beside a screen fewer than on one of its own.
+    fn lines(&self, area: Rect) -> usize {
+        if usize::from(area.width) >= WIDE {
+            REASON_LINES * 2
+        } else {
+            REASON_LINES
+        }
     }
 
     fn height(&self, alert: &Alert, area: Rect) -> usize {
-        1 + self.reason(alert, area).len().min(REASON_LINES)
+        1 + self.reason(alert, area).len().min(self.lines(area))
     }
 
     fn keep_visible(&self, top: &mut usize, area: Rect) {
@@ -146,7 +159,7 @@ impl AlertList<'_> {
     /// Draws one alert from line `y` and returns how many lines it took.
     fn item(&self, buf: &mut Buffer, area: Rect, y: usize, theme: &Theme, alert: &Alert) -> usize {
         let selected = self.selected == Some(&alert.id);
-        let acked = alert.acked.is_some();
+        let acked = !alert.open();
         let quiet = |style| if acked { theme[Token::Muted] } else { style };
         let age = format::duration(self.now - alert.since);
         let mark = if acked {
@@ -174,7 +187,7 @@ impl AlertList<'_> {
             buf.set_style(at, selection(theme, self.focused));
         }
         let lines = self.reason(alert, area);
-        let shown = lines.len().min(REASON_LINES);
+        let shown = lines.len().min(self.lines(area));
         for (i, line) in lines.iter().take(shown).enumerate() {
             let mut pen = Pen::new(buf, area, (y + 1 + i) as u16, theme);
             pen.skip(INDENT).put(line, quiet(theme[Token::Text]));
@@ -186,12 +199,44 @@ impl AlertList<'_> {
     }
 }
 
+/// The reason, and what has been done and said about it.
+fn words(alert: &Alert) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    if !alert.reason.is_empty() {
+        parts.push(alert.reason.to_string());
+    }
+    if alert.flapping {
+        parts.push("it comes and goes".to_owned());
+    }
+    if let Some(by) = &alert.acked {
+        parts.push(format!("acknowledged by {}", by.who));
+    }
+    if let Some(silenced) = &alert.silenced {
+        let until = silenced
+            .until
+            .map(|at| at.format(" until %H:%M UTC").to_string());
+        parts.push(format!(
+            "silenced{}: {}",
+            until.unwrap_or_default(),
+            silenced.name
+        ));
+    }
+    if let Some(note) = alert.notes.last() {
+        parts.push(format!("{}: {}", note.by.who, note.text));
+    }
+    if !alert.behind.is_empty() {
+        let names: Vec<&str> = alert.behind.iter().map(|b| b.as_str()).collect();
+        parts.push(format!("{} behind it: {}", names.len(), names.join(", ")));
+    }
+    parts.join("; ")
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::super::testing::{self, theme};
     use super::*;
-    use crate::model::{By, SafeText};
+    use crate::model::{AlertState, By, SafeText};
     use chrono::{Duration, TimeZone};
 
     fn now() -> DateTime<Utc> {
@@ -202,6 +247,10 @@ mod tests {
         let alert = |priority, title: &str, reason: &str, minutes, acked: bool| Alert {
             title: SafeText::new(title),
             reason: SafeText::new(reason),
+            state: match acked {
+                true => AlertState::Acknowledged,
+                false => AlertState::Firing,
+            },
             acked: acked.then(|| By {
                 who: SafeText::new("ann"),
                 at: now(),
