@@ -75,8 +75,8 @@ fn what_is_wrong_in_routes_and_channels_is_told_with_its_place() {
     for part in [
         "did you mean `title`?",
         "P1 to P5",
-        "config.toml:16:12",
-        "config.toml:18:10",
+        "config.toml:17:12",
+        "config.toml:19:10",
     ] {
         assert!(wrong.err.contains(part), "{part}: {}", wrong.err);
     }
