@@ -70,7 +70,8 @@ fn windows(log: &Log, all: Range<u64>) -> Vec<Range<u64>> {
     if head >= tail {
         return vec![all];
     }
-    let mut windows = Vec::from_iter([all.start..head]);
+    let first = all.start..head;
+    let mut windows = vec![first];
     for cause in log.causes(head..tail).take(RECORDS) {
         let record = log.record_numbers(cause);
         let from = record.start.saturating_sub(AROUND);
@@ -296,7 +297,7 @@ mod tests {
         let looked: u64 = found.iter().map(|w| w.end - w.start).sum();
         assert!(looked <= HEAD + TAIL + RECORD + 2 * AROUND, "{looked}");
         let short = 0..HEAD + TAIL;
-        assert_eq!(windows(log, short.clone()), [short]);
+        assert_eq!(windows(log, short.clone()), std::slice::from_ref(&short));
     }
 
     fn report(text: &str) -> Report {
