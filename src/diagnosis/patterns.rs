@@ -191,8 +191,17 @@ impl Words {
     }
 }
 
+/// The last place at or before this one where a letter begins.
+pub(super) fn boundary(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
 fn head(line: &str) -> &str {
-    line.get(..line.floor_char_boundary(MOST)).unwrap_or(line)
+    line.get(..boundary(line, MOST)).unwrap_or(line)
 }
 
 fn regex(word: &str) -> Option<Regex> {
@@ -204,8 +213,8 @@ fn regex(word: &str) -> Option<Regex> {
 fn widened(line: &str, found: std::ops::Range<usize>) -> &str {
     let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '$');
     let (start, end) = (
-        line.floor_char_boundary(found.start),
-        line.ceil_char_boundary(found.end),
+        boundary(line, found.start),
+        line.len() - line.get(found.end..).map_or(0, str::len),
     );
     let (Some(before), Some(after)) = (line.get(..start), line.get(end..)) else {
         return line;

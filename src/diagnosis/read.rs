@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Class;
 use super::json;
 use super::judge::{Candidate, Header, Where, judge};
-use super::patterns::{Noise, Patterns};
+use super::patterns::{Noise, Patterns, boundary};
 use super::trace::{Link, Part, Tracker, names_exception, own};
 use crate::logs::{Level, LineKind, Log, LogLine};
 use crate::model::SafeText;
@@ -70,7 +70,8 @@ fn windows(log: &Log, all: Range<u64>) -> Vec<Range<u64>> {
     if head >= tail {
         return vec![all];
     }
-    let mut windows = vec![all.start..head];
+    let first = all.start..head;
+    let mut windows = vec![first];
     for cause in log.causes(head..tail).take(RECORDS) {
         let record = log.record_numbers(cause);
         let from = record.start.saturating_sub(AROUND);
@@ -236,7 +237,7 @@ impl<'a> Scan<'a> {
 
 /// An error by its own words, without a level that says so.
 fn complains(said: &str) -> bool {
-    let head = said.get(..said.floor_char_boundary(48)).unwrap_or(said);
+    let head = said.get(..boundary(said, 48)).unwrap_or(said);
     let small = head.to_ascii_lowercase();
     const BEGINS: [&str; 10] = [
         "error",
@@ -296,7 +297,7 @@ mod tests {
         let looked: u64 = found.iter().map(|w| w.end - w.start).sum();
         assert!(looked <= HEAD + TAIL + RECORD + 2 * AROUND, "{looked}");
         let short = 0..HEAD + TAIL;
-        assert_eq!(windows(log, short.clone()), [short]);
+        assert_eq!(windows(log, short.clone()), std::slice::from_ref(&short));
     }
 
     fn report(text: &str) -> Report {
