@@ -97,7 +97,7 @@ fn test(
         }));
     };
     let broken = register.events(from, |stamped| take(rehearsal.apply(&stamped)))?;
-    take(rehearsal.until(Utc::now()));
+    take(rehearsal.finish(Utc::now()));
     if broken > 0 {
         say(format!(
             "{broken} lines of the history could not be read and are left out"

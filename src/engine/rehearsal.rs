@@ -13,6 +13,8 @@ use super::watch::Watch;
 
 /// Between two looks while nothing happens.
 const STEP: Duration = Duration::minutes(1);
+/// Between two looks while much happens.
+const SPACE: Duration = Duration::seconds(10);
 /// Longer gaps than this were a time in which nobody watched: then nothing can have been noticed.
 const GAP: Duration = Duration::minutes(30);
 
@@ -52,13 +54,16 @@ impl Rehearsal {
     pub fn apply(&mut self, stamped: &Stamped) -> Vec<(DateTime<Utc>, Telling)> {
         self.events += 1;
         self.begun.get_or_insert(stamped.at);
-        let told = self.until(stamped.at);
+        let mut told = self.until(stamped.at);
+        // what was seen up to here, before it changes
+        if self.now.is_some_and(|now| stamped.at - now >= SPACE) {
+            self.look(stamped.at, &mut told);
+        }
         self.watch.apply(stamped);
         told
     }
 
-    /// Goes on to a time.
-    pub fn until(&mut self, to: DateTime<Utc>) -> Vec<(DateTime<Utc>, Telling)> {
+    fn until(&mut self, to: DateTime<Utc>) -> Vec<(DateTime<Utc>, Telling)> {
         let Some(mut now) = self.now else {
             self.now = Some(to);
             return Vec::new();
@@ -69,12 +74,23 @@ impl Rehearsal {
         }
         while now + STEP <= to {
             now += STEP;
-            self.watch.refresh(now);
-            let tellings = self.watch.alerts.take_tellings().into_iter();
-            told.extend(tellings.map(|t| (now, t)));
+            self.look(now, &mut told);
         }
-        self.now = Some(now);
         told
+    }
+
+    /// Goes on to the end, and says what was to be told by then.
+    pub fn finish(&mut self, at: DateTime<Utc>) -> Vec<(DateTime<Utc>, Telling)> {
+        let mut told = self.until(at);
+        self.look(at, &mut told);
+        told
+    }
+
+    fn look(&mut self, at: DateTime<Utc>, told: &mut Vec<(DateTime<Utc>, Telling)>) {
+        self.now = Some(at);
+        self.watch.refresh(at);
+        let tellings = self.watch.alerts.take_tellings().into_iter();
+        told.extend(tellings.map(|t| (at, t)));
     }
 
     pub fn events(&self) -> u64 {

@@ -223,12 +223,13 @@ impl Engine {
             self.watch.alerts.take_tellings();
             return;
         }
-        let wanted = self.watch.wanted_tails();
         let mut alerts = self.watch.alerts.tellings().iter().map(|t| &t.alert);
         let awaited = alerts.any(|alert| {
-            let of_it = |key: &LogKey| alert.run() == Some(&key.node.run);
             let young = alert.fired.is_some_and(|at| now - at < PATIENCE);
-            young && wanted.iter().any(of_it)
+            young
+                && alert
+                    .run()
+                    .is_some_and(|run| self.watch.is_unexplained(run))
         });
         // what is to be remembered waits as well: it says that people were told
         self.watch.awaiting = awaited;

@@ -11,7 +11,7 @@ use crate::analytics::Baselines;
 use crate::diagnosis::{Diagnosis, Evidence, Patterns, diagnose};
 use crate::logs::{LogStore, Tags};
 use crate::metrics::{Limits, Recorder, Store as Metrics};
-use crate::model::{Event, Health, LogChunk, LogKey, LogUpdate, Node, SafeText, Stamped};
+use crate::model::{Event, Health, LogChunk, LogKey, LogUpdate, Node, RunKey, SafeText, Stamped};
 use crate::world::{Changes, Fleet, FleetRow, RunView, World};
 
 /// Bytes read of a log's file when it is heard of, in about a millisecond.
@@ -265,6 +265,20 @@ impl Watch {
             attempts: node.attempt,
         };
         diagnose(&evidence, &self.patterns)
+    }
+
+    /// A run has failed and nothing is known yet of why.
+    pub fn is_unexplained(&self, run: &RunKey) -> bool {
+        let row = self
+            .fleet()
+            .iter()
+            .find(|row| row.run.as_ref() == Some(run));
+        row.is_some_and(|row| {
+            matches!(row.health, Health::Failing | Health::Failed)
+                && self
+                    .first_error(row)
+                    .is_none_or(|log| self.error_line(&log).is_none())
+        })
     }
 
     /// The cause line of a log, if it has one.
