@@ -264,7 +264,7 @@ async fn nothing_is_lost_when_it_is_killed_again_and_again() {
     for name in &taken {
         let n: usize = name[1..].parse().unwrap();
         // its end was handed in with the alert twenty after it
-        let over = n + 20 < ALERTS && (n + 20) % 3 == 0;
+        let over = n + 20 < ALERTS && (n + 20).is_multiple_of(3);
         let fired = times.get(&(*name, "fired"));
         let ended = times.get(&(*name, "resolved"));
         match (fired, over, ended) {
@@ -334,9 +334,12 @@ async fn ten_thousand_at_once_are_ten_thousand_posts_and_one_line_of_chat() {
         begin.elapsed()
     );
     courier.stop().await;
-    let heard = heard.lock().unwrap();
-    let ids: BTreeSet<&str> = heard.iter().map(|(id, ..)| id.as_str()).collect();
-    assert_eq!((heard.len(), ids.len()), (10_000, 10_000));
+    let (all, ids) = {
+        let heard = heard.lock().unwrap();
+        let ids: BTreeSet<String> = heard.iter().map(|(id, ..)| id.clone()).collect();
+        (heard.len(), ids.len())
+    };
+    assert_eq!((all, ids), (10_000, 10_000));
     let said = chat.received_requests().await.unwrap();
     assert_eq!(said.len(), 1);
     assert!(String::from_utf8_lossy(&said[0].body).contains("P2 10000 alerts: 10000 P2"));

@@ -283,7 +283,7 @@ pub(super) fn pipeline(found: &mut Found<'_>, row: &FleetRow) {
     }
     let good = |r: &&RunView| matches!(r.health, Health::Succeeded | Health::Warned);
     if let Some(limit) = expect.fresh {
-        let last_good = world.runs_of(&row.key).find(|r| good(&r));
+        let last_good = world.runs_of(&row.key).find(|r| good(r));
         let last_good = last_good.and_then(|r| r.run.ended_at);
         let oldest = world.runs_of(&row.key).filter_map(|r| r.run.started_at);
         let oldest = oldest.last().filter(|_| last_good.is_none());

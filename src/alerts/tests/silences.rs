@@ -27,7 +27,15 @@ fn window(days: &[Weekday], start: &str, minutes: u32, zone: &str) -> Silence {
 #[test]
 fn windows_follow_the_clock_of_their_place() {
     use Weekday::*;
-    let cases: &[(&[Weekday], &str, u32, &str, &str, bool)] = &[
+    type Case = (
+        &'static [Weekday],
+        &'static str,
+        u32,
+        &'static str,
+        &'static str,
+        bool,
+    );
+    let cases: &[Case] = &[
         (&[Sun], "02:00", 60, "UTC", "2026-11-22T02:00:00Z", true),
         (&[Sun], "02:00", 60, "UTC", "2026-11-22T02:59:59Z", true),
         (&[Sun], "02:00", 60, "UTC", "2026-11-22T03:00:00Z", false),
