@@ -61,7 +61,7 @@ pub(super) fn run(global: &Global, args: &Diagnose) -> anyhow::Result<Exit> {
     }
     let report = store
         .get(&())
-        .map(|log| read(log, &patterns, args.lines))
+        .map(|log| read(log, patterns.wait(), args.lines))
         .with_context(|| format!("there is nothing in {name}"))?;
     if report.skipped > 0 {
         say(format!(

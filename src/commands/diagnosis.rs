@@ -2,11 +2,10 @@
 
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::cli::Global;
 use crate::config::{Config, LoadError, Paths};
-use crate::diagnosis::Patterns;
+use crate::diagnosis::{Patterns, Ready};
 
 use super::{open, say};
 
@@ -14,22 +13,22 @@ use super::{open, say};
 const LIMIT: u64 = 4 << 20;
 
 /// Those of the configuration, if there is one: without it those that are shipped.
-pub(super) fn patterns(global: &Global) -> anyhow::Result<Arc<Patterns>> {
+pub(super) fn patterns(global: &Global) -> anyhow::Result<Ready> {
     // no home, no configuration
     let Ok(paths) = Paths::discover(global.config.as_deref()) else {
-        return Ok(Patterns::builtin());
+        return Ok(Ready::default());
     };
     match open::load(global, &paths) {
         Ok(config) => Ok(of(&config)),
-        Err(LoadError::NotFound(_)) if global.config.is_none() => Ok(Patterns::builtin()),
+        Err(LoadError::NotFound(_)) if global.config.is_none() => Ok(Ready::default()),
         Err(error) => Err(error.into()),
     }
 }
 
 /// What is wrong in the user's file is told; the rest is used.
-pub(super) fn of(config: &Config) -> Arc<Patterns> {
+pub(super) fn of(config: &Config) -> Ready {
     let Some(file) = &config.diagnosis.patterns else {
-        return Patterns::builtin();
+        return Ready::default();
     };
     match text(file) {
         Ok(text) => {
@@ -37,14 +36,14 @@ pub(super) fn of(config: &Config) -> Arc<Patterns> {
             for problem in problems {
                 say(problem.headline());
             }
-            Arc::new(patterns)
+            Ready::from(patterns)
         }
         Err(error) => {
             say(format!(
                 "can't read the patterns in {}: {error}; those that are shipped are used",
                 file.display()
             ));
-            Patterns::builtin()
+            Ready::default()
         }
     }
 }

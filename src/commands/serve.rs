@@ -80,6 +80,7 @@ impl Service {
         // half of its patience
         let watchdog = sd_notify::watchdog_enabled().map(|limit| limit / 2);
         let mut alive = tokio::time::Instant::now();
+        session.engine.watch.patterns.begin();
         session.engine.refresh();
         self.report(session);
         notify(&[NotifyState::Ready]);

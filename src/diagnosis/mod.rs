@@ -8,6 +8,7 @@ mod json;
 mod judge;
 mod patterns;
 mod read;
+mod ready;
 mod remedy;
 mod trace;
 
@@ -16,6 +17,7 @@ pub use class::Class;
 pub use culprit::culprit;
 pub use patterns::{BUILTIN, Patterns};
 pub use read::{HEAD, Line, RECORDS, Report, TAIL, read};
+pub use ready::Ready;
 pub use remedy::{Remedy, remedies};
 
 use patterns::Meaning;

@@ -2,7 +2,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -17,7 +16,7 @@ use crate::alerts::matchers::Routes;
 use crate::alerts::{self, Alerts, Policy, Rules};
 use crate::backends::{Backend, Emitter, Link, Request};
 use crate::config::{self, Config};
-use crate::diagnosis::Patterns;
+use crate::diagnosis::Ready;
 use crate::history::{self, Audit, AuditError, Heard};
 use crate::logs::{DEFAULT_LIMIT, LogStore, Spill};
 use crate::model::{
@@ -49,7 +48,7 @@ pub struct Settings {
     /// Rules of the user's own.
     pub own: Vec<config::Rule>,
     /// What failures say.
-    pub patterns: Arc<Patterns>,
+    pub patterns: Ready,
     pub duty: DutySettings,
     pub late_after: chrono::Duration,
     /// Bytes of log text kept in memory over all logs.
@@ -69,7 +68,7 @@ impl Default for Settings {
             policies: Vec::new(),
             windows: Vec::new(),
             own: Vec::new(),
-            patterns: Patterns::builtin(),
+            patterns: Ready::default(),
             duty: DutySettings::default(),
             late_after: chrono::Duration::minutes(2),
             log_memory: DEFAULT_LIMIT,
@@ -90,7 +89,7 @@ impl From<&Config> for Settings {
             policies: configured.policies,
             windows: configured.windows,
             own: config.rules.clone(),
-            patterns: Patterns::builtin(),
+            patterns: Ready::default(),
             duty: DutySettings {
                 channels: config.channels.clone(),
                 events: on.keep_events,
@@ -143,7 +142,7 @@ impl Engine {
             Alerts::new(alerts(settings)),
             settings.late_after,
         );
-        watch.patterns = Arc::clone(&settings.patterns);
+        watch.patterns = settings.patterns.clone();
         let duty = Duty::start(&settings.duty, &mut watch.alerts);
         let (sender, events) = mpsc::channel(EVENTS);
         let mut peers = IndexMap::new();

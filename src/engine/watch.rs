@@ -1,14 +1,13 @@
 //! Everything that is known, in one place: what screens read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 
 use crate::alerts::courier::Status as Channels;
 use crate::alerts::{Alerts, Scene};
 use crate::analytics::Baselines;
-use crate::diagnosis::{Diagnosis, Evidence, Patterns, diagnose};
+use crate::diagnosis::{Diagnosis, Evidence, Ready, diagnose};
 use crate::logs::{LogStore, Tags};
 use crate::metrics::{Limits, Recorder, Store as Metrics};
 use crate::model::{Event, Health, LogChunk, LogKey, LogUpdate, Node, RunKey, SafeText, Stamped};
@@ -37,7 +36,7 @@ pub struct Watch {
     pub metrics: Metrics,
     recorder: Recorder,
     /// What failures say.
-    pub patterns: Arc<Patterns>,
+    pub patterns: Ready,
     /// What is usual.
     pub baselines: Baselines,
     fleet: Fleet,
@@ -63,7 +62,7 @@ impl Watch {
             awaiting: false,
             metrics: Metrics::new(Limits::default()),
             recorder: Recorder::new(),
-            patterns: Patterns::builtin(),
+            patterns: Ready::default(),
             baselines: Baselines::default(),
             fleet: Fleet::default(),
             computed: None,
@@ -264,7 +263,7 @@ impl Watch {
             native_state: node.native.as_str(),
             attempts: node.attempt,
         };
-        diagnose(&evidence, &self.patterns)
+        diagnose(&evidence, self.patterns.get()?)
     }
 
     /// A run has failed and nothing is known yet of why.

@@ -93,6 +93,8 @@ impl Monitor {
             Some(news) => stream::select(happenings, received(news).map(Happening::News)).boxed(),
             None => happenings.boxed(),
         };
+        // no frame waits for them
+        engine.watch.patterns.begin();
         let looks = settings.looks.clone();
         let mut app = App::new(settings, Utc::now(), size);
         match looks.as_ref().map(Looks::load) {

@@ -18,7 +18,8 @@ impl App {
         };
         let now = self.now;
         let mut at = now.duration_trunc(step).unwrap_or(now) + step;
-        let awaiting = watch.awaiting.then(|| now + Duration::milliseconds(200));
+        let awaits = watch.awaiting || watch.patterns.pending();
+        let awaiting = awaits.then(|| now + Duration::milliseconds(200));
         for other in [
             awaiting,
             watch.alerts.wake(),

@@ -325,7 +325,7 @@ mod tests {
         let mut buf = Buffer::empty(Rect::new(0, 0, 32, 7));
         let area = buf.area;
         let mut top = 0;
-        for (at, then) in [(0, 0), (1, 0), (2, 0), (3, 1), (2, 1), (1, 1), (0, 0)] {
+        for (at, then) in [(0, 0), (1, 1), (2, 1), (3, 2), (2, 2), (1, 1), (0, 0)] {
             draw(&mut buf, area, false, at, &mut top);
             assert_eq!(top, then, "{at}");
         }
