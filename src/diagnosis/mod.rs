@@ -11,6 +11,7 @@ mod read;
 mod ready;
 mod remedy;
 mod trace;
+mod words;
 
 pub use changes::{Change, ChangeKind, changes, last_good};
 pub use class::Class;

@@ -3,11 +3,10 @@
 
 use std::ops::RangeInclusive;
 use std::path::Path;
-use std::sync::{Arc, LazyLock, OnceLock};
-
-use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use std::sync::{Arc, LazyLock};
 
 use super::Class;
+use super::words::Words;
 use crate::config::reader::{Reader, Table};
 use crate::config::{At, Problem, Span};
 
@@ -46,16 +45,6 @@ pub(super) struct Pattern {
     pub(super) strength: Strength,
 }
 
-/// A list of words and where in it each pattern's begin; all are looked for at once.
-#[derive(Debug, Default)]
-struct Words {
-    /// As regular expressions, with the index of what they belong to.
-    all: Vec<(String, usize)>,
-    set: RegexSet,
-    /// Made when a place is asked for.
-    single: Vec<OnceLock<Option<Regex>>>,
-}
-
 /// What a line says beside its meaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Noise {
@@ -78,9 +67,6 @@ pub struct Patterns {
 
 /// Kinds of noise, in the order of their index in `noise_words`.
 const NOISE: [&str; 4] = ["wrappers", "handled", "cleanup", "success"];
-
-/// Bytes of a line that are looked at.
-const MOST: usize = 8 * 1024;
 
 impl Patterns {
     /// Those that are shipped, read once.
@@ -157,92 +143,6 @@ impl Patterns {
 fn of_number(list: &[(u64, Meaning)], number: i32) -> Option<&Meaning> {
     let number = u64::try_from(number).ok()?;
     list.iter().find(|(n, _)| *n == number).map(|(_, m)| m)
-}
-
-impl Words {
-    fn build(all: Vec<(String, usize)>) -> Self {
-        let set = RegexSetBuilder::new(all.iter().map(|(word, _)| word))
-            .unicode(false)
-            .case_insensitive(true)
-            .size_limit(64 << 20)
-            .dfa_size_limit(16 << 20)
-            .build()
-            // every word was tried when it was read
-            .unwrap_or_default();
-        let single = all.iter().map(|_| OnceLock::new()).collect();
-        Self { all, set, single }
-    }
-
-    /// What the first matching word belongs to, with the part of the line that matches.
-    fn first<'a>(&self, line: &'a str) -> Option<(usize, &'a str)> {
-        let head = head(line);
-        let at = self.set.matches(head.as_bytes()).iter().next()?;
-        let (word, belongs) = self.all.get(at)?;
-        let regex = self.single.get(at)?.get_or_init(|| regex(word));
-        let found = regex.as_ref()?.find(head.as_bytes())?;
-        Some((*belongs, widened(line, found.range())))
-    }
-
-    fn kinds(&self, line: &str) -> impl Iterator<Item = usize> {
-        let found = self.set.matches(head(line).as_bytes());
-        found
-            .into_iter()
-            .filter_map(|at| self.all.get(at).map(|(_, kind)| *kind))
-    }
-}
-
-/// The last place at or before this one where a letter begins.
-pub(super) fn boundary(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
-fn head(line: &str) -> &str {
-    line.get(..boundary(line, MOST)).unwrap_or(line)
-}
-
-fn regex(word: &str) -> Option<Regex> {
-    let mut builder = RegexBuilder::new(word);
-    builder.unicode(false).case_insensitive(true).build().ok()
-}
-
-/// A whole class name says more than its end: `java.lang.OutOfMemoryError`.
-fn widened(line: &str, found: std::ops::Range<usize>) -> &str {
-    let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '$');
-    let (start, end) = (
-        boundary(line, found.start),
-        line.len() - line.get(found.end..).map_or(0, str::len),
-    );
-    let (Some(before), Some(after)) = (line.get(..start), line.get(end..)) else {
-        return line;
-    };
-    let start = before.trim_end_matches(name).len();
-    let more = after.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
-    line.get(start..end + after.len() - more.len())
-        .unwrap_or(line)
-}
-
-/// Words as they are written, as a regular expression: `*` is anything between, `|` the edge of a word.
-fn expression(words: &str) -> String {
-    let mut out = String::new();
-    let mut plain = String::new();
-    for c in words.chars() {
-        let special = match c {
-            '*' => ".*?",
-            '|' => r"\b",
-            _ => {
-                plain.push(c);
-                continue;
-            }
-        };
-        out.push_str(&regex::escape(&plain));
-        plain.clear();
-        out.push_str(special);
-    }
-    out + &regex::escape(&plain)
 }
 
 /// What was read and not yet built.
@@ -382,7 +282,7 @@ fn checked(reader: &Reader<'_>, word: &At<String>) -> Option<String> {
         problem("`*` stands between words, not at an end: they match anywhere in the line");
         return None;
     }
-    Some(expression(&word.value))
+    Some(word.value.clone())
 }
 
 #[cfg(test)]
@@ -395,8 +295,9 @@ mod tests {
         let mut drafts = Drafts::default();
         let problems = drafts.read(Path::new("assets/diagnosis.toml"), BUILTIN);
         assert!(problems.is_empty(), "{}", problems[0]);
+        let words = drafts.words.len();
         let built = drafts.build();
-        assert_eq!(built.words.set.len(), built.words.all.len());
+        assert_eq!(built.words.len(), words);
         for class in Class::ALL.into_iter().filter(|c| *c != Class::Unknown) {
             let of = |p: &&Pattern| p.meaning.class == class;
             assert!(built.patterns.iter().any(|p| of(&p)), "{}", class.name());

@@ -6,8 +6,9 @@ use std::ops::Range;
 use super::Class;
 use super::json;
 use super::judge::{Candidate, Header, Where, judge};
-use super::patterns::{Noise, Patterns, boundary};
+use super::patterns::{Noise, Patterns};
 use super::trace::{Link, Part, Tracker, names_exception, own};
+use super::words::boundary;
 use crate::logs::{Level, LineKind, Log, LogLine};
 use crate::model::SafeText;
 
