@@ -152,7 +152,7 @@ fn every_command_and_option_exists() {
             .split_whitespace()
             .map(|w| w.trim_matches(['[', ']']))
             .peekable();
-        let command = match words.peek() {
+        let mut command = match words.peek() {
             Some(word) if !word.starts_with('-') => cli
                 .find_subcommand(words.next().unwrap())
                 .unwrap_or_else(|| panic!("there is no such command: {line}")),
@@ -165,6 +165,7 @@ fn every_command_and_option_exists() {
                 break;
             }
             if !word.starts_with('-') {
+                command = command.find_subcommand(word).unwrap_or(command);
                 continue;
             }
             let argument = command

@@ -248,6 +248,21 @@ proptest! {
 }
 
 #[test]
+fn what_begins_at_the_time_from_which_it_is_shown_is_walked_in_order() {
+    let store = store(&[
+        "2026-11-20T03:00:28Z INFO x - a",
+        "2026-11-20T03:00:00Z INFO x - a",
+    ]);
+    let sources = [0, 1].map(|key| Source {
+        log: store.get(&key).unwrap(),
+        wanted: None,
+        since: "2026-11-20T03:00:28Z".parse().ok(),
+        until: None,
+    });
+    check(&Lens::new(&sources, &Folds::default()));
+}
+
+#[test]
 fn a_walk_goes_on_when_the_logs_have_grown() {
     let line = |second: u32, text: &str| format!("2026-11-20T03:11:{second:02}Z INFO x - {text}\n");
     let mut store = LogStore::default();

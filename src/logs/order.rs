@@ -63,11 +63,15 @@ impl Log {
 
     /// The time that what has none at the beginning of a log stands at: `base`, but never after the first one named.
     pub(super) fn lead(&self, base: Moment) -> Moment {
-        let first = self.segments.iter().find_map(|s| s.times);
-        match (base, first) {
-            (Some(base), Some((low, _))) => Some(base.min(low)),
-            _ => base,
-        }
+        let base = base?;
+        let settled = self.segments.iter().find_map(|s| s.times);
+        let first = settled.map(|(low, _)| low).or_else(|| {
+            // of a line that is being written, when it is the first that names one
+            self.tail.as_ref()?;
+            let at = self.line(self.row_of(self.end))?.at?;
+            Some(at.timestamp_micros())
+        });
+        Some(first.map_or(base, |low| base.min(low)))
     }
 
     /// Whether a row names the cause of an error.
