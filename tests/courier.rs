@@ -233,7 +233,7 @@ async fn nothing_is_lost_when_it_is_killed_again_and_again() {
                 .unwrap();
         }
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let wait = 40 + (seed >> 33) % 160;
+        let wait = 10 + (seed >> 33) % 50;
         tokio::time::sleep(Duration::from_millis(wait)).await;
         if let Some(status) = child.try_wait().unwrap() {
             break status;

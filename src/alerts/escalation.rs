@@ -125,3 +125,54 @@ fn next(policy: &Policy, step: usize, begun: DateTime<Utc>, now: DateTime<Utc>) 
         due,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn hours_hold_by_the_clock_of_their_place() {
+        let hours = |days: &[Weekday], from: &str, to: &str| Hours {
+            days: days.to_vec(),
+            from: NaiveTime::parse_from_str(from, "%H:%M").unwrap(),
+            to: NaiveTime::parse_from_str(to, "%H:%M").unwrap(),
+            zone: Tz::Europe__Berlin,
+        };
+        let week = [
+            Weekday::Mon,
+            Weekday::Tue,
+            Weekday::Wed,
+            Weekday::Thu,
+            Weekday::Fri,
+        ];
+        let (day, night) = (
+            hours(&week, "08:00", "18:00"),
+            hours(&week, "18:00", "08:00"),
+        );
+        // Friday the 20th, an hour ahead of UTC
+        for (now, by_day, by_night) in [
+            ("2026-11-20T06:59:00Z", false, true),
+            ("2026-11-20T07:00:00Z", true, false),
+            ("2026-11-20T16:59:59Z", true, false),
+            ("2026-11-20T17:00:00Z", false, true),
+            // the night from Friday is Friday's, the one from Saturday nobody's
+            ("2026-11-21T06:59:00Z", false, true),
+            ("2026-11-21T07:00:00Z", false, false),
+            ("2026-11-21T20:00:00Z", false, false),
+            ("2026-11-23T06:00:00Z", false, false),
+            ("2026-11-23T07:00:00Z", true, false),
+        ] {
+            let now = now.parse().unwrap();
+            assert_eq!(
+                (day.hold(now), night.hold(now)),
+                (by_day, by_night),
+                "{now}"
+            );
+        }
+        assert!(
+            hours(&[], "00:00", "00:00").hold(DateTime::UNIX_EPOCH),
+            "always"
+        );
+    }
+}

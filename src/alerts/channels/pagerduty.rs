@@ -82,10 +82,13 @@ fn describe(event: &mut Value, message: &Message) {
         "source": source,
         "severity": severity,
         "timestamp": message.alert.since.to_rfc3339(),
-        "component": message.pipeline,
         "class": cut(&rule(message), SUMMARY),
         "custom_details": details,
     });
+    // its specification wants a string there, or nothing
+    if let Some(pipeline) = &message.pipeline {
+        event["payload"]["component"] = json!(pipeline);
+    }
     let links = [("runbook", &message.alert.runbook), ("page", &message.url)];
     let links = links.into_iter().filter_map(|(name, url)| {
         let url = link(url.as_ref()?)?;

@@ -229,3 +229,33 @@ async fn servicenow_opens_once_and_resolves_what_it_opened() {
         (&json!("6"), &json!("Solution provided"))
     );
 }
+
+/// No key of an object is there without a value.
+fn full(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Null => false,
+        serde_json::Value::Object(map) => map.values().all(full),
+        serde_json::Value::Array(list) => list.iter().all(full),
+        _ => true,
+    }
+}
+
+/// PagerDuty's own description of its API takes no null.
+#[tokio::test]
+async fn what_is_not_known_is_left_out_of_what_paging_services_get() {
+    use crate::model::{Alert, AlertId, Message, Occasion, Priority};
+    let alert = Alert::new(AlertId::new("r", "s"), Priority::P2, at(0));
+    for kind in [
+        "kind=\"pagerduty\"\nrouting_key=\"R0SECRET\"",
+        "kind=\"opsgenie\"\napi_key=\"R0SECRET\"",
+    ] {
+        let accepted = ResponseTemplate::new(202)
+            .set_body_json(json!({"status": "success", "requestId": "1"}));
+        let server = server(accepted).await;
+        let channel = open(&format!("{kind}\nurl=\"{}\"", server.uri())).await;
+        let message = Message::new(Occasion::Fired, alert.clone(), at(1));
+        channel.send(&message, None).await.unwrap();
+        let bodies = bodies(&server).await;
+        assert!(!bodies.is_empty() && bodies.iter().all(full), "{bodies:?}");
+    }
+}
