@@ -9,7 +9,7 @@ use reqwest::Url;
 use super::channel_types::*;
 use super::reader::{Reader, Table, nearest};
 use super::secret::Secret;
-use super::sections::{check_name, small};
+use super::sections::{Read, check_name, of_kind, small};
 use super::server;
 use super::source::{At, Span};
 use super::types::{Config, Login};
@@ -40,8 +40,7 @@ pub(super) fn channels(tables: Vec<Table<'_>>, dir: &Path) -> Vec<Channel> {
     channels
 }
 
-type Read = fn(Table<'_>, &Path) -> Option<ChannelKind>;
-const KINDS: &[(&str, Read)] = &[
+const KINDS: &[(&str, Read<ChannelKind>)] = &[
     ("slack", slack),
     ("teams", teams),
     ("email", email),
@@ -70,7 +69,7 @@ fn channel(mut table: Table<'_>, name: String, dir: &Path) -> Option<Channel> {
             at.value
         }
     };
-    let kind = kind(table, dir)?;
+    let kind = of_kind(table, dir, KINDS)?;
     Some(Channel {
         name,
         enabled,
@@ -79,22 +78,6 @@ fn channel(mut table: Table<'_>, name: String, dir: &Path) -> Option<Channel> {
         timeout,
         kind,
     })
-}
-
-fn kind(mut table: Table<'_>, dir: &Path) -> Option<ChannelKind> {
-    let value = table.need("kind")?;
-    if let Some(read) = value.choice(KINDS) {
-        return read(table, dir);
-    }
-    if value.kind() != "string" {
-        return None;
-    }
-    // the other keys are held against the kind that was meant, so that their mistakes are told at once as well
-    let near = nearest(&value.str()?.value, KINDS.iter().map(|(word, _)| *word));
-    if let Some((_, read)) = KINDS.iter().find(|(word, _)| near == Some(*word)) {
-        read(table, dir);
-    }
-    None
 }
 
 fn slack(mut table: Table<'_>, dir: &Path) -> Option<ChannelKind> {

@@ -267,25 +267,32 @@ fn accent(table: &mut Table<'_>) -> Option<Colour> {
     colour
 }
 
-fn kind(mut table: Table<'_>, dir: &Path) -> Option<BackendKind> {
-    type Read = fn(Table<'_>, &Path) -> Option<BackendKind>;
-    const KINDS: &[(&str, Read)] = &[
+fn kind(table: Table<'_>, dir: &Path) -> Option<BackendKind> {
+    const KINDS: &[(&str, Read<BackendKind>)] = &[
         ("airflow", airflow),
         ("prefect", prefect),
         ("dagster", dagster),
         ("local", local),
         ("dbt", dbt),
     ];
+    of_kind(table, dir, KINDS)
+}
+
+/// Reads the keys of one kind of thing.
+pub(super) type Read<T> = fn(Table<'_>, &Path) -> Option<T>;
+
+/// Reads a table whose `kind` says what its other keys are.
+pub(super) fn of_kind<T>(mut table: Table<'_>, dir: &Path, kinds: &[(&str, Read<T>)]) -> Option<T> {
     let value = table.need("kind")?;
-    if let Some(read) = value.choice(KINDS) {
+    if let Some(read) = value.choice(kinds) {
         return read(table, dir);
     }
     if value.kind() != "string" {
         return None;
     }
     // the other keys are held against the kind that was meant, so that their mistakes are told at once as well
-    let near = nearest(&value.str()?.value, KINDS.iter().map(|(word, _)| *word));
-    if let Some((_, read)) = KINDS.iter().find(|(word, _)| near == Some(*word)) {
+    let near = nearest(&value.str()?.value, kinds.iter().map(|(word, _)| *word));
+    if let Some((_, read)) = kinds.iter().find(|(word, _)| near == Some(*word)) {
         read(table, dir);
     }
     None

@@ -116,7 +116,8 @@ def scrub(text, folder, venvs, ports):
         text = text.replace(path, name)
     base = subprocess.run([str(venvs / "py/bin/python"), "-c", "import sys; print(sys.base_prefix)"], capture_output=True, text=True).stdout.strip()
     text = text.replace(base, "/usr") if base else text
-    text = re.sub(r"/root/\.pyenv/versions/[0-9.]+", "/usr", text).replace("/root", "/home/etl")
+    home = re.escape(str(pathlib.Path.home()))
+    text = re.sub(home + r"/\.pyenv/versions/[0-9.]+", "/usr", text).replace(str(pathlib.Path.home()), "/home/etl")
     for port, name in ports.items():
         text = re.sub(rf"\b{port}\b", name, text)
     for name in {socket.gethostname(), socket.getfqdn()}:
