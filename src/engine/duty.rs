@@ -124,6 +124,8 @@ impl Duty {
 
     /// Alerts, silences, and what was done since the leader last wrote.
     fn recall(&mut self, store: &mut dyn Store, alerts: &mut Alerts) -> Result<(), StoreError> {
+        // whatever was to be told of what was known before is found again in what is known now
+        alerts.take_tellings();
         let lives = store.shelf(Shelf::Alerts)?;
         // one that can't be read is found again by its rule
         let lives = lives
