@@ -4,7 +4,7 @@
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Alert, AlertDeed, AlertId, AlertNote, AlertState, By, Silenced};
+use crate::model::{Alert, AlertDeed, AlertId, AlertNote, AlertOrder, AlertState, Silenced};
 
 /// An alert that fired so often within [`FLAP_WINDOW`] comes and goes.
 const FLAPS: usize = 4;
@@ -14,6 +14,8 @@ const FLAP_QUIET: Duration = Duration::minutes(15);
 /// An alert of an earlier process that isn't found again is over after so long: its backend may tell of it piece by
 /// piece.
 const PROOF: Duration = Duration::minutes(2);
+/// And so long when its rule has had nothing to look at since.
+const UNJUDGED: Duration = Duration::days(1);
 /// One whose cause is over has so long to go away with it, before it is told by itself.
 const ORPHAN: Duration = Duration::minutes(15);
 /// Notes kept on one alert.
@@ -63,6 +65,9 @@ pub struct Life {
     fires: Vec<DateTime<Utc>>,
     /// Somebody said that it is over while its condition held.
     put_away: bool,
+    /// When somebody last did something about it: orders are read again after a restart.
+    #[serde(default)]
+    ordered: Option<DateTime<Utc>>,
     /// People were told that it fired.
     pub announced: bool,
     /// Channels that were told, in order.
@@ -86,6 +91,7 @@ impl Life {
             gone: None,
             fires: Vec::new(),
             put_away: false,
+            ordered: None,
             announced: false,
             told: Vec::new(),
             climb: None,
@@ -144,8 +150,8 @@ impl Life {
         self.gone = None;
     }
 
-    /// No rule finds it, and the source of what it is about has been heard.
-    pub fn missed(&mut self, now: DateTime<Utc>) {
+    /// No rule finds it, and the source of what it is about has been heard. `judged`: its rule has looked at just this.
+    pub fn missed(&mut self, now: DateTime<Utc>, judged: bool) {
         self.put_away = false;
         if !self.active() {
             return;
@@ -156,7 +162,7 @@ impl Life {
             linger = linger.max(FLAP_QUIET);
         }
         if self.unproven {
-            linger = linger.max(PROOF);
+            linger = linger.max(if judged { PROOF } else { UNJUDGED });
         }
         if now - gone >= linger {
             self.alert.resolved = Some(now);
@@ -214,8 +220,21 @@ impl Life {
         };
     }
 
-    /// A person does something about it. False: there is nothing to be done any more.
-    pub fn act(&mut self, deed: &AlertDeed, by: &By) -> bool {
+    /// A person does something about it. False: there is nothing to be done (any more), it has been done already, or
+    /// an earlier alert of this name was meant.
+    pub fn order(&mut self, order: &AlertOrder) -> bool {
+        let at = order.by.at;
+        let done = self.ordered.is_some_and(|last| at <= last);
+        let earlier = self.alert.fired.is_some_and(|fired| at < fired);
+        if done || earlier || !self.obey(order) {
+            return false;
+        }
+        self.ordered = Some(at);
+        self.name_state(self.alert.silenced.clone());
+        true
+    }
+
+    fn obey(&mut self, AlertOrder { by, deed, .. }: &AlertOrder) -> bool {
         match deed {
             AlertDeed::Note(text) => {
                 let note = AlertNote {
@@ -261,15 +280,15 @@ impl Life {
 
     /// Whether something is different that a restart must know; words that grow with the time are not.
     pub fn differs(&self, other: &Self) -> bool {
-        let key = |l: &'_ Self| {
+        fn key(l: &Life) -> impl PartialEq + '_ {
             let a = &l.alert;
             (
                 (a.state, a.priority, a.fired, a.resolved, a.flapping),
-                (a.acked.clone(), a.silenced.clone(), a.notes.len()),
-                (l.gone, l.put_away, l.announced, l.told.clone()),
-                (l.climb.clone(), l.root.clone(), l.orphan, l.fires.len()),
+                (&a.acked, &a.silenced, a.notes.len(), l.ordered),
+                (l.gone, l.put_away, l.announced, &l.told),
+                (&l.climb, &l.root, l.orphan, l.fires.len()),
             )
-        };
+        }
         key(self) != key(other)
     }
 }

@@ -21,8 +21,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::{DateTime, Duration, Utc};
 
 use crate::model::{
-    Alert, AlertDeed, AlertId, AlertOrder, AlertState, Occasion, PipelineKey, SafeText, Silence,
-    Target,
+    Alert, AlertDeed, AlertId, AlertOrder, Occasion, PipelineKey, SafeText, Silence, Target,
 };
 use crate::world::World;
 
@@ -98,6 +97,10 @@ pub struct Alerts {
     settings: Settings,
     lives: BTreeMap<AlertId, Life>,
     silences: Silences,
+    /// Silences that are over for good.
+    expired: Vec<String>,
+    /// What needs what, as far as it is configured.
+    needs: Needs,
     /// What a person should see, the most urgent first.
     shown: Vec<Alert>,
     tellings: Vec<Telling>,
@@ -128,10 +131,10 @@ impl Alerts {
 
     /// Evaluates every rule. One alert per rule and subject. Says whether anything changed that a person sees.
     pub fn evaluate(&mut self, scene: &Scene<'_>) -> bool {
-        let rules = &mut self.settings.rules;
-        rules
-            .expects
-            .learn(scene.fleet.iter().map(|row| &row.key), scene.now);
+        let expects = &mut self.settings.rules.expects;
+        if expects.learn(scene.fleet.iter().map(|row| &row.key), scene.now) {
+            self.needs = expects.needs();
+        }
         let mut found = rules::find(scene, &self.settings.rules);
         let own = &mut self.settings.own;
         found.extend_from_slice(own.find(scene.metrics, scene.world, scene.now));
@@ -156,7 +159,8 @@ impl Alerts {
             if found.contains(id) || !heard(scene.world, &life.alert) {
                 return true;
             }
-            life.missed(now);
+            // of numbers that are not there (yet) nothing is known
+            life.missed(now, self.settings.own.judges(id));
             !life.came_to_nothing()
         });
         self.settle(scene.world, now);
@@ -165,17 +169,18 @@ impl Alerts {
 
     /// Brings every life up to the time: what fires, what follows from what, what is silenced, who is told.
     fn settle(&mut self, world: &World, now: DateTime<Utc>) {
-        let needs = self.needs(world);
+        let needs = &self.needs;
         for life in self.lives.values_mut() {
             life.ripen(now);
         }
-        let mut roots = group::roots(&self.lives, &needs);
-        let mut behind = group::behind(&self.lives, &roots, &needs, |key| {
+        let mut roots = group::roots(&self.lives, needs);
+        let mut behind = group::behind(&self.lives, &roots, needs, |key| {
             world
                 .pipeline(key)
                 .map_or_else(|| key.pipeline.safe(), |v| v.pipeline.name.clone())
         });
-        self.silences.expire(now);
+        self.expired
+            .extend(self.silences.expire(now).into_iter().map(|s| s.id));
         for (id, life) in &mut self.lives {
             life.follow(roots.remove(id), now);
             life.alert.behind = behind.remove(id).unwrap_or_default();
@@ -184,27 +189,6 @@ impl Alerts {
             tell(life, &self.settings, now, &mut self.tellings);
         }
         self.forget(now);
-    }
-
-    /// What needs what, as far as it is configured.
-    fn needs(&self, world: &World) -> Needs {
-        let mut needs = Needs::default();
-        let expects = &self.settings.rules.expects;
-        if expects.iter().all(|e| e.after.is_empty()) {
-            return needs;
-        }
-        let keys = || world.pipelines().map(|v| &v.pipeline.key);
-        for key in keys() {
-            let Some(expect) = self.settings.rules.expect(key) else {
-                continue;
-            };
-            for glob in &expect.after {
-                for upstream in keys().filter(|k| glob.matches(k)) {
-                    needs.add(key, upstream);
-                }
-            }
-        }
-        needs
     }
 
     fn forget(&mut self, now: DateTime<Utc>) {
@@ -244,18 +228,6 @@ impl Alerts {
         &self.shown
     }
 
-    /// What is over, the newest first.
-    pub fn over(&self) -> Vec<&Alert> {
-        let mut list: Vec<&Alert> = self
-            .lives
-            .values()
-            .map(|l| &l.alert)
-            .filter(|a| a.state == AlertState::Resolved && a.fired.is_some())
-            .collect();
-        list.sort_by_key(|a| std::cmp::Reverse(a.resolved));
-        list
-    }
-
     /// How many nobody has taken on.
     pub fn open(&self) -> usize {
         self.shown.iter().filter(|a| a.open()).count()
@@ -279,10 +251,9 @@ impl Alerts {
         let Some(life) = self.lives.get_mut(&order.id) else {
             return false;
         };
-        if !life.act(&order.deed, &order.by) {
+        if !life.order(order) {
             return false;
         }
-        life.name_state(life.alert.silenced.clone());
         match order.deed {
             AlertDeed::Ack if life.announced => self.tellings.push(Telling {
                 occasion: Occasion::Acknowledged,
@@ -357,6 +328,11 @@ impl Alerts {
         (changed, gone)
     }
 
+    /// Silences that are over for good, by id.
+    pub fn take_expired(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.expired)
+    }
+
     /// When something happens by itself although nothing is observed.
     pub fn wake(&self) -> Option<DateTime<Utc>> {
         self.lives.values().filter_map(Life::wake).min()
@@ -372,7 +348,11 @@ fn heard(world: &World, alert: &Alert) -> bool {
         // no longer watched
         None => true,
         Some(view) => match alert.target {
-            Some(Target::Backend(_)) => view.status != crate::model::BackendStatus::default(),
+            // whether it answers is known as soon as anything of it is; what it tells of itself only while it does
+            Some(Target::Backend(_)) if is_of_reach(alert) => {
+                view.status != crate::model::BackendStatus::default()
+            }
+            Some(Target::Backend(_)) => view.up(),
             _ => {
                 let known = alert
                     .pipeline()
@@ -381,6 +361,16 @@ fn heard(world: &World, alert: &Alert) -> bool {
             }
         },
     }
+}
+
+fn is_of_reach(alert: &Alert) -> bool {
+    let rule = Builtin::parse(&alert.id.rule);
+    rule.is_some_and(|rule| {
+        matches!(
+            rule,
+            Builtin::BackendUnreachable | Builtin::BackendUnauthorised
+        )
+    })
 }
 
 /// Tells what has not been told of one alert.

@@ -1,5 +1,7 @@
 //! Rules of the user's own: `[[rule]]`, in the language of queries over metrics.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Duration, Utc};
 
 use crate::config;
@@ -21,6 +23,8 @@ pub struct Own {
     about: Vec<config::Rule>,
     at: Option<DateTime<Utc>>,
     found: Vec<Finding>,
+    /// Groups that were looked at and are well.
+    fine: HashSet<AlertId>,
 }
 
 impl Own {
@@ -36,11 +40,13 @@ impl Own {
             book,
             at: None,
             found: Vec::new(),
+            fine: HashSet::new(),
         }
     }
 
-    pub fn about(&self) -> &[config::Rule] {
-        &self.about
+    /// Whether what no rule finds is known to be well: true for alerts of other rules.
+    pub fn judges(&self, id: &AlertId) -> bool {
+        self.fine.contains(id) || !self.about.iter().any(|r| r.name.value == id.rule)
     }
 
     /// What they find now, or found a moment ago.
@@ -51,6 +57,7 @@ impl Own {
         }
         self.at = Some(now);
         self.found.clear();
+        self.fine.clear();
         let outcomes = self.book.evaluate(store, now);
         let rules = self.book.rules().iter().zip(&self.about);
         for ((rule, about), outcome) in rules.zip(outcomes) {
@@ -59,7 +66,11 @@ impl Own {
                     Verdict::Alert => (about.priority, rule.sentence(finding)),
                     Verdict::Warn => (below(about.priority), rule.sentence(finding)),
                     Verdict::NoData if finding.overdue => (about.priority, rule.sentence(finding)),
-                    Verdict::NoData | Verdict::Ok => continue,
+                    Verdict::Ok => {
+                        self.fine.insert(id(about, &finding.group));
+                        continue;
+                    }
+                    Verdict::NoData => continue,
                 };
                 let alert = alert(about, &finding.group, priority, what, finding.since, world);
                 self.found.push(Finding::from(alert));
@@ -87,7 +98,7 @@ fn alert(
     since: DateTime<Utc>,
     world: &World,
 ) -> Alert {
-    let tags: Vec<String> = group.iter().map(|(k, v)| format!("{k}:{v}")).collect();
+    let tags = tags(group);
     let mut labels = vec![("rule".to_owned(), about.name.value.clone())];
     labels.extend(group.iter().map(|(k, v)| (k.to_string(), v.to_string())));
     labels.extend(about.tags.iter().map(|tag| match tag.split_once(':') {
@@ -108,12 +119,16 @@ fn alert(
         target: target(group, world),
         labels,
         runbook: about.runbook.as_ref().map(SafeText::new),
-        ..Alert::new(
-            AlertId::new(about.name.value.as_str(), tags.join(",")),
-            priority,
-            since,
-        )
+        ..Alert::new(id(about, group), priority, since)
     }
+}
+
+fn id(about: &config::Rule, group: &Group) -> AlertId {
+    AlertId::new(about.name.value.as_str(), tags(group).join(","))
+}
+
+fn tags(group: &Group) -> Vec<String> {
+    group.iter().map(|(k, v)| format!("{k}:{v}")).collect()
 }
 
 /// What a group of tags is about, when it is one thing.

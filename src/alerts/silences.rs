@@ -67,10 +67,6 @@ impl Silences {
         self.all.iter().map(|r| &r.silence)
     }
 
-    pub fn get(&self, id: &str) -> Option<&Silence> {
-        self.iter().find(|s| s.id == id)
-    }
-
     /// The silence that lasts longest of those that cover an alert now.
     pub fn covers(&self, alert: &Alert, now: DateTime<Utc>) -> Option<Silenced> {
         self.all
@@ -85,6 +81,7 @@ impl Silences {
     }
 
     /// Until when one is in force; `None`: not now.
+    #[cfg(test)]
     pub fn in_force(&self, id: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let ready = self.all.iter().find(|r| r.silence.id == id)?;
         until(&ready.silence.when, ready.zone, now)

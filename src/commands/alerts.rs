@@ -44,7 +44,7 @@ pub(super) fn run(global: &Global, args: &Alerts) -> anyhow::Result<Exit> {
         deed,
     };
     let mut life = lives.iter().find(|l| l.alert.id == order.id).cloned();
-    if !life.as_mut().is_some_and(|l| l.act(&order.deed, &order.by)) {
+    if !life.as_mut().is_some_and(|l| l.order(&order)) {
         say(format!(
             "nothing to be done: {} is {}",
             order.id.label(),

@@ -34,12 +34,44 @@ pub(super) fn load(global: &Global, paths: &Paths) -> Result<Config, LoadError> 
 
 /// Starts every enabled backend. Must be called inside a tokio runtime.
 pub(super) fn session(config: &Config, paths: &Paths, role: Role) -> Session {
-    let enabled: Vec<&Backend> = config.backends.iter().filter(|b| b.enabled).collect();
-    backends(config, &enabled, paths, role)
+    let duty = match role {
+        Role::Operate => DutySettings {
+            state_dir: Some(paths.state_dir.clone()),
+            lead: true,
+            events: config.alerts.keep_events,
+            channels: config.channels.clone(),
+        },
+        // who only looks, or does one thing, tells nobody and opens no store
+        Role::Act | Role::Observe => DutySettings::default(),
+    };
+    with_duty(config, &enabled(config), paths, role, duty)
+}
+
+/// For one look at a screen, which shows what was done about alerts.
+pub(super) fn picture(config: &Config, paths: &Paths) -> Session {
+    let duty = DutySettings {
+        state_dir: Some(paths.state_dir.clone()),
+        ..DutySettings::default()
+    };
+    with_duty(config, &enabled(config), paths, Role::Observe, duty)
+}
+
+fn enabled(config: &Config) -> Vec<&Backend> {
+    config.backends.iter().filter(|b| b.enabled).collect()
 }
 
 /// Starts these backends. One that can't be used is shown as such; the others work.
 pub(super) fn backends(config: &Config, chosen: &[&Backend], paths: &Paths, role: Role) -> Session {
+    with_duty(config, chosen, paths, role, DutySettings::default())
+}
+
+fn with_duty(
+    config: &Config,
+    chosen: &[&Backend],
+    paths: &Paths,
+    role: Role,
+    duty: DutySettings,
+) -> Session {
     let started = chosen
         .iter()
         .map(|b| backends::build(b, paths, role))
@@ -50,13 +82,6 @@ pub(super) fn backends(config: &Config, chosen: &[&Backend], paths: &Paths, role
         BackendKind::Dbt(dbt) => Some(dbt.grace * 2),
         BackendKind::Airflow(_) | BackendKind::Prefect(_) | BackendKind::Dagster(_) => None,
     });
-    let duty = DutySettings {
-        state_dir: Some(paths.state_dir.clone()),
-        // who only looks tells nobody and keeps nothing
-        lead: role == Role::Operate,
-        events: role == Role::Operate && config.alerts.keep_events,
-        channels: config.channels.clone(),
-    };
     let grace = grace.max().unwrap_or_default();
     start(config, paths, started, grace, duty)
 }

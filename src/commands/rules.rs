@@ -35,6 +35,17 @@ struct Rule {
 
 fn list(global: &Global, config: &Config) -> anyhow::Result<Exit> {
     let rules = alerts::configured(config).rules;
+    let own = config.rules.iter().map(|rule| Rule {
+        name: rule.name.value.clone(),
+        on: rule.enabled,
+        priority: rule.priority,
+        meaning: rule
+            .query
+            .value
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" "),
+    });
     let all: Vec<Rule> = Builtin::all()
         .map(|rule| Rule {
             name: rule.word().to_owned(),
@@ -46,6 +57,7 @@ fn list(global: &Global, config: &Config) -> anyhow::Result<Exit> {
                 .unwrap_or_else(|| rule.priority()),
             meaning: rule.meaning().to_owned(),
         })
+        .chain(own)
         .collect();
     if global.json {
         print_json(&all)?;
@@ -59,8 +71,8 @@ fn list(global: &Global, config: &Config) -> anyhow::Result<Exit> {
             text,
             "{on} {} {:<20} {}",
             rule.priority.word(),
-            rule.name,
-            rule.meaning
+            SafeText::new(&rule.name),
+            SafeText::new(&rule.meaning)
         );
     }
     print(text)?;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::bail;
 use chrono::Utc;
 
-use crate::backends::Role;
 use crate::cli::{Global, PictureFormat, ScreenName, Snapshot as Args};
 use crate::config::{Config, Paths};
 use crate::engine::Watch;
@@ -42,7 +41,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     let picture = super::runtime()?.block_on(async {
         let mut session = match &scratch {
             Some(Scratch(dir)) => demo::session(&config, &paths, dir)?,
-            None => open::session(&config, &paths, Role::Observe),
+            None => open::picture(&config, &paths),
         };
         let picture = session
             .interruptible(async |session| take(session, screen, args).await)

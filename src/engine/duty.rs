@@ -70,6 +70,10 @@ pub(super) struct Duty {
     inbox: Option<mpsc::Receiver<News>>,
     /// What a person must know, once each.
     troubles: Vec<SafeText>,
+    /// Events found no room in the history: told once.
+    behind: bool,
+    /// Why this program could not take over, as it was last told.
+    hindered: Option<SafeText>,
 }
 
 impl Duty {
@@ -87,6 +91,8 @@ impl Duty {
             news,
             inbox: Some(inbox),
             troubles: Vec::new(),
+            behind: false,
+            hindered: None,
         };
         let Some(dir) = &settings.state_dir else {
             if settings.lead {
@@ -97,12 +103,15 @@ impl Duty {
         match duty.open(dir, alerts) {
             Ok(keeper) => duty.keeper = Some(keeper),
             Err(error) => {
-                let text = format!("{error}; acknowledgements and silences end with this process");
+                let text = format!(
+                    "{error}; people are told all the same, but what is known of alerts ends with this process"
+                );
                 duty.troubles.push(SafeText::new(text));
             }
         }
         if settings.lead {
             duty.leader = Some(Leader::new(dir));
+            duty.lead(Utc::now(), alerts);
         }
         duty
     }
@@ -134,9 +143,7 @@ impl Duty {
         alerts.restore(lives);
         let silences = store.shelf(Shelf::Silences)?;
         silence_all(alerts, silences.into_iter().map(|(_, body)| body));
-        let marks = store.shelf(Shelf::Marks)?;
-        let mark = marks.iter().find(|(key, _)| key == READ);
-        let read = mark.and_then(|(_, body)| body.parse().ok()).unwrap_or(0);
+        let read = read_up_to(store)?;
         let lines = store.after(Log::Orders, read, usize::MAX)?;
         self.read = read;
         self.apply(&lines, alerts);
@@ -149,10 +156,7 @@ impl Duty {
         for line in lines {
             self.read = self.read.max(line.seq);
             if let Ok(Deed::Alert(order)) = serde_json::from_str(&line.body) {
-                // an order to an earlier alert of this name
-                let meant = alerts.get(&order.id);
-                let meant = meant.is_some_and(|a| a.fired.is_none_or(|at| at <= order.by.at));
-                changed |= meant && alerts.order(&order);
+                changed |= alerts.order(&order);
             }
         }
         changed
@@ -167,10 +171,15 @@ impl Duty {
         }
     }
 
-    /// Keeps what a backend told.
+    /// Keeps what a backend told: one of several programs is enough.
     pub(super) fn event(&mut self, stamped: &Stamped) {
-        if let Some(keeper) = self.keeper.as_mut().filter(|_| self.settings.events) {
-            keeper.event(stamped);
+        let wanted = self.settings.events && self.leads();
+        let Some(keeper) = self.keeper.as_ref().filter(|_| wanted) else {
+            return;
+        };
+        if !keeper.event(stamped) && !std::mem::replace(&mut self.behind, true) {
+            let text = "the history can't be written as fast as backends tell; some events are missing in it";
+            self.troubles.push(SafeText::new(text));
         }
     }
 
@@ -183,7 +192,11 @@ impl Duty {
         let (Some(leader), Some(dir)) = (&mut self.leader, &self.settings.state_dir) else {
             return;
         };
-        if self.keeper.is_none() || !leader.lead() {
+        if !leader.lead() {
+            return;
+        }
+        if self.keeper.is_none() {
+            self.hire(Vec::new(), None);
             return;
         }
         let taken = Sqlite::open(dir).and_then(|mut store| {
@@ -197,7 +210,12 @@ impl Duty {
                 let read = read.filter_map(|(_, body)| serde_json::from_str::<Delivery>(body).ok());
                 self.hire(read.collect(), Some(Box::new(store)));
             }
-            Err(error) => self.troubles.push(SafeText::new(error.to_string())),
+            Err(error) => {
+                let why = SafeText::new(error.to_string());
+                if self.hindered.replace(why.clone()) != Some(why.clone()) {
+                    self.troubles.push(why);
+                }
+            }
         }
     }
 
@@ -263,6 +281,11 @@ impl Duty {
             key: id.label().to_string(),
             body: None,
         }));
+        beside.extend(alerts.take_expired().into_iter().map(|id| Beside {
+            shelf: Shelf::Silences.word(),
+            key: id,
+            body: None,
+        }));
         all.extend(letters);
         if all.is_empty() && beside.is_empty() {
             return;
@@ -323,6 +346,13 @@ pub(super) fn silence_all(alerts: &mut Alerts, bodies: impl Iterator<Item = Stri
         .filter_map(|b| serde_json::from_str(&b).ok())
         .collect();
     alerts.silence_all(all);
+}
+
+/// The last order that the leader had read when it last wrote.
+pub(super) fn read_up_to(store: &mut dyn Store) -> Result<i64, StoreError> {
+    let marks = store.shelf(Shelf::Marks)?;
+    let mark = marks.iter().find(|(key, _)| key == READ);
+    Ok(mark.and_then(|(_, body)| body.parse().ok()).unwrap_or(0))
 }
 
 /// How a deed is written down.

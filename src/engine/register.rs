@@ -5,11 +5,10 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use crate::alerts::Life;
-use crate::alerts::outbox::Delivery;
 use crate::history::{Line, Log, Shelf, Sqlite, Store, StoreError, Write};
 use crate::model::{AlertId, Silence, Stamped};
 
-use super::duty::{Deed, writes};
+use super::duty::{Deed, read_up_to, writes};
 
 #[derive(Debug)]
 pub struct Register {
@@ -28,15 +27,13 @@ impl Register {
         let bodies = self.store.shelf(Shelf::Alerts)?;
         let read = |(_, body): &(String, String)| serde_json::from_str::<Life>(body).ok();
         let mut lives: Vec<Life> = bodies.iter().filter_map(read).collect();
-        for line in self.store.after(Log::Orders, 0, usize::MAX)? {
+        let read = read_up_to(&mut self.store)?;
+        for line in self.store.after(Log::Orders, read, usize::MAX)? {
             let Ok(Deed::Alert(order)) = serde_json::from_str(&line.body) else {
                 continue;
             };
-            let meant = lives.iter_mut().find(|l| l.alert.id == order.id);
-            let meant = meant.filter(|l| l.alert.fired.is_none_or(|at| at <= order.by.at));
-            if let Some(life) = meant {
-                life.act(&order.deed, &order.by);
-                life.name_state(life.alert.silenced.clone());
+            if let Some(life) = lives.iter_mut().find(|l| l.alert.id == order.id) {
+                life.order(&order);
             }
         }
         Ok(lives)
@@ -44,13 +41,6 @@ impl Register {
 
     pub fn silences(&mut self) -> Result<Vec<Silence>, StoreError> {
         let bodies = self.store.shelf(Shelf::Silences)?;
-        let read = |(_, body): (String, String)| serde_json::from_str(&body).ok();
-        Ok(bodies.into_iter().filter_map(read).collect())
-    }
-
-    /// Messages that are not told yet, or could not be.
-    pub fn deliveries(&mut self) -> Result<Vec<Delivery>, StoreError> {
-        let bodies = self.store.shelf(Shelf::Deliveries)?;
         let read = |(_, body): (String, String)| serde_json::from_str(&body).ok();
         Ok(bodies.into_iter().filter_map(read).collect())
     }

@@ -20,8 +20,8 @@ use crate::diagnosis::Ready;
 use crate::history::{self, Audit, AuditError, Heard};
 use crate::logs::{DEFAULT_LIMIT, LogStore, Spill};
 use crate::model::{
-    ActionError, ActionId, ActionRequest, ActionStatus, AlertOrder, BackendId, BackendStatus, By,
-    Event, Focus, LogKey, Reach, SafeText, Silence, Stamped,
+    ActionError, ActionId, ActionRequest, ActionStatus, Alert, AlertOrder, BackendId,
+    BackendStatus, By, Event, Focus, LogKey, Reach, SafeText, Silence, Stamped,
 };
 use crate::world::{Changes, World};
 
@@ -222,15 +222,14 @@ impl Engine {
             self.watch.alerts.take_tellings();
             return;
         }
-        let mut alerts = self.watch.alerts.tellings().iter().map(|t| &t.alert);
-        let awaited = alerts.any(|alert| {
-            let young = alert.fired.is_some_and(|at| now - at < PATIENCE);
-            young
-                && alert
-                    .run()
-                    .is_some_and(|run| self.watch.is_unexplained(run))
-        });
-        // what is to be remembered waits as well: it says that people were told
+        let young = |alert: &Alert| alert.fired.is_some_and(|at| now - at < PATIENCE);
+        let tellings = self.watch.alerts.tellings().iter().map(|t| &t.alert);
+        let mut young = tellings.filter(|alert| young(alert)).peekable();
+        let awaited = young.peek().is_some() && {
+            let unexplained = self.watch.unexplained();
+            let mut runs = young.filter_map(Alert::run);
+            runs.any(|run| unexplained.contains(run))
+        };
         self.watch.awaiting = awaited;
         if awaited {
             return;

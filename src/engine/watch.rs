@@ -1,6 +1,6 @@
 //! Everything that is known, in one place: what screens read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -266,18 +266,17 @@ impl Watch {
         diagnose(&evidence, self.patterns.get()?)
     }
 
-    /// A run has failed and nothing is known yet of why.
-    pub fn is_unexplained(&self, run: &RunKey) -> bool {
-        let row = self
-            .fleet()
-            .iter()
-            .find(|row| row.run.as_ref() == Some(run));
-        row.is_some_and(|row| {
-            matches!(row.health, Health::Failing | Health::Failed)
-                && self
-                    .first_error(row)
-                    .is_none_or(|log| self.error_line(&log).is_none())
-        })
+    /// Runs that have failed, and nothing is known yet of why.
+    pub fn unexplained(&self) -> HashSet<&RunKey> {
+        let failed = |row: &&FleetRow| matches!(row.health, Health::Failing | Health::Failed);
+        let known = |row: &FleetRow| {
+            let log = self.first_error(row);
+            log.is_some_and(|log| self.error_line(&log).is_some())
+        };
+        let rows = self.fleet().iter().filter(failed);
+        rows.filter(|row| !known(row))
+            .filter_map(|row| row.run.as_ref())
+            .collect()
     }
 
     /// The cause line of a log, if it has one.

@@ -48,8 +48,6 @@ enum Order {
 pub struct Keeper {
     orders: Option<SyncSender<Order>>,
     thread: Option<JoinHandle<()>>,
-    /// Events that found no room.
-    dropped: u64,
 }
 
 impl Keeper {
@@ -64,6 +62,7 @@ impl Keeper {
             trouble: false,
             lost: 0,
             read: 0,
+            silences: Vec::new(),
             pruned: None,
         };
         let thread = std::thread::Builder::new()
@@ -73,7 +72,6 @@ impl Keeper {
         Self {
             orders: Some(orders),
             thread,
-            dropped: 0,
         }
     }
 
@@ -85,21 +83,16 @@ impl Keeper {
             .is_some_and(|orders| orders.send(Order::Write(write)).is_ok())
     }
 
-    /// Keeps what a backend told, if there is room.
-    pub fn event(&mut self, stamped: &Stamped) {
+    /// Keeps what a backend told. False: there is no room for it, the disk is too slow.
+    pub fn event(&self, stamped: &Stamped) -> bool {
         if !Sift::wants(&stamped.event) {
-            return;
+            return true;
         }
-        let Some(orders) = &self.orders else { return };
-        match orders.try_send(Order::Event(Box::new(stamped.clone()))) {
-            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
-            Err(TrySendError::Full(_)) => self.dropped += 1,
-        }
-    }
-
-    /// Events that were not kept because the disk was too slow.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
+        let Some(orders) = &self.orders else {
+            return true;
+        };
+        let order = Order::Event(Box::new(stamped.clone()));
+        !matches!(orders.try_send(order), Err(TrySendError::Full(_)))
     }
 
     /// Writes what waits, and ends.
@@ -128,6 +121,8 @@ struct Desk {
     lost: u64,
     /// The last order that was read or written here.
     read: i64,
+    /// As they were last told.
+    silences: Vec<String>,
     pruned: Option<DateTime<Utc>>,
 }
 
@@ -244,8 +239,12 @@ impl Desk {
             self.tell(Heard::Orders(lines));
         }
         if let Ok(silences) = self.store.shelf(Shelf::Silences) {
-            let bodies = silences.into_iter().map(|(_, body)| body).collect();
-            self.tell(Heard::Silences(bodies));
+            let bodies: Vec<String> = silences.into_iter().map(|(_, body)| body).collect();
+            // most of what the leader writes is not about them
+            if self.silences != bodies {
+                self.silences.clone_from(&bodies);
+                self.tell(Heard::Silences(bodies));
+            }
         }
     }
 

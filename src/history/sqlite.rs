@@ -109,11 +109,6 @@ impl Sqlite {
             _ => Err(StoreError::Damaged(self.path.clone())),
         }
     }
-
-    /// Bytes of the file.
-    pub fn size(&self) -> u64 {
-        std::fs::metadata(&self.path).map_or(0, |m| m.len())
-    }
 }
 
 impl Store for Sqlite {

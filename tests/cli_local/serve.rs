@@ -295,3 +295,22 @@ fn the_service_manager_is_told_of_its_life() {
         );
     }
 }
+
+#[test]
+fn with_a_damaged_history_people_are_told_all_the_same() {
+    let home = home("");
+    let garbage = "not a database at all, ".repeat(100);
+    home.file(".local/state/dagtop/history.db", &garbage);
+    let mut serve = serve(&home);
+    serve.until_complains("is damaged");
+    serve.until_complains("this program tells people");
+    trigger(&home);
+    until("the failure is told", || occasions(&home) == ["fired"]);
+    home.dagtop(&["alerts"]).code(1).complains(&["is damaged"]);
+    let doctor = home.dagtop(&["doctor"]).code(1);
+    assert!(doctor.out.contains("is damaged"), "{doctor:?}");
+    serve.signal(Signal::TERM);
+    serve.wait().code(0);
+    let left = std::fs::read_to_string(home.state().join("history.db")).unwrap();
+    assert_eq!(left, garbage, "it is left as it is");
+}

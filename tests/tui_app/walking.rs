@@ -1,8 +1,9 @@
 //! Going places with the keyboard.
 
 use chrono::Duration;
+use dagtop::engine;
 use dagtop::model::*;
-use dagtop::tui::app::{Effect, Screen};
+use dagtop::tui::app::{Effect, Msg, Screen, Settings};
 use dagtop::tui::command::TABLE;
 use dagtop::tui::term::Input;
 
@@ -392,6 +393,127 @@ fn an_alert_is_acknowledged_and_taken_back() {
         session.app.run_screen().map(|r| r.run.clone()),
         Some(orders_run())
     );
+}
+
+#[test]
+fn an_alert_is_silenced_with_a_reason() {
+    let mut session = at("a", WIDE);
+    session.quick("z").quick("enter");
+    session.sees("nobody is told of backend=prod-airflow pipeline=orders_daily");
+    session.sees("> 2 hours");
+    session.keys("down up up").text("we know");
+    session.sees("> 30 minutes");
+    session.keys("enter");
+    let commands = session.commands();
+    let Some(engine::Command::Silence(silence)) = commands.last() else {
+        panic!("{commands:?}")
+    };
+    assert_eq!(silence.reason.as_str(), "we know");
+    assert_eq!(
+        silence.matchers,
+        ["backend=prod-airflow", "pipeline=orders_daily"]
+    );
+    let When::Once { from, until } = silence.when else {
+        panic!("{silence:?}")
+    };
+    assert_eq!((until - from).num_minutes(), 30);
+    session.sees("silenced for 30 minutes");
+    let before = session.commands().len();
+    session.keys("z esc");
+    assert_eq!(session.commands().len(), before, "esc asks for nothing");
+}
+
+#[test]
+fn a_note_is_written_beside_an_alert_and_one_is_put_away() {
+    let mut session = at("A", WIDE);
+    session.sees("what should the next person know?");
+    session.wait(400).text("the vendor is on it").keys("enter");
+    let commands = session.commands();
+    let Some(engine::Command::Alert(id, AlertDeed::Note(text))) = commands.last() else {
+        panic!("{commands:?}")
+    };
+    let alert = id.clone();
+    assert_eq!(text.as_str(), "the vendor is on it");
+    session.keys("2");
+    session.sees("ann: the vendor is on it");
+    let open = session.watch.alerts.open();
+    session.keys("ctrl-x");
+    let commands = session.commands();
+    assert!(matches!(
+        commands.last(),
+        Some(engine::Command::Alert(id, AlertDeed::Resolve)) if *id == alert
+    ));
+    assert_eq!(session.watch.alerts.open(), open - 1);
+    session.sees_not("the vendor is on it");
+}
+
+#[test]
+fn what_could_not_be_told_is_on_the_system_screen_and_told_again() {
+    use dagtop::alerts::outbox::{Delivery, DeliveryState, LaneCounts};
+    let mut session = at("3", WIDE);
+    session.sees_not("channels");
+    session.keys("T").sees("everything has been told");
+    let alert = session.watch.alerts.firing()[0].clone();
+    let delivery = Delivery {
+        id: 7,
+        channel: "pager".to_owned(),
+        message: Message::new(Occasion::Fired, alert, session.now),
+        attempts: 100,
+        created: session.now,
+        next_at: session.now,
+        state: DeliveryState::Dead,
+        last_error: Some(SafeText::new("401")),
+        thread: None,
+        over: false,
+    };
+    session.watch.channels.dead = vec![delivery].into();
+    session.watch.channels.channels = vec![LaneCounts {
+        channel: "pager".to_owned(),
+        waiting: 2,
+        sending: 0,
+        sent: 3,
+        dead: 1,
+        held: None,
+    }];
+    session.sees("told 3  waiting 2  lost 1");
+    session.sees("not told on pager: fired run-failing:prod-airflow/orders_daily: 401");
+    session.keys("T");
+    assert_eq!(
+        session.commands().last(),
+        Some(&&engine::Command::RetryLetters)
+    );
+}
+
+#[test]
+fn the_command_line_can_say_where_to_begin() {
+    let open = |target: Target| {
+        let settings = Settings {
+            open: Some(target),
+            ..Settings::default()
+        };
+        let mut session = Session::with(world::world(), WIDE, settings);
+        let pipelines = session.watch.world.pipelines();
+        let own = pipelines.filter(|v| v.pipeline.key.backend.raw() == "prod-airflow");
+        let list = own.map(|v| v.pipeline.clone()).collect();
+        // its backend has told all there is
+        let complete = true;
+        session.event("prod-airflow", Event::Pipelines { list, complete });
+        session.send(Msg::Refreshed);
+        session
+    };
+    let session = open(Target::Run(orders_run()));
+    assert_eq!(session.app.run_screen().unwrap().run, orders_run());
+    let node = orders_run().node(&NodeId::new("load"));
+    let session = open(Target::Node(node));
+    let run = session.app.run_screen().unwrap();
+    assert_eq!(run.selected.as_ref().unwrap().raw(), "load");
+    // a run that is long over: the pipeline's newest
+    let pipeline = orders_run().pipeline;
+    let session = open(Target::Run(pipeline.run("years ago")));
+    let run = session.app.run_screen().unwrap();
+    assert_eq!(run.run.pipeline, pipeline);
+    let session = open(Target::Pipeline(world::key("prod-airflow", "nowhere")));
+    session.sees("there is no prod-airflow/nowhere to open");
 }
 
 #[test]

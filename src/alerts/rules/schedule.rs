@@ -11,6 +11,7 @@ use crate::model::span::duration as span;
 use crate::model::{Health, PipelineKey, Priority, SafeText, Target, glob};
 use crate::world::{FleetRow, RunView};
 
+use super::super::group::Needs;
 use super::super::silences::at;
 use super::{Builtin, Found};
 
@@ -202,19 +203,20 @@ impl From<Vec<Expect>> for Expects {
 }
 
 impl Expects {
-    /// Looks up the pipelines that are there, and what is due of them now.
+    /// Looks up the pipelines that are there, and what is due of them now. Says whether one is new.
     pub fn learn<'k>(
         &mut self,
         keys: impl ExactSizeIterator<Item = &'k PipelineKey>,
         now: DateTime<Utc>,
-    ) {
+    ) -> bool {
         if self.list.is_empty() {
-            return;
+            return false;
         }
         // those that are gone don't stay for ever
         if self.of.len() > 2 * keys.len() + 100 {
             self.of.clear();
         }
+        let known = self.of.len();
         for key in keys {
             let list = &self.list;
             let known = self.of.entry(key.clone()).or_insert_with(|| {
@@ -232,6 +234,23 @@ impl Expects {
                 known.come.renew(cron, now);
             }
         }
+        self.of.len() != known
+    }
+
+    /// What needs what, of the pipelines that were looked up.
+    pub(in crate::alerts) fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        let mut keys: Vec<&PipelineKey> = self.of.keys().collect();
+        keys.sort();
+        for key in &keys {
+            let after = self.of(key).map(|e| e.after.as_slice()).unwrap_or_default();
+            for glob in after {
+                for upstream in keys.iter().filter(|k| glob.matches(k)) {
+                    needs.add(key, upstream);
+                }
+            }
+        }
+        needs
     }
 
     fn known(&self, key: &PipelineKey) -> Option<(&Expect, &Known)> {

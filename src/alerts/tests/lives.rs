@@ -52,6 +52,7 @@ impl Sim {
         let fleet = self.world.fleet(t(0), Duration::minutes(5));
         let keys = fleet.iter().map(|row| &row.key);
         self.alerts.settings.rules.expects.learn(keys, t(0));
+        self.alerts.needs = self.alerts.settings.rules.expects.needs();
     }
 
     /// What a process that begins now would know.
@@ -499,4 +500,89 @@ fn of_one_pipeline_the_cause_is_told_and_not_what_is_seen_of_it() {
     for minute in 3..200 {
         assert_eq!(sim.step(minute, &story), []);
     }
+}
+
+#[test]
+fn orders_that_are_read_again_are_done_once() {
+    let mut sim = Sim::plain();
+    sim.step(0, &[finding("a", 0)]);
+    order(&mut sim.alerts, &id("a"), AlertDeed::Ack, 1);
+    order(&mut sim.alerts, &id("a"), AlertDeed::Unack, 2);
+    sim.alerts.take_tellings();
+    sim.restart(settings());
+    let mut again = |deed, minute| {
+        sim.alerts.order(&AlertOrder {
+            id: id("a"),
+            by: by(minute),
+            deed,
+        })
+    };
+    assert!(!again(AlertDeed::Ack, 1) && !again(AlertDeed::Unack, 2));
+    assert!(again(AlertDeed::Ack, 3), "a new one is done");
+    // an order to an alert of that name that was before
+    sim.step(10, &[]);
+    sim.step(20, &[finding("a", 20)]);
+    let late = AlertOrder {
+        id: id("a"),
+        by: by(9),
+        deed: AlertDeed::Ack,
+    };
+    assert!(!sim.alerts.order(&late));
+}
+
+#[test]
+fn of_a_backend_that_does_not_answer_nothing_is_over() {
+    let mut sim = Sim::plain();
+    let degraded = Finding::from(Alert {
+        target: Some(Target::Backend(BackendId::new("lab"))),
+        ..Alert::new(
+            AlertId::new("backend-degraded", "lab/scheduler"),
+            Priority::P2,
+            t(0),
+        )
+    });
+    assert_eq!(sim.step(0, &[degraded]).len(), 1);
+    let status = |reach| Stamped {
+        backend: BackendId::new("lab"),
+        at: t(1),
+        event: Event::Status(BackendStatus {
+            reach,
+            ..BackendStatus::default()
+        }),
+    };
+    sim.world.apply(&status(Reach::Down {
+        reason: SafeText::new("refused"),
+        retry_at: None,
+    }));
+    for minute in 1..30 {
+        assert_eq!(sim.step(minute, &[]), [], "nobody knows");
+    }
+    sim.world.apply(&status(Reach::Up));
+    assert_eq!(sim.step(30, &[])[0].occasion, Occasion::Resolved);
+}
+
+#[test]
+fn a_rule_over_numbers_that_are_not_there_yet_ends_nothing() {
+    let text = "[[rule]]\nname=\"errors\"\nquery=\"sum(last_5m):sum:pipeline.errors{*} by {pipeline} > 0\"\n";
+    let path = std::path::Path::new("/x/config.toml");
+    let rules = crate::config::load::parse(path, text).unwrap().config.rules;
+    let of = || Settings {
+        own: crate::alerts::Own::new(&rules),
+        ..settings()
+    };
+    let mut sim = Sim::new(of());
+    let mut found = finding("a", 0);
+    found.alert.id = AlertId::new("errors", "pipeline:a");
+    found.alert.target = None;
+    assert_eq!(sim.step(0, &[found]).len(), 1);
+    sim.restart(of());
+    for minute in 1..600 {
+        assert_eq!(sim.step(minute, &[]), [], "no number has been seen");
+    }
+    assert_eq!(sim.alerts.firing().len(), 1);
+    sim.step(24 * 60 + 2, &[]);
+    assert!(
+        sim.alerts.firing().is_empty(),
+        "its group has gone for good"
+    );
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::config::Paths;
+use crate::engine::Register;
 use crate::tui::term::Caps;
 
 use super::report::Check;
@@ -42,6 +43,19 @@ fn size() -> Check {
 }
 
 pub(super) fn state(paths: &Paths) -> Vec<Check> {
+    let mut checks = folder(paths);
+    // one that is not there is made when it is needed
+    if paths.state_dir.join("history.db").exists() {
+        let checked = Register::open(&paths.state_dir).and_then(|mut store| store.check());
+        checks.push(match checked {
+            Ok(()) => Check::ok("the history of alerts is whole"),
+            Err(error) => Check::problem(error.to_string()),
+        });
+    }
+    checks
+}
+
+fn folder(paths: &Paths) -> Vec<Check> {
     let dir = &paths.state_dir;
     let shown = dir.display();
     let meta = match std::fs::metadata(dir) {

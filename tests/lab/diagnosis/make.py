@@ -125,7 +125,7 @@ def scrub(text, folder, venvs, ports):
     addresses = subprocess.run(["hostname", "-I"], capture_output=True, text=True).stdout.split()
     for address in addresses:
         text = text.replace(address, "10.0.0.7")
-    text = re.sub(r"(?<!/var)/tmp/[\w./-]+", "/srv/etl/tmp", text)
+    text = re.sub(r"/tmp/[\w./-]+", "/srv/etl/tmp", text)
     return text
 
 

@@ -63,7 +63,7 @@ def clean_up():
     """What goes wrong because something went wrong before."""
     if STYLE in (0, 2):
         try:
-            shutil.rmtree("/var/tmp/orders-stage")
+            shutil.rmtree("/srv/etl/orders-stage")
         except OSError as error:
             log.error("cleanup: could not remove stage: %s", error)
     if STYLE in (1, 3):

@@ -19,7 +19,7 @@ finish() {
   set +x
   [ "$code" = 0 ] && { say "done, exit 0"; return; }
   case $((${#NAME} % 3)) in
-    0) rm /var/tmp/etl.lock; say "ERROR job $NAME failed with exit code $code" ;;
+    0) rm /srv/etl/etl.lock; say "ERROR job $NAME failed with exit code $code" ;;
     1) say "retrying in 60 s (2 attempts left)"; say "giving up after 3 attempts"; echo "make: *** [Makefile:12: load] Error $code" ;;
     2) say "ERROR: Process completed with exit code $code."; say "notify: curl to hooks.example failed (ignored)" ;;
   esac
