@@ -1,5 +1,8 @@
 //! Owns the command line as types. Must not know how anything is done.
 
+mod act;
+mod alerting;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,7 +10,12 @@ use clap_complete::Shell;
 
 use crate::config::{ColorDepth, Switch};
 use crate::logs::Level;
-use crate::model::{Action, NodeState};
+
+pub use act::{Act, ActionName, MarkAs};
+pub use alerting::{
+    AlertName, Alerts, AlertsWhat, Notify, NotifyWhat, Rules, RulesWhat, Serve, Silence,
+    SilenceAdd, SilenceWhat,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -21,16 +29,6 @@ status and act have more of them: see their --help.";
 const SCREEN_CODES: &str = "\
 Exit codes: 0 ended by the user, 1 the screen can't be shown, 2 wrong command line or a \
 configuration that can't be used, 128 and the number of a signal that ended it.";
-
-const ALERTS_CODES: &str = "\
-Exit codes: 0 done, 1 no such alert or silence, or the history can't be read or written, 2 wrong command line.";
-
-const RULES_CODES: &str = "\
-Exit codes: 0 done, 1 the history can't be read, 2 wrong command line or a configuration that can't be used.";
-
-const SERVE_CODES: &str = "\
-Exit codes: 0 ended by SIGTERM or SIGINT, 1 it can't go on, 2 wrong command line or a configuration \
-that can't be used.";
 
 const RUN_CODES: &str = "\
 Exit codes: 0 with --plain: the run went well (warnings included), else: ended by the user; \
@@ -67,15 +65,6 @@ const LOGS_CODES: &str = "\
 Exit codes: 0 printed, 1 there is no log (yet), it can't be read or the backend can't be asked, \
 2 wrong command line or query, an address that names nothing, or a configuration that can't be used.";
 
-const ACT_CODES: &str = "\
-Exit codes:
-  0  done: the backend was read again and shows it (--dry-run: the plan was printed)
-  1  refused, declined, or nothing was to be done
-  2  wrong command line, an address that names nothing, or a configuration that can't be used
-  3  sent, and not seen to have happened
-A run of a local backend lives in the process that started it: act waits for its end and prints \
-what came of it; the exit code is that of the action.";
-
 const SNAPSHOT_CODES: &str = "\
 Exit codes: 0 printed, 1 nothing to print or a backend can't be asked, 2 wrong command line, \
 an address that names nothing, or a configuration that can't be used.";
@@ -95,10 +84,6 @@ between them are looked at. What comes from stdin is kept on disk while it is re
 const DOCTOR_CODES: &str = "\
 Exit codes: 0 all is well (there may be warnings), 1 something is wrong, 2 wrong command line, or \
 the configuration can't be used.";
-
-const NOTIFY_CODES: &str = "\
-Exit codes: 0 the channel took it (or: listed), 1 it did not, 2 wrong command line, a channel that \
-there is not, or a configuration that can't be used.";
 
 const COMPLETIONS_CODES: &str = "\
 Exit codes: 0 printed, 2 wrong command line.";
@@ -201,110 +186,6 @@ pub enum Command {
 #[command(after_help = SCREEN_CODES)]
 pub struct Monitor {}
 
-/// List alerts, and acknowledge, resolve or note them
-///
-/// Shows what whoever tells people (`dagtop serve`, or a `dagtop` in a terminal) last wrote down.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = ALERTS_CODES)]
-pub struct Alerts {
-    #[command(subcommand)]
-    pub what: Option<AlertsWhat>,
-
-    /// Those too that are over or that follow from others
-    #[arg(long)]
-    pub all: bool,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-pub enum AlertsWhat {
-    /// Take one on: nobody else is woken for it
-    Ack(AlertName),
-    /// Give one back
-    Unack(AlertName),
-    /// Say that one is over for you: quiet until it has been gone and comes back
-    Resolve(AlertName),
-    /// Write something beside one
-    Note {
-        #[command(flatten)]
-        alert: AlertName,
-        text: String,
-    },
-}
-
-#[derive(Clone, Debug, Args)]
-pub struct AlertName {
-    /// As `dagtop alerts` shows it, or a part of it that only one has
-    #[arg(value_name = "ALERT")]
-    pub name: String,
-}
-
-/// Ask for quiet: nobody is told of alerts that match
-#[derive(Clone, Debug, Args)]
-#[command(after_help = ALERTS_CODES)]
-pub struct Silence {
-    #[command(subcommand)]
-    pub what: Option<SilenceWhat>,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-pub enum SilenceWhat {
-    /// Begin one, now or ahead
-    Add(SilenceAdd),
-    /// End one
-    End {
-        /// As `dagtop silence` shows it
-        id: String,
-    },
-}
-
-#[derive(Clone, Debug, Args)]
-pub struct SilenceAdd {
-    /// What is meant, all of it: pipeline=orders_*, backend!=dev, priority>P2
-    #[arg(long = "match", value_name = "NAME=VALUE", required = true)]
-    pub matchers: Vec<String>,
-
-    /// How long: 30m, 2h, 1d
-    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
-    pub lasts: std::time::Duration,
-
-    /// When it begins, in RFC 3339 [default: now]
-    #[arg(long, value_name = "TIME")]
-    pub from: Option<chrono::DateTime<chrono::Utc>>,
-
-    /// Why, for the others
-    #[arg(long)]
-    pub reason: String,
-}
-
-/// List the rules, or try them against what was seen
-#[derive(Clone, Debug, Args)]
-#[command(after_help = RULES_CODES)]
-pub struct Rules {
-    #[command(subcommand)]
-    pub what: Option<RulesWhat>,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-pub enum RulesWhat {
-    /// Every rule, with its priority and what it means (the default)
-    List,
-    /// What the rules would have found, and whom they would have told
-    Test {
-        /// How far back: 12h, 7d; what backends told is kept for 14 days
-        #[arg(long, value_name = "TIME", default_value = "7d", value_parser = duration)]
-        since: std::time::Duration,
-    },
-}
-
-/// Watch without a screen, and tell people
-///
-/// The same engine as in a terminal, for a service manager (assets/dagtop.service). Of several that run on one state
-/// directory one tells people; when it ends, another takes over. What happens is written to stderr, with --json one
-/// object a line.
-#[derive(Clone, Debug, Default, Args)]
-#[command(after_help = SERVE_CODES)]
-pub struct Serve {}
-
 /// Watch, beginning at one pipeline, run or node
 #[derive(Clone, Debug, Args)]
 #[command(after_help = SCREEN_CODES)]
@@ -373,29 +254,6 @@ pub struct RunDbt {
         allow_hyphen_values = true
     )]
     pub args: Vec<String>,
-}
-
-/// Try a channel for alerts, or list the channels
-#[derive(Clone, Debug, Args)]
-#[command(after_help = NOTIFY_CODES)]
-pub struct Notify {
-    #[command(subcommand)]
-    pub what: NotifyWhat,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-pub enum NotifyWhat {
-    /// Send one test message to a channel, now, and say what it answered
-    ///
-    /// Paging services get an event that is closed at once, with the lowest priority.
-    #[command(after_help = NOTIFY_CODES)]
-    Test {
-        /// Its name in the configuration; one that is switched off can be tried too
-        channel: String,
-    },
-    /// List the channels of the configuration
-    #[command(after_help = NOTIFY_CODES)]
-    List,
 }
 
 /// Look once and say how things are, as monitoring plugins do
@@ -471,118 +329,6 @@ impl LogLevel {
     }
 }
 
-/// Do something to a pipeline, run or node: previewed, confirmed, read back, audited
-///
-/// Without --yes the plan is printed and, on a terminal, a confirmation asked for; nothing is
-/// done without one.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = format!("{ADDRESSES}\n\n{ACT_CODES}"))]
-pub struct Act {
-    /// What to do
-    pub action: ActionName,
-
-    /// BACKEND, BACKEND/PIPELINE, BACKEND/PIPELINE/RUN or BACKEND/PIPELINE/RUN/NODE
-    pub address: String,
-
-    /// Do it without asking
-    #[arg(long)]
-    pub yes: bool,
-
-    /// The name of the pipeline (or backend), in place of --yes where the backend is protected
-    /// or the action is `stop`
-    #[arg(long, value_name = "NAME", conflicts_with = "yes")]
-    pub confirm: Option<String>,
-
-    /// Print the plan and do nothing
-    #[arg(long, conflicts_with = "yes")]
-    pub dry_run: bool,
-
-    /// trigger: a parameter; the value is JSON, or text when it is not
-    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
-    pub params: Vec<(String, String)>,
-
-    /// trigger: an id of your own, so that doing it twice starts one run
-    #[arg(long, value_name = "ID")]
-    pub run_id: Option<String>,
-
-    /// retry, mark: also everything before it
-    #[arg(long)]
-    pub upstream: bool,
-
-    /// retry, mark: also everything after it
-    #[arg(long)]
-    pub downstream: bool,
-
-    /// retry: only what failed or is blocked
-    #[arg(long)]
-    pub only_failed: bool,
-
-    /// mark: the state to set
-    #[arg(long = "as", value_name = "STATE")]
-    pub mark: Option<MarkAs>,
-
-    /// note: the text
-    #[arg(long)]
-    pub note: Option<String>,
-
-    /// limit: how many may run at once
-    #[arg(long, value_name = "NUMBER")]
-    pub to: Option<u64>,
-
-    /// Give up on a backend that has not answered after this many seconds
-    #[arg(long, default_value_t = 20, value_name = "SECONDS")]
-    pub wait: u64,
-}
-
-/// What can be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ActionName {
-    Pause,
-    Resume,
-    Cancel,
-    Retry,
-    Restart,
-    Trigger,
-    Mark,
-    Note,
-    Stop,
-    Limit,
-}
-
-impl ActionName {
-    pub fn action(self) -> Action {
-        match self {
-            Self::Pause => Action::Pause,
-            Self::Resume => Action::Resume,
-            Self::Cancel => Action::Cancel,
-            Self::Retry => Action::Retry,
-            Self::Restart => Action::Restart,
-            Self::Trigger => Action::Trigger,
-            Self::Mark => Action::Mark,
-            Self::Note => Action::Note,
-            Self::Stop => Action::Stop,
-            Self::Limit => Action::Limit,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum MarkAs {
-    Succeeded,
-    Failed,
-    Skipped,
-}
-
-impl MarkAs {
-    pub fn state(self) -> NodeState {
-        match self {
-            Self::Succeeded => NodeState::Succeeded,
-            Self::Failed => NodeState::Failed,
-            Self::Skipped => NodeState::Skipped,
-        }
-    }
-}
-
 /// Print a screen as text or picture, for an incident channel
 #[derive(Clone, Debug, Args)]
 #[command(after_help = format!("{ADDRESSES}\n\n{SNAPSHOT_CODES}"))]
@@ -632,16 +378,6 @@ pub enum PictureFormat {
 }
 
 /// `NAME=VALUE`
-/// `30m`, `1h30m`, `7d`; not nothing.
-fn duration(text: &str) -> Result<std::time::Duration, String> {
-    match crate::config::parse_duration(text)? {
-        std::time::Duration::ZERO => Err("must be longer than nothing".to_owned()),
-        // ten years: what is longer is a mistake
-        long if long.as_secs() > 315_360_000 => Err("is longer than ten years".to_owned()),
-        duration => Ok(duration),
-    }
-}
-
 fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
