@@ -8,10 +8,12 @@ use anyhow::Context as _;
 use chrono::{SecondsFormat, Utc};
 use sd_notify::NotifyState;
 use tokio::sync::mpsc::Receiver;
+use tokio::time::Instant;
 
 use crate::alerts::courier::Status;
 use crate::backends::Role;
 use crate::cli::Global;
+use crate::config::{Channel, ChannelKind};
 use crate::engine::{News, Watch};
 use crate::model::{AlertState, Reach, SafeText};
 
@@ -21,13 +23,16 @@ use super::{Exit, open};
 
 /// Between two looks at what the time alone changes.
 const TICK: Duration = Duration::from_secs(1);
-/// Between two looks for the log that a message waits for.
+/// Between two looks while something happens, or while a message waits for its error line.
 const SOON: Duration = Duration::from_millis(100);
 /// Bytes of logs in files that are read in one look.
 const READ: u64 = 4 << 20;
 
 pub(super) fn run(global: &Global) -> anyhow::Result<Exit> {
-    let (config, paths) = open::config(global)?;
+    let (mut config, paths) = open::config(global)?;
+    // there is none here; every screen that is on shows its own
+    let terminal = |c: &Channel| matches!(c.kind, ChannelKind::Terminal(_));
+    config.channels.retain(|channel| !terminal(channel));
     super::runtime()?.block_on(async {
         let mut session = open::session(&config, &paths, Role::Operate);
         let mut interrupts = Interrupts::listen().context("can't listen for signals")?;
@@ -75,43 +80,47 @@ impl Service {
     /// Watches until the backends' events end, which they don't.
     async fn serve(&mut self, session: &mut Session) -> anyhow::Result<Interrupted> {
         let mut news = session.engine.take_news();
-        let mut ticks = tokio::time::interval(TICK);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         // half of its patience
         let watchdog = sd_notify::watchdog_enabled().map(|limit| limit / 2);
-        let mut alive = tokio::time::Instant::now();
         session.engine.watch.patterns.begin();
-        session.engine.refresh();
-        self.report(session);
+        self.look(session);
         notify(&[NotifyState::Ready]);
         self.journal.say("info", "started", "watching", &[]);
+        let (mut looked, mut alive) = (Instant::now(), Instant::now());
+        let mut changed = false;
         loop {
+            // many events are one look
+            let wait = match changed || session.engine.watch.awaiting {
+                true => SOON,
+                false => TICK,
+            };
             tokio::select! {
                 event = session.events.recv() => {
-                    let event = event.context("every backend has ended")?;
-                    session.engine.apply(&event);
-                    while let Ok(event) = session.events.try_recv() {
-                        session.engine.apply(&event);
-                    }
-                    session.engine.watch.read_on(READ);
+                    session.engine.apply(&event.context("every backend has ended")?);
+                    changed = true;
                 }
                 Some(heard) = next(news.as_mut()) => {
                     // there is no screen to show anything on
                     let _ = session.engine.heard(heard);
+                    changed = true;
                 }
-                _ = ticks.tick() => {
+                () = tokio::time::sleep_until(looked + wait) => {
                     session.engine.watch.read_on(READ);
+                    self.look(session);
+                    (looked, changed) = (Instant::now(), false);
                 }
-                // a message waits for its error line, not for the next second
-                () = tokio::time::sleep(SOON), if session.engine.watch.awaiting => {}
             }
-            session.engine.refresh();
-            self.report(session);
             if watchdog.is_some_and(|every| alive.elapsed() >= every) {
-                alive = tokio::time::Instant::now();
+                alive = Instant::now();
                 notify(&[NotifyState::Watchdog]);
             }
         }
+    }
+
+    /// Evaluates, has people told, and writes what is new.
+    fn look(&mut self, session: &mut Session) {
+        session.engine.refresh();
+        self.report(session);
     }
 
     /// Writes what is new since the last look.

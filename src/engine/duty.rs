@@ -7,7 +7,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::alerts::channels::Screen;
+use crate::alerts::channels::{self, Screen};
 use crate::alerts::courier::{Courier, Letter, Status};
 use crate::alerts::outbox::{Beside, Delivery};
 use crate::alerts::{Alerts, Life};
@@ -38,7 +38,7 @@ pub enum Deed {
 pub enum News {
     Kept(Heard),
     /// A channel that is this terminal has something to show.
-    Screen(String, Screen),
+    Screen(Screen),
     /// It stands otherwise with the channels.
     Channels,
 }
@@ -228,7 +228,7 @@ impl Duty {
             loop {
                 let what = tokio::select! {
                     screen = screens.recv() => match screen {
-                        Some((name, screen)) => News::Screen(name, screen),
+                        Some((_, screen)) => News::Screen(screen),
                         None => return,
                     },
                     changed = status.changed() => match changed {
@@ -257,6 +257,20 @@ impl Duty {
     pub(super) fn retry(&self, id: u64) {
         if let Some(courier) = &self.courier {
             courier.post_retry(id);
+        }
+    }
+
+    /// Another program tells people; what is for the terminal is for every one.
+    pub(super) fn show(&self, letters: &[Letter]) {
+        let all = &self.settings.channels;
+        for (message, channels) in letters {
+            let named = all.iter().filter(|c| channels.contains(&c.name));
+            for channel in named {
+                if let Some(screen) = channels::screen(channel, message) {
+                    // a screen that is that far behind has rung already
+                    let _ = self.news.try_send(News::Screen(screen));
+                }
+            }
         }
     }
 

@@ -219,7 +219,9 @@ impl Engine {
     /// Has people told. A failure whose log is on its way is told with its error line, if that comes at once.
     fn tell(&mut self, now: DateTime<Utc>) {
         if !self.duty.leads() {
-            self.watch.alerts.take_tellings();
+            let tellings = self.watch.alerts.take_tellings().into_iter();
+            let letters: Vec<_> = tellings.map(|t| self.watch.letter(t, now)).collect();
+            self.duty.show(&letters);
             return;
         }
         let young = |alert: &Alert| alert.fired.is_some_and(|at| now - at < PATIENCE);
@@ -268,7 +270,7 @@ impl Engine {
                 }
                 self.watch.touch();
             }
-            News::Screen(_, screen) => return Some(screen),
+            News::Screen(screen) => return Some(screen),
         }
         None
     }

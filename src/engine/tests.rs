@@ -424,3 +424,41 @@ fn a_log_in_a_file_is_read_in_slices_and_followed() {
     let last = log.line(log.len() - 1).unwrap();
     assert!(last.text.text.contains("No such file"), "{last:?}");
 }
+
+#[tokio::test]
+async fn a_terminal_rings_also_where_another_program_tells_people() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "[[channel]]\nname = \"here\"\nkind = \"terminal\"\n";
+    let loaded = crate::config::load::parse(std::path::Path::new("/x/config.toml"), text);
+    let config = loaded.unwrap().config;
+    let begin = |events| {
+        let settings = Settings {
+            duty: super::DutySettings {
+                state_dir: Some(dir.path().to_owned()),
+                channels: config.channels.clone(),
+                lead: true,
+                events,
+            },
+            ..Settings::from(&config)
+        };
+        let backends = vec![scripted("a", Script::Obliging)];
+        let (engine, events) = Engine::start(backends, &settings, Audit::open(dir.path()));
+        Going { engine, events }
+    };
+    let (first, mut second) = (begin(true), begin(false));
+    assert!(first.leads() && !second.leads());
+    while second.watch.alerts.firing().is_empty() {
+        until(&mut second, |_| true).await;
+    }
+    let mut news = second.take_news().unwrap();
+    let rung = async {
+        loop {
+            let heard = news.recv().await.unwrap();
+            if let Some(screen) = second.heard(heard) {
+                return screen;
+            }
+        }
+    };
+    let screen = tokio::time::timeout(Duration::from_secs(10), rung).await;
+    assert!(screen.unwrap().bell);
+}

@@ -103,6 +103,16 @@ impl From<HttpError> for SendError {
     }
 }
 
+/// What a terminal shows of a message, when the channel is one: every screen has its own, whoever tells people.
+pub fn screen(channel: &config::Channel, message: &Message) -> Option<Screen> {
+    match &channel.kind {
+        ChannelKind::Terminal(terminal) if channel.enabled => {
+            terminal::receipt(*terminal, message).screen
+        }
+        _ => None,
+    }
+}
+
 /// One channel, ready to send.
 pub struct Channel {
     name: String,
