@@ -806,7 +806,8 @@ async fn airflow3_retry_restart_mark_and_note_hit_exactly_what_was_shown() {
     let ti = lab.ask(&path(&run, "/taskInstances/load")).await;
     assert_eq!(ti["note"], "third try");
 
-    // restart: all tasks, from the first
+    // restart: all tasks, from the first. A scheduler that is just about to end the run would write over the clearing
+    lab.ended(&run).await;
     let (plan, status) = rig
         .act(
             Action::Restart,

@@ -6,6 +6,10 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use super::*;
+use crate::model::{
+    BackendId, Health, NodeCounts, NodeId, NodeState, PastNode, PastRun, PipelineKey, Run, RunKey,
+    RunState, SafeText,
+};
 
 fn t(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_790_000_000 + seconds, 0).unwrap()
@@ -88,10 +92,166 @@ fn contract(open: impl Fn() -> Box<dyn Store>) {
     };
     from(&mut store, 6, &mut seen);
     assert_eq!(seen, ["new"]);
-    assert_eq!(store.forget(Log::Events, t(6)).unwrap(), 1);
+    assert_eq!(store.forget(Kind::Log(Log::Events), t(6)).unwrap(), 1);
     seen.clear();
     from(&mut store, 0, &mut seen);
     assert_eq!(seen, ["new"]);
+}
+
+fn past(pipeline: &str, run: &str, second: i64) -> PastRun {
+    let key = PipelineKey::new(&BackendId::new("prod"), pipeline).run(run);
+    let mut run = Run::new(key, t(second));
+    run.state = RunState::Failed;
+    run.native = SafeText::new("failed");
+    run.started_at = Some(t(second + 1));
+    run.ended_at = Some(t(second + 61));
+    run.params = vec![(SafeText::new("day"), SafeText::new("3"))];
+    run.version = Some(SafeText::new("41"));
+    run.counts = Some(NodeCounts::default());
+    PastRun {
+        run,
+        health: Health::Failed,
+        seen: t(second + 70),
+    }
+}
+
+fn attempt(run: &RunKey, node: &str, number: u32, second: i64) -> PastNode {
+    PastNode {
+        run: run.clone(),
+        node: NodeId::new(node),
+        attempt: number,
+        state: NodeState::Failed,
+        queued_at: None,
+        started_at: Some(t(second)),
+        ended_at: Some(t(second + 10)),
+        exit_code: Some(137),
+        rows: Some(12.5),
+        memory: Some(1 << 40),
+        cpu_seconds: None,
+    }
+}
+
+fn point(series: &str, grain: Grain, second: i64, count: u64) -> Point {
+    Point {
+        series: series.to_owned(),
+        grain,
+        at: t(second),
+        count,
+        sum: 3.0,
+        min: 1.0,
+        max: 2.0,
+        last: 2.0,
+    }
+}
+
+/// What a store must do with runs and what belongs to them.
+fn records(open: impl Fn() -> Box<dyn Store>) {
+    let mut store = open();
+    let (a1, a2, b1) = (past("a", "1", 0), past("a", "2", 100), past("b", "1", 50));
+    let key = a1.run.key.clone();
+    let log = key.node(&NodeId::new("load")).log(2);
+    let run = |r: &PastRun| Write::Run(Box::new(r.clone()));
+    let node = |n: &PastNode| Write::Node(Box::new(n.clone()));
+    let (first, second) = (attempt(&key, "load", 1, 10), attempt(&key, "load", 2, 30));
+    let other = attempt(&a2.run.key, "load", 1, 110);
+    let unheard = attempt(&key.pipeline.run("3"), "x", 1, 300);
+    store
+        .write(&[
+            run(&a2),
+            run(&a1),
+            run(&b1),
+            node(&second),
+            node(&first),
+            node(&other),
+            node(&unheard),
+            Write::Point(point("x{a:b}", Grain::Minute, 0, 1)),
+            Write::Point(point("x{a:b}", Grain::Minute, 60, 2)),
+            Write::Point(point("x{a:b}", Grain::Minute, 60, 7)),
+            Write::Point(point("x{a:b}", Grain::Hour, 0, 9)),
+            Write::Point(point("y", Grain::Minute, 0, 1)),
+            Write::Tail {
+                log: log.clone(),
+                at: t(40),
+                text: "ValueError: no".to_owned(),
+            },
+        ])
+        .unwrap();
+    // told again, it takes the place of what was known
+    let a1 = PastRun {
+        health: Health::Succeeded,
+        ..a1
+    };
+    store.write(&[run(&a1)]).unwrap();
+    let mut store = open();
+    assert_eq!(store.run(&key).unwrap(), Some(a1.clone()));
+    assert_eq!(store.run(&key.pipeline.run("9")).unwrap(), None);
+    assert_eq!(
+        store.nodes_of(&key).unwrap(),
+        [first.clone(), second.clone()]
+    );
+    let bare = store.run(&unheard.run).unwrap().unwrap();
+    assert_eq!(bare.health, Health::Unknown, "only its node was told");
+    assert_eq!(store.tail(&log).unwrap().as_deref(), Some("ValueError: no"));
+
+    let mut ask = Ask {
+        of: Of::All,
+        from: t(0),
+        to: t(100),
+        newest_first: false,
+        most: 10,
+    };
+    let listed = |store: &mut Box<dyn Store>, ask: &Ask| {
+        let mut all = Vec::new();
+        let mut each = |run: PastRun| {
+            all.push(run);
+            true
+        };
+        store.runs(ask, &mut each).unwrap();
+        all
+    };
+    assert_eq!(listed(&mut store, &ask), [a1.clone(), b1.clone()]);
+    ask.newest_first = true;
+    ask.to = t(200);
+    ask.most = 2;
+    assert_eq!(listed(&mut store, &ask), [a2.clone(), b1.clone()]);
+    ask.of = Of::Backend(BackendId::new("other"));
+    assert_eq!(listed(&mut store, &ask), []);
+    ask.of = Of::Pipeline(PipelineKey::new(&BackendId::new("prod"), "nothing"));
+    assert_eq!(listed(&mut store, &ask), []);
+    ask.of = Of::Pipeline(key.pipeline.clone());
+    ask.most = 10;
+    assert_eq!(listed(&mut store, &ask), [a2.clone(), a1.clone()]);
+    let mut nodes = Vec::new();
+    let load = NodeId::new("load");
+    store
+        .nodes(&ask, Some(&load), &mut |node| {
+            nodes.push(node);
+            true
+        })
+        .unwrap();
+    assert_eq!(nodes, [other, first, second]);
+    let recent = store.recent(2).unwrap();
+    let mut recent: Vec<&str> = recent.iter().map(|r| r.run.key.run.raw()).collect();
+    recent.sort_unstable();
+    assert_eq!(recent, ["1", "2", "3"], "of a the newest two, and b's");
+
+    let of_x = store.points("x", Grain::Minute, t(0), t(60)).unwrap();
+    assert_eq!(of_x, [point("x{a:b}", Grain::Minute, 0, 1)]);
+    let of_x = store.points("x", Grain::Minute, t(0), t(61)).unwrap();
+    assert_eq!(of_x[1].count, 7);
+
+    let size = store.size().unwrap();
+    assert!(size.bytes > 0);
+    assert!(size.records.contains(&("nodes", 4)), "{size:?}");
+    assert_eq!(store.forget(Kind::Tails, t(41)).unwrap(), 1);
+    assert_eq!(store.tail(&log).unwrap(), None);
+    assert_eq!(store.forget(Kind::Points(Grain::Minute), t(60)).unwrap(), 2);
+    assert_eq!(store.forget(Kind::Runs, t(60)).unwrap(), 2);
+    assert_eq!(store.run(&key).unwrap(), None);
+    assert_eq!(store.nodes_of(&key).unwrap(), []);
+    assert!(store.run(&a2.run.key).unwrap().is_some());
+    store.vacuum().unwrap();
+    store.check().unwrap();
 }
 
 fn sqlite(dir: &Path) -> Sqlite {
@@ -102,6 +262,8 @@ fn sqlite(dir: &Path) -> Sqlite {
 fn sqlite_keeps_the_contract() {
     let dir = tempfile::tempdir().unwrap();
     contract(|| Box::new(sqlite(dir.path())));
+    let dir = tempfile::tempdir().unwrap();
+    records(|| Box::new(sqlite(dir.path())));
     sqlite(dir.path()).check().unwrap();
     use std::os::unix::fs::PermissionsExt as _;
     for file in ["history.db", "history.db-wal"] {

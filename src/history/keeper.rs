@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::model::{SafeText, Stamped};
 
 use super::sift::Sift;
-use super::store::{Line, Log, Shelf, Store, StoreError, Write};
+use super::store::{Kind, Line, Log, Shelf, Store, StoreError, Write};
 
 /// What may wait for the disk.
 const WAITING: usize = 8192;
@@ -255,7 +255,7 @@ impl Desk {
         }
         self.pruned = Some(now);
         // an old event more is no trouble
-        let _ = self.store.forget(Log::Events, now - KEEP_EVENTS);
+        let _ = self.store.forget(Kind::Log(Log::Events), now - KEEP_EVENTS);
     }
 
     fn tell(&self, heard: Heard) {

@@ -1,5 +1,5 @@
 //! Owns what is kept on disk: the audit, how people last looked at each pipeline, and the store of alerts, of what
-//! people did about them, and of what backends told.
+//! people did about them, of what backends told, and of runs, attempts and metrics.
 //! Must not know backends, screens or alerts: what they keep is text here.
 
 mod audit;
@@ -8,6 +8,7 @@ mod contract;
 mod keeper;
 mod leader;
 mod looks;
+mod reader;
 mod sift;
 mod sqlite;
 mod store;
@@ -16,6 +17,7 @@ pub use audit::{Audit, AuditError, Entry, user};
 pub use keeper::{Heard, Keeper};
 pub use leader::Leader;
 pub use looks::{Look, Looks, LooksError};
+pub use reader::Reader;
 pub use sift::Sift;
 pub use sqlite::Sqlite;
-pub use store::{Line, Log, Shelf, Store, StoreError, Write};
+pub use store::{Ask, Grain, Kind, Line, Log, Of, Point, Shelf, Size, Store, StoreError, Write};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
-use crate::model::SafeText;
+use crate::model::{BackendId, LogKey, NodeId, PastNode, PastRun, PipelineKey, RunKey, SafeText};
 
 /// A folder of documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,10 +18,21 @@ pub enum Shelf {
     Deliveries,
     /// Where somebody stopped reading a log, by reader.
     Marks,
+    /// Pipelines as they were last listed, by backend and id.
+    Pipelines,
+    /// Shapes of runs, by their content.
+    Shapes,
 }
 
 impl Shelf {
-    pub const ALL: [Self; 4] = [Self::Alerts, Self::Silences, Self::Deliveries, Self::Marks];
+    pub const ALL: [Self; 6] = [
+        Self::Alerts,
+        Self::Silences,
+        Self::Deliveries,
+        Self::Marks,
+        Self::Pipelines,
+        Self::Shapes,
+    ];
 
     pub const fn word(self) -> &'static str {
         match self {
@@ -29,6 +40,8 @@ impl Shelf {
             Self::Silences => "silences",
             Self::Deliveries => "deliveries",
             Self::Marks => "marks",
+            Self::Pipelines => "pipelines",
+            Self::Shapes => "shapes",
         }
     }
 }
@@ -39,21 +52,27 @@ pub enum Log {
     Orders,
     /// What backends told.
     Events,
+    /// What was told of alerts: each beginning, change and end.
+    Tellings,
+    /// Whole worlds, in the events that make them anew: where a replay begins.
+    Worlds,
 }
 
 impl Log {
-    pub const ALL: [Self; 2] = [Self::Orders, Self::Events];
+    pub const ALL: [Self; 4] = [Self::Orders, Self::Events, Self::Tellings, Self::Worlds];
 
     pub const fn word(self) -> &'static str {
         match self {
             Self::Orders => "orders",
             Self::Events => "events",
+            Self::Tellings => "tellings",
+            Self::Worlds => "worlds",
         }
     }
 }
 
 /// One change of what is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Write {
     Put {
         shelf: Shelf,
@@ -69,6 +88,95 @@ pub enum Write {
         at: DateTime<Utc>,
         body: String,
     },
+    /// Takes the place of what was known of the run.
+    Run(Box<PastRun>),
+    /// Takes the place of what was known of the attempt.
+    Node(Box<PastNode>),
+    Point(Point),
+    /// The end of a failed attempt's log.
+    Tail {
+        log: LogKey,
+        at: DateTime<Utc>,
+        text: String,
+    },
+}
+
+/// How wide a rollup is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Grain {
+    Minute,
+    QuarterHour,
+    Hour,
+    Day,
+}
+
+impl Grain {
+    pub const ALL: [Self; 4] = [Self::Minute, Self::QuarterHour, Self::Hour, Self::Day];
+
+    pub const fn seconds(self) -> i64 {
+        match self {
+            Self::Minute => 60,
+            Self::QuarterHour => 900,
+            Self::Hour => 3_600,
+            Self::Day => 86_400,
+        }
+    }
+}
+
+/// A metric over one grain of time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    /// The metric's name and its tags, `name{tag:value,…}`, as rules write it.
+    pub series: String,
+    pub grain: Grain,
+    /// Where the grain begins.
+    pub at: DateTime<Utc>,
+    pub count: u64,
+    pub sum: f64,
+    pub min: f64,
+    pub max: f64,
+    pub last: f64,
+}
+
+/// Whose runs are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Of {
+    All,
+    Backend(BackendId),
+    Pipeline(PipelineKey),
+}
+
+/// A question about the past.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    pub of: Of,
+    /// By [`crate::model::Run::ordered_at`], from (with) to (without).
+    pub from: DateTime<Utc>,
+    pub to: DateTime<Utc>,
+    pub newest_first: bool,
+    pub most: usize,
+}
+
+/// How much is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    pub bytes: u64,
+    /// Of that, room that is free for what comes.
+    pub free: u64,
+    /// Kind and number of records.
+    pub records: Vec<(&'static str, u64)>,
+    /// The first and the last run.
+    pub span: Option<(DateTime<Utc>, DateTime<Utc>)>,
+}
+
+/// What can be forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Runs with their nodes and tails.
+    Runs,
+    Tails,
+    Points(Grain),
+    Log(Log),
 }
 
 /// A line of a log.
@@ -131,8 +239,47 @@ pub trait Store: Send {
     /// The number of the last line; 0 when there is none.
     fn last(&mut self, log: Log) -> Result<i64, StoreError>;
 
-    /// Lines before a time go away; says how many.
-    fn forget(&mut self, log: Log, before: DateTime<Utc>) -> Result<usize, StoreError>;
+    /// What is older than a time goes away, a few thousand records at once; says how many went. Called again until
+    /// none does.
+    fn forget(&mut self, what: Kind, before: DateTime<Utc>) -> Result<usize, StoreError>;
+
+    /// Runs, handed over one by one; `false` ends it.
+    fn runs(&mut self, ask: &Ask, each: &mut dyn FnMut(PastRun) -> bool) -> Result<(), StoreError>;
+
+    /// The newest runs of every pipeline, at most so many of each, the oldest first.
+    fn recent(&mut self, each: usize) -> Result<Vec<PastRun>, StoreError>;
+
+    fn run(&mut self, run: &RunKey) -> Result<Option<PastRun>, StoreError>;
+
+    /// All attempts of the nodes of a run, in the order of their start.
+    fn nodes_of(&mut self, run: &RunKey) -> Result<Vec<PastNode>, StoreError>;
+
+    /// Attempts of the nodes of many runs, or of one node of them, in the order of the runs.
+    fn nodes(
+        &mut self,
+        ask: &Ask,
+        node: Option<&NodeId>,
+        each: &mut dyn FnMut(PastNode) -> bool,
+    ) -> Result<(), StoreError>;
+
+    /// Points of the series whose text begins so, by series and time.
+    fn points(
+        &mut self,
+        series: &str,
+        grain: Grain,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Result<Vec<Point>, StoreError>;
+
+    fn tail(&mut self, log: &LogKey) -> Result<Option<String>, StoreError>;
+
+    fn size(&mut self) -> Result<Size, StoreError>;
+
+    /// Gives the room of what was forgotten back to the disk.
+    fn vacuum(&mut self) -> Result<(), StoreError>;
+
+    /// Reads everything: what is wrong with it, if anything is.
+    fn check(&mut self) -> Result<(), StoreError>;
 
     /// Whether another writer has changed anything since this was last asked.
     fn changed(&mut self) -> Result<bool, StoreError>;

@@ -14,7 +14,7 @@ mod tests;
 
 pub use catalog::{Kind, Metric, Name};
 pub use history::{Bucket, History, width_at};
-pub use recorder::{Recorder, rows};
+pub use recorder::Recorder;
 pub use store::{Limits, Series, SeriesId, Stats, Store};
 pub use tags::{Tag, Tags, plain};
 

@@ -22,17 +22,6 @@ use super::tags::Tags;
 /// So many things about the nodes of one run are remembered; of a larger run the rest is not recorded.
 const NODES: usize = 200_000;
 
-/// Names under which nodes report how many rows they made.
-const ROWS: &[&str] = &[
-    "rows",
-    "records",
-    "row_count",
-    "dagster/row_count",
-    "rows_written",
-    "records_written",
-    "rows_affected",
-];
-
 /// What has been recorded already.
 #[derive(Debug, Default)]
 pub struct Recorder {
@@ -202,7 +191,7 @@ impl Recorder {
         for node in list {
             let over = node.state.ended() || node.state == NodeState::Retrying;
             let waited = node.queued_at.zip(node.started_at);
-            let rows = rows(node).filter(|_| over);
+            let rows = node.rows().filter(|_| over);
             if !over && waited.is_none() && node.usage.is_none() {
                 continue;
             }
@@ -396,16 +385,4 @@ fn stage(tags: Tags, view: &RunView, node: &Node) -> Tags {
         }
     }
     tags
-}
-
-/// How many rows a node says it made.
-pub fn rows(node: &Node) -> Option<f64> {
-    let named = |name: &str| {
-        let found = node
-            .metrics
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| *value)
-    };
-    ROWS.iter().find_map(|name| named(name))
 }

@@ -9,6 +9,7 @@ mod event;
 mod glob;
 mod health;
 mod id;
+mod past;
 mod pipeline;
 mod progress;
 pub mod quality;
@@ -35,6 +36,7 @@ pub use health::Health;
 pub use id::{
     BackendId, LogKey, NodeId, NodeKey, PipelineId, PipelineKey, QueueId, QueueKey, RunId, RunKey,
 };
+pub use past::{PastNode, PastRun};
 pub use pipeline::{Pipeline, Schedule};
 pub use progress::{Progress, Usage};
 pub use quality::Check;

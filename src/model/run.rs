@@ -5,6 +5,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{NodeId, NodeState, Progress, RunKey, SafeText, Usage};
 
+/// Names under which nodes report how many rows they made.
+const ROWS: &[&str] = &[
+    "rows",
+    "records",
+    "row_count",
+    "dagster/row_count",
+    "rows_written",
+    "records_written",
+    "rows_affected",
+];
+
 /// What the backend says of the run as a whole. Health is computed from the nodes instead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -64,6 +75,9 @@ pub struct Run {
     pub params: Vec<(SafeText, SafeText)>,
     /// Counts over all nodes where the backend tells them without listing the nodes.
     pub counts: Option<NodeCounts>,
+    /// The version of the pipeline that it ran with, where the backend tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<SafeText>,
 }
 
 impl Run {
@@ -80,6 +94,7 @@ impl Run {
             note: None,
             params: Vec::new(),
             counts: None,
+            version: None,
         }
     }
 
@@ -204,6 +219,16 @@ impl Node {
             pool: None,
             note: None,
         }
+    }
+
+    /// How many rows it says it made.
+    pub fn rows(&self) -> Option<f64> {
+        let named = |name: &&str| {
+            let mut all = self.metrics.iter();
+            let found = all.find(|(known, _)| known.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| *value)
+        };
+        ROWS.iter().find_map(named)
     }
 
     /// How long its last attempt ran, or has been running at `now`.

@@ -1,6 +1,5 @@
 //! What the data itself says: rows, checks.
 
-use crate::metrics::rows;
 use crate::model::{Health, Node, NodeState, SafeText, Target};
 use crate::world::{BackendView, FleetRow, RunView};
 
@@ -31,7 +30,7 @@ pub(super) fn run(found: &mut Found<'_>, row: &FleetRow, view: &RunView) {
         return;
     }
     for node in view.nodes.values() {
-        let Some(made) = rows(node).filter(|_| node.state == NodeState::Succeeded) else {
+        let Some(made) = node.rows().filter(|_| node.state == NodeState::Succeeded) else {
             continue;
         };
         let before = usual(found, row, view, node);
@@ -64,7 +63,7 @@ fn usual(found: &Found<'_>, row: &FleetRow, view: &RunView, node: &Node) -> Opti
         .filter(|r| r.run.ordered_at < view.run.ordered_at)
         .filter_map(|r| r.nodes.get(&node.id))
         .filter(|n| n.state == NodeState::Succeeded)
-        .filter_map(rows)
+        .filter_map(Node::rows)
         .collect();
     if all.len() < ENOUGH {
         return None;

@@ -44,8 +44,10 @@ pub fn run(shared: &Shared, row: &wire::Run, known: Option<&Run>, paused: bool) 
         run.note.clone_from(&known.note);
         run.params.clone_from(&known.params);
         run.queued_at = known.queued_at;
+        run.version.clone_from(&known.version);
         return run;
     }
+    run.version = row.version().map(|v| SafeText::new(v.to_string()));
     let kind = match &row.run_type {
         Some(kind) => kind.as_str(),
         None => row.dag_run_id.split_once("__").map_or("", |(kind, _)| kind),

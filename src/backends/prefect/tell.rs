@@ -34,6 +34,8 @@ pub fn run(known: &Known) -> Run {
     run.queued_at = row.created;
     run.started_at = row.start_time;
     run.ended_at = row.end_time.filter(|_| states::ended(&row.state.kind));
+    let version = row.deployment_version.as_ref();
+    run.version = version.or(row.flow_version.as_ref()).map(SafeText::new);
     let by = match &row.created_by {
         _ if row.auto_scheduled => "scheduled".to_owned(),
         Some(by) if !by.display_value.is_empty() => format!("by {}", by.display_value),

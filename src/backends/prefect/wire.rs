@@ -84,6 +84,11 @@ pub struct FlowRun {
     pub flow_id: String,
     #[serde(default)]
     pub deployment_id: Option<String>,
+    /// Of the deployment, where it has one; else of the flow.
+    #[serde(default)]
+    pub deployment_version: Option<String>,
+    #[serde(default)]
+    pub flow_version: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
     pub state: State,
     #[serde(default, deserialize_with = "count")]

@@ -1,5 +1,9 @@
 //! The store in one file of SQLite: nothing to install, several programs at once, whole after kill -9.
 
+mod records;
+mod room;
+mod tables;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,26 +11,12 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
 
 use crate::config::paths::{append_private_file, create_private_dir};
-use crate::model::SafeText;
+use crate::model::{LogKey, NodeId, PastNode, PastRun, RunKey, SafeText};
 
-use super::store::{Line, Log, Shelf, Store, StoreError, Write};
+use super::store::{Ask, Grain, Kind, Line, Log, Point, Shelf, Size, Store, StoreError, Write};
 
-/// Version of the tables. Migrations go forward only.
-const VERSION: i64 = 1;
 /// How long a writer waits for another.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-const TABLES: &str = "
-create table documents (
-    shelf text not null,
-    key text not null,
-    body text not null,
-    primary key (shelf, key)
-) without rowid;
-create table orders (seq integer primary key autoincrement, at integer not null, body text not null);
-create table events (seq integer primary key autoincrement, at integer not null, body text not null);
-create index events_at on events (at);
-";
 
 #[derive(Debug)]
 pub struct Sqlite {
@@ -34,6 +24,7 @@ pub struct Sqlite {
     path: PathBuf,
     /// SQLite's count of the changes of others, as last seen.
     data_version: i64,
+    ids: records::Ids,
 }
 
 impl Sqlite {
@@ -53,6 +44,7 @@ impl Sqlite {
             db,
             path: path.clone(),
             data_version: 0,
+            ids: records::Ids::default(),
         };
         store.prepare()?;
         Ok(store)
@@ -83,31 +75,52 @@ impl Sqlite {
         let version: i64 = change
             .pragma_query_value(None, "user_version", |row| row.get(0))
             .map_err(told)?;
-        match version {
-            0 => {
-                change.execute_batch(TABLES).map_err(told)?;
-                change
-                    .pragma_update(None, "user_version", VERSION)
-                    .map_err(told)?;
-            }
-            VERSION => {}
-            _ => return Err(StoreError::Newer(path)),
+        let done = usize::try_from(version).unwrap_or(usize::MAX);
+        let Some(to_do) = tables::MIGRATIONS.get(done..) else {
+            return Err(StoreError::Newer(path));
+        };
+        for migration in to_do {
+            change.execute_batch(migration).map_err(told)?;
+        }
+        if !to_do.is_empty() {
+            let version = i64::try_from(tables::MIGRATIONS.len()).unwrap_or(i64::MAX);
+            change
+                .pragma_update(None, "user_version", version)
+                .map_err(told)?;
         }
         change.commit().map_err(told)?;
         self.changed()?;
         Ok(())
     }
+}
 
-    /// Reads every page: what is wrong with the file, if anything is.
-    pub fn check(&mut self) -> Result<(), StoreError> {
-        let said: String = self
+impl Sqlite {
+    fn write_all(&mut self, batch: &[Write]) -> rusqlite::Result<()> {
+        let ids = &mut self.ids;
+        let change = self
             .db
-            .pragma_query_value(None, "integrity_check", |row| row.get(0))
-            .map_err(error)?;
-        match said.as_str() {
-            "ok" => Ok(()),
-            _ => Err(StoreError::Damaged(self.path.clone())),
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        for write in batch {
+            match write {
+                Write::Put { shelf, key, body } => change
+                    .prepare_cached("insert or replace into documents values (?, ?, ?)")?
+                    .execute(params![shelf.word(), key, body])?,
+                Write::Remove { shelf, key } => change
+                    .prepare_cached("delete from documents where shelf = ? and key = ?")?
+                    .execute(params![shelf.word(), key])?,
+                Write::Append { log, at, body } => {
+                    let into = format!("insert into {} (at, body) values (?, ?)", log.word());
+                    change
+                        .prepare_cached(&into)?
+                        .execute(params![at.timestamp_millis(), body])?
+                }
+                Write::Run(run) => ids.put_run(&change, run)?,
+                Write::Node(node) => ids.put_node(&change, node)?,
+                Write::Point(point) => ids.put_point(&change, point)?,
+                Write::Tail { log, at, text } => ids.put_tail(&change, log, *at, text)?,
+            };
         }
+        change.commit()
     }
 }
 
@@ -124,28 +137,12 @@ impl Store for Sqlite {
     }
 
     fn write(&mut self, batch: &[Write]) -> Result<(), StoreError> {
-        let change = self
-            .db
-            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
-            .map_err(error)?;
-        for write in batch {
-            match write {
-                Write::Put { shelf, key, body } => change
-                    .prepare_cached("insert or replace into documents values (?, ?, ?)")
-                    .and_then(|mut s| s.execute(params![shelf.word(), key, body])),
-                Write::Remove { shelf, key } => change
-                    .prepare_cached("delete from documents where shelf = ? and key = ?")
-                    .and_then(|mut s| s.execute(params![shelf.word(), key])),
-                Write::Append { log, at, body } => {
-                    let into = format!("insert into {} (at, body) values (?, ?)", log.word());
-                    change
-                        .prepare_cached(&into)
-                        .and_then(|mut s| s.execute(params![at.timestamp_millis(), body]))
-                }
-            }
-            .map_err(error)?;
+        // what was numbered in a batch that failed is not there
+        let done = self.write_all(batch);
+        if done.is_err() {
+            self.ids.forget();
         }
-        change.commit().map_err(error)
+        done.map_err(error)
     }
 
     fn after(&mut self, log: Log, seq: i64, most: usize) -> Result<Vec<Line>, StoreError> {
@@ -189,11 +186,66 @@ impl Store for Sqlite {
         Ok(last.flatten().unwrap_or(0))
     }
 
-    fn forget(&mut self, log: Log, before: DateTime<Utc>) -> Result<usize, StoreError> {
-        let text = format!("delete from {} where at < ?", log.word());
-        self.db
-            .execute(&text, [before.timestamp_millis()])
-            .map_err(error)
+    fn forget(&mut self, what: Kind, before: DateTime<Utc>) -> Result<usize, StoreError> {
+        room::forget(&mut self.db, what, before).map_err(error)
+    }
+
+    fn runs(&mut self, ask: &Ask, each: &mut dyn FnMut(PastRun) -> bool) -> Result<(), StoreError> {
+        records::runs(&self.db, ask, each).map_err(error)
+    }
+
+    fn recent(&mut self, each: usize) -> Result<Vec<PastRun>, StoreError> {
+        records::recent(&self.db, each).map_err(error)
+    }
+
+    fn run(&mut self, run: &RunKey) -> Result<Option<PastRun>, StoreError> {
+        records::one_run(&self.db, run).map_err(error)
+    }
+
+    fn nodes_of(&mut self, run: &RunKey) -> Result<Vec<PastNode>, StoreError> {
+        records::nodes_of(&self.db, run).map_err(error)
+    }
+
+    fn nodes(
+        &mut self,
+        ask: &Ask,
+        node: Option<&NodeId>,
+        each: &mut dyn FnMut(PastNode) -> bool,
+    ) -> Result<(), StoreError> {
+        records::nodes(&self.db, ask, node, each).map_err(error)
+    }
+
+    fn points(
+        &mut self,
+        series: &str,
+        grain: Grain,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Result<Vec<Point>, StoreError> {
+        records::points(&self.db, series, grain, from, to).map_err(error)
+    }
+
+    fn tail(&mut self, log: &LogKey) -> Result<Option<String>, StoreError> {
+        records::tail(&self.db, log).map_err(error)
+    }
+
+    fn size(&mut self) -> Result<Size, StoreError> {
+        room::size(&self.db).map_err(error)
+    }
+
+    fn vacuum(&mut self) -> Result<(), StoreError> {
+        self.db.execute_batch("vacuum").map_err(error)
+    }
+
+    fn check(&mut self) -> Result<(), StoreError> {
+        let said: String = self
+            .db
+            .pragma_query_value(None, "integrity_check", |row| row.get(0))
+            .map_err(error)?;
+        match said.as_str() {
+            "ok" => Ok(()),
+            _ => Err(StoreError::Damaged(self.path.clone())),
+        }
     }
 
     fn changed(&mut self) -> Result<bool, StoreError> {
