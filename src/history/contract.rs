@@ -235,12 +235,32 @@ fn records(open: impl Fn() -> Box<dyn Store>) {
     recent.sort_unstable();
     assert_eq!(recent, ["1", "2", "3"], "of a the newest two, and b's");
 
+    // who knows less of a time doesn't take away what was known
+    let less = Write::Point(point("x{a:b}", Grain::Minute, 60, 3));
+    store.write(&[less]).unwrap();
     let of_x = store.points("x", Grain::Minute, t(0), t(60)).unwrap();
     assert_eq!(of_x, [point("x{a:b}", Grain::Minute, 0, 1)]);
     let of_x = store.points("x", Grain::Minute, t(0), t(61)).unwrap();
     assert_eq!(of_x[1].count, 7);
 
+    let silent = PastNode {
+        rows: None,
+        memory: None,
+        exit_code: None,
+        state: NodeState::Succeeded,
+        ..attempt(&key, "load", 2, 30)
+    };
+    store.write(&[node(&silent)]).unwrap();
+    let kept = store.nodes_of(&key).unwrap();
+    assert_eq!(kept[1].state, NodeState::Succeeded);
+    assert_eq!(
+        (kept[1].rows, kept[1].memory, kept[1].exit_code),
+        (Some(12.5), Some(1 << 40), Some(137))
+    );
+    let bytes = store.bytes().unwrap();
+
     let size = store.size().unwrap();
+    assert!(bytes > 0 && bytes <= size.bytes);
     assert!(size.bytes > 0);
     assert!(size.records.contains(&("nodes", 4)), "{size:?}");
     assert_eq!(store.forget(Kind::Tails, t(41)).unwrap(), 1);
@@ -254,6 +274,98 @@ fn records(open: impl Fn() -> Box<dyn Store>) {
     store.check().unwrap();
 }
 
+/// What became of runs, day by day, and that it outlives them.
+fn days(open: impl Fn() -> Box<dyn Store>) {
+    // t(0) is 2026-09-21 13:33:20
+    let noon = |day: i64| DateTime::from_timestamp((20_717 + day) * 86_400 + 43_200, 0).unwrap();
+    let mut store = open();
+    let run = |name: &str, day: i64, health: Health, seconds: i64| {
+        let mut past = past("a", name, 0);
+        past.health = health;
+        past.run.ordered_at = noon(day);
+        past.run.queued_at = Some(noon(day));
+        past.run.started_at = Some(noon(day) + chrono::Duration::seconds(5));
+        past.run.ended_at = Some(noon(day) + chrono::Duration::seconds(5 + seconds));
+        past
+    };
+    let write = |past: &PastRun| Write::Run(Box::new(past.clone()));
+    let mut going = run("going", 1, Health::Running, 0);
+    going.run.ended_at = None;
+    let other = PastRun {
+        run: Run {
+            key: PipelineKey::new(&BackendId::new("dev"), "z").run("1"),
+            ..run("x", 1, Health::Cancelled, 1).run
+        },
+        ..run("x", 1, Health::Cancelled, 1)
+    };
+    store
+        .write(&[
+            write(&run("1", 0, Health::Succeeded, 60)),
+            write(&run("2", 0, Health::Failed, 600)),
+            write(&run("3", 1, Health::Warned, 30)),
+            write(&going),
+            write(&other),
+        ])
+        .unwrap();
+    let mut ask = Ask {
+        of: Of::Backend(BackendId::new("prod")),
+        from: noon(0),
+        to: noon(2),
+        newest_first: false,
+        most: 100,
+    };
+    let brief = |store: &mut Box<dyn Store>, ask: &Ask| -> Vec<String> {
+        let days = store.days(ask).unwrap();
+        days.iter()
+            .map(|d| {
+                assert_eq!(d.at.timestamp() % 86_400, 0);
+                let (day, p) = (
+                    d.at.timestamp() / 86_400 - 20_717,
+                    d.pipeline.pipeline.raw(),
+                );
+                let (counts, times) = (
+                    (d.good, d.bad, d.other),
+                    (d.timed, d.took, d.queued, d.waited),
+                );
+                format!("{day} {p} {counts:?} {times:?}")
+            })
+            .collect()
+    };
+    let first = "0 a (1, 1, 0) (1, 60.0, 2, 10.0)";
+    let second = "1 a (1, 0, 0) (1, 30.0, 1, 5.0)";
+    assert_eq!(brief(&mut store, &ask), [first, second]);
+    // told again, and otherwise: it counts once, as it is
+    let same = run("1", 0, Health::Succeeded, 60);
+    let later = run("2", 0, Health::Succeeded, 700);
+    let moved = run("3", 2, Health::Warned, 30);
+    let ended = run("going", 1, Health::Failed, 9);
+    let mut again = run("again", 0, Health::Failed, 9);
+    store.write(&[write(&again)]).unwrap();
+    again.run.ended_at = None;
+    again.health = Health::Running;
+    let batch = [&same, &later, &moved, &ended, &again].map(write);
+    store.write(&batch).unwrap();
+    let first = "0 a (2, 0, 0) (2, 760.0, 2, 10.0)";
+    let second = "1 a (0, 1, 0) (0, 0.0, 1, 5.0)";
+    assert_eq!(
+        brief(&mut store, &ask),
+        [first, second, "2 a (1, 0, 0) (1, 30.0, 1, 5.0)"]
+    );
+    assert_eq!(store.forget(Kind::Runs, noon(3)).unwrap(), 6);
+    ask.to = noon(1);
+    assert_eq!(brief(&mut store, &ask), [first, second], "it outlives them");
+    ask.newest_first = true;
+    ask.most = 1;
+    assert_eq!(brief(&mut store, &ask), [second]);
+    (ask.of, ask.most) = (Of::All, 10);
+    let third = "1 z (0, 0, 1) (0, 0.0, 1, 5.0)";
+    assert_eq!(brief(&mut store, &ask), [second, third, first]);
+    ask.of = Of::Pipeline(same.run.key.pipeline.clone());
+    assert_eq!(brief(&mut store, &ask), [second, first]);
+    assert_eq!(store.forget(Kind::Days, noon(1)).unwrap(), 1);
+    assert_eq!(brief(&mut store, &ask), [second]);
+}
+
 fn sqlite(dir: &Path) -> Sqlite {
     Sqlite::open(dir).unwrap()
 }
@@ -265,6 +377,8 @@ fn sqlite_keeps_the_contract() {
     let dir = tempfile::tempdir().unwrap();
     records(|| Box::new(sqlite(dir.path())));
     sqlite(dir.path()).check().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    days(|| Box::new(sqlite(dir.path())));
     use std::os::unix::fs::PermissionsExt as _;
     for file in ["history.db", "history.db-wal"] {
         if let Ok(meta) = std::fs::metadata(dir.path().join(file)) {

@@ -20,4 +20,6 @@ pub use looks::{Look, Looks, LooksError};
 pub use reader::Reader;
 pub use sift::Sift;
 pub use sqlite::Sqlite;
-pub use store::{Ask, Grain, Kind, Line, Log, Of, Point, Shelf, Size, Store, StoreError, Write};
+pub use store::{
+    Ask, Day, Grain, Kind, Line, Log, Of, Point, Shelf, Size, Store, StoreError, Write,
+};

@@ -90,8 +90,11 @@ pub enum Write {
     },
     /// Takes the place of what was known of the run.
     Run(Box<PastRun>),
-    /// Takes the place of what was known of the attempt.
+    /// Takes the place of what was known of the attempt; what it doesn't tell of exit code, rows, memory and processor
+    /// stays as it was known.
     Node(Box<PastNode>),
+    /// Takes the place of what was known of that time, unless that rests on more values: whoever starts anew in the
+    /// middle of a grain knows less of it.
     Point(Point),
     /// The end of a failed attempt's log.
     Tail {
@@ -121,6 +124,13 @@ impl Grain {
             Self::Day => 86_400,
         }
     }
+
+    /// Where the grain begins in which a moment lies.
+    pub fn begin(self, at: DateTime<Utc>) -> DateTime<Utc> {
+        let seconds = at.timestamp();
+        let begin = seconds - seconds.rem_euclid(self.seconds());
+        DateTime::from_timestamp(begin, 0).unwrap_or_default()
+    }
 }
 
 /// A metric over one grain of time.
@@ -136,6 +146,27 @@ pub struct Point {
     pub min: f64,
     pub max: f64,
     pub last: f64,
+}
+
+/// What became of the runs of one pipeline of one day (UTC, by [`crate::model::Run::ordered_at`]) that have ended. It
+/// outlives them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Day {
+    pub pipeline: PipelineKey,
+    /// Its midnight.
+    pub at: DateTime<Utc>,
+    /// Ended well, warnings included ([`PastRun::good`]).
+    pub good: u64,
+    /// Ended badly ([`PastRun::bad`]).
+    pub bad: u64,
+    /// Cancelled, or nobody knows.
+    pub other: u64,
+    /// How many of the good ones told when they began and ended, and how long those took together, in seconds.
+    pub timed: u64,
+    pub took: f64,
+    /// How many of all told when they were queued and began, and how long those waited together, in seconds.
+    pub queued: u64,
+    pub waited: f64,
 }
 
 /// Whose runs are asked for.
@@ -172,8 +203,10 @@ pub struct Size {
 /// What can be forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Runs with their nodes and tails.
+    /// Runs with their nodes and tails; their days stay.
     Runs,
+    /// What became of the runs of a day.
+    Days,
     Tails,
     Points(Grain),
     Log(Log),
@@ -249,6 +282,9 @@ pub trait Store: Send {
     /// The newest runs of every pipeline, at most so many of each, the oldest first.
     fn recent(&mut self, each: usize) -> Result<Vec<PastRun>, StoreError>;
 
+    /// Days with runs that ended, by time and pipeline; of those days that begin from `from` (its day with it) to `to`.
+    fn days(&mut self, ask: &Ask) -> Result<Vec<Day>, StoreError>;
+
     fn run(&mut self, run: &RunKey) -> Result<Option<PastRun>, StoreError>;
 
     /// All attempts of the nodes of a run, in the order of their start.
@@ -274,6 +310,9 @@ pub trait Store: Send {
     fn tail(&mut self, log: &LogKey) -> Result<Option<String>, StoreError>;
 
     fn size(&mut self) -> Result<Size, StoreError>;
+
+    /// Bytes that are taken, without what is free: cheap enough to be asked often.
+    fn bytes(&mut self) -> Result<u64, StoreError>;
 
     /// Gives the room of what was forgotten back to the disk.
     fn vacuum(&mut self) -> Result<(), StoreError>;

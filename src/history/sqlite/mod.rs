@@ -1,5 +1,7 @@
 //! The store in one file of SQLite: nothing to install, several programs at once, whole after kill -9.
 
+mod codes;
+mod put;
 mod records;
 mod room;
 mod tables;
@@ -13,7 +15,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params}
 use crate::config::paths::{append_private_file, create_private_dir};
 use crate::model::{LogKey, NodeId, PastNode, PastRun, RunKey, SafeText};
 
-use super::store::{Ask, Grain, Kind, Line, Log, Point, Shelf, Size, Store, StoreError, Write};
+use super::store::{
+    Ask, Day, Grain, Kind, Line, Log, Point, Shelf, Size, Store, StoreError, Write,
+};
 
 /// How long a writer waits for another.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -24,7 +28,7 @@ pub struct Sqlite {
     path: PathBuf,
     /// SQLite's count of the changes of others, as last seen.
     data_version: i64,
-    ids: records::Ids,
+    ids: put::Ids,
 }
 
 impl Sqlite {
@@ -44,7 +48,7 @@ impl Sqlite {
             db,
             path: path.clone(),
             data_version: 0,
-            ids: records::Ids::default(),
+            ids: put::Ids::default(),
         };
         store.prepare()?;
         Ok(store)
@@ -67,6 +71,13 @@ impl Sqlite {
             .map_err(told)?;
         self.db
             .pragma_update(None, "synchronous", "full")
+            .map_err(told)?;
+        // a page that is written again and again goes into the file once in so many
+        self.db
+            .pragma_update(None, "wal_autocheckpoint", 4_000)
+            .map_err(told)?;
+        self.db
+            .pragma_update(None, "cache_size", -8_000)
             .map_err(told)?;
         let change = self
             .db
@@ -100,6 +111,7 @@ impl Sqlite {
         let change = self
             .db
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        ids.begin(&change)?;
         for write in batch {
             match write {
                 Write::Put { shelf, key, body } => change
@@ -108,12 +120,9 @@ impl Sqlite {
                 Write::Remove { shelf, key } => change
                     .prepare_cached("delete from documents where shelf = ? and key = ?")?
                     .execute(params![shelf.word(), key])?,
-                Write::Append { log, at, body } => {
-                    let into = format!("insert into {} (at, body) values (?, ?)", log.word());
-                    change
-                        .prepare_cached(&into)?
-                        .execute(params![at.timestamp_millis(), body])?
-                }
+                Write::Append { log, at, body } => change
+                    .prepare_cached(append(*log))?
+                    .execute(params![at.timestamp_millis(), body])?,
                 Write::Run(run) => ids.put_run(&change, run)?,
                 Write::Node(node) => ids.put_node(&change, node)?,
                 Write::Point(point) => ids.put_point(&change, point)?,
@@ -187,6 +196,8 @@ impl Store for Sqlite {
     }
 
     fn forget(&mut self, what: Kind, before: DateTime<Utc>) -> Result<usize, StoreError> {
+        // numbers of what goes are not remembered
+        self.ids.forget();
         room::forget(&mut self.db, what, before).map_err(error)
     }
 
@@ -196,6 +207,10 @@ impl Store for Sqlite {
 
     fn recent(&mut self, each: usize) -> Result<Vec<PastRun>, StoreError> {
         records::recent(&self.db, each).map_err(error)
+    }
+
+    fn days(&mut self, ask: &Ask) -> Result<Vec<Day>, StoreError> {
+        records::days(&self.db, ask).map_err(error)
     }
 
     fn run(&mut self, run: &RunKey) -> Result<Option<PastRun>, StoreError> {
@@ -233,6 +248,10 @@ impl Store for Sqlite {
         room::size(&self.db).map_err(error)
     }
 
+    fn bytes(&mut self) -> Result<u64, StoreError> {
+        room::bytes(&self.db).map_err(error)
+    }
+
     fn vacuum(&mut self) -> Result<(), StoreError> {
         self.db.execute_batch("vacuum").map_err(error)
     }
@@ -255,6 +274,15 @@ impl Store for Sqlite {
             .map_err(error)?;
         let before = std::mem::replace(&mut self.data_version, now);
         Ok(before != now)
+    }
+}
+
+fn append(log: Log) -> &'static str {
+    match log {
+        Log::Orders => "insert into orders (at, body) values (?, ?)",
+        Log::Events => "insert into events (at, body) values (?, ?)",
+        Log::Tellings => "insert into tellings (at, body) values (?, ?)",
+        Log::Worlds => "insert into worlds (at, body) values (?, ?)",
     }
 }
 

@@ -1,198 +1,25 @@
-//! Runs, attempts, points and tails in rows.
-
-use std::collections::HashMap;
+//! Runs, attempts, points and tails from rows.
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row, Statement, params};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-use crate::history::store::{Ask, Grain, Of, Point};
+use crate::history::store::{Ask, Day, Grain, Of, Point};
 use crate::model::{
     BackendId, LogKey, NodeId, PastNode, PastRun, PipelineKey, Run, RunKey, SafeText,
 };
 
-type Result<T> = rusqlite::Result<T>;
+use super::codes;
 
-/// Numbers of what is named again and again, as far as they have been asked for.
-#[derive(Debug, Default)]
-pub(super) struct Ids {
-    pipelines: HashMap<PipelineKey, i64>,
-    nodes: HashMap<(i64, NodeId), i64>,
-    series: HashMap<String, i64>,
-}
+pub(super) type Result<T> = rusqlite::Result<T>;
 
-/// So many are remembered; then they are asked for again.
-const REMEMBERED: usize = 100_000;
+/// Milliseconds of a day.
+const DAY: i64 = 86_400_000;
 
-impl Ids {
-    /// After a write that failed some may not be there.
-    pub(super) fn forget(&mut self) {
-        *self = Self::default();
-    }
-
-    fn pipeline(&mut self, db: &Connection, key: &PipelineKey) -> Result<i64> {
-        if let Some(id) = self.pipelines.get(key) {
-            return Ok(*id);
-        }
-        let names = params![key.backend.raw(), key.pipeline.raw()];
-        db.prepare_cached("insert or ignore into pipelines (backend, pipeline) values (?, ?)")?
-            .execute(names)?;
-        let id = find_pipeline(db, key)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-        self.pipelines.insert(key.clone(), id);
-        Ok(id)
-    }
-
-    fn node(&mut self, db: &Connection, pipeline: i64, node: &NodeId) -> Result<i64> {
-        let key = (pipeline, node.clone());
-        if let Some(id) = self.nodes.get(&key) {
-            return Ok(*id);
-        }
-        if self.nodes.len() >= REMEMBERED {
-            self.nodes.clear();
-        }
-        db.prepare_cached("insert or ignore into node_names (pipeline, node) values (?, ?)")?
-            .execute(params![pipeline, node.raw()])?;
-        let id = db
-            .prepare_cached("select id from node_names where pipeline = ? and node = ?")?
-            .query_row(params![pipeline, node.raw()], |row| row.get(0))?;
-        self.nodes.insert(key, id);
-        Ok(id)
-    }
-
-    fn series(&mut self, db: &Connection, series: &str) -> Result<i64> {
-        if let Some(id) = self.series.get(series) {
-            return Ok(*id);
-        }
-        if self.series.len() >= REMEMBERED {
-            self.series.clear();
-        }
-        db.prepare_cached("insert or ignore into series (series) values (?)")?
-            .execute([series])?;
-        let id = db
-            .prepare_cached("select id from series where series = ?")?
-            .query_row([series], |row| row.get(0))?;
-        self.series.insert(series.to_owned(), id);
-        Ok(id)
-    }
-
-    /// The row of a run; made when only its nodes are known yet.
-    fn run(&mut self, db: &Connection, key: &RunKey, at: DateTime<Utc>) -> Result<i64> {
-        let pipeline = self.pipeline(db, &key.pipeline)?;
-        if let Some(id) = find_run(db, pipeline, key)? {
-            return Ok(id);
-        }
-        let run = PastRun {
-            run: Run::new(key.clone(), at),
-            health: crate::model::Health::Unknown,
-            seen: at,
-        };
-        self.put_run(db, &run)?;
-        find_run(db, pipeline, key)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
-    }
-
-    pub(super) fn put_run(&mut self, db: &Connection, past: &PastRun) -> Result<usize> {
-        let run = &past.run;
-        let pipeline = self.pipeline(db, &run.key.pipeline)?;
-        db.prepare_cached(
-            "insert into runs (pipeline, run, ordered, seen, health, state, native, queued, started, ended, cause,
-               note, version, params, counts)
-             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-             on conflict (pipeline, run) do update set ordered = excluded.ordered, seen = excluded.seen,
-               health = excluded.health, state = excluded.state, native = excluded.native, queued = excluded.queued,
-               started = excluded.started, ended = excluded.ended, cause = excluded.cause, note = excluded.note,
-               version = excluded.version, params = excluded.params, counts = excluded.counts",
-        )?
-        .execute(params![
-            pipeline,
-            run.key.run.raw(),
-            millis(run.ordered_at),
-            millis(past.seen),
-            word(&past.health),
-            word(&run.state),
-            run.native.as_str(),
-            run.queued_at.map(millis),
-            run.started_at.map(millis),
-            run.ended_at.map(millis),
-            run.cause.as_str(),
-            run.note.as_ref().map(SafeText::as_str),
-            run.version.as_ref().map(SafeText::as_str),
-            (!run.params.is_empty()).then(|| json(&run.params)),
-            run.counts.as_ref().map(json),
-        ])
-    }
-
-    pub(super) fn put_node(&mut self, db: &Connection, past: &PastNode) -> Result<usize> {
-        let at = past.queued_at.or(past.started_at).or(past.ended_at);
-        let run = self.run(db, &past.run, at.unwrap_or_default())?;
-        let pipeline = self.pipeline(db, &past.run.pipeline)?;
-        let node = self.node(db, pipeline, &past.node)?;
-        db.prepare_cached(
-            "insert or replace into nodes (run, node, attempt, state, queued, started, ended, exit_code, rows, memory, cpu)
-             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )?
-        .execute(params![
-            run,
-            node,
-            past.attempt,
-            word(&past.state),
-            past.queued_at.map(millis),
-            past.started_at.map(millis),
-            past.ended_at.map(millis),
-            past.exit_code,
-            past.rows,
-            past.memory.map(signed),
-            past.cpu_seconds,
-        ])
-    }
-
-    pub(super) fn put_point(&mut self, db: &Connection, point: &Point) -> Result<usize> {
-        let series = self.series(db, &point.series)?;
-        db.prepare_cached(
-            "insert or replace into points (grain, series, at, count, sum, min, max, last)
-             values (?, ?, ?, ?, ?, ?, ?, ?)",
-        )?
-        .execute(params![
-            point.grain.seconds(),
-            series,
-            millis(point.at),
-            signed(point.count),
-            point.sum,
-            point.min,
-            point.max,
-            point.last,
-        ])
-    }
-
-    pub(super) fn put_tail(
-        &mut self,
-        db: &Connection,
-        log: &LogKey,
-        at: DateTime<Utc>,
-        text: &str,
-    ) -> Result<usize> {
-        let run = self.run(db, &log.node.run, at)?;
-        let pipeline = self.pipeline(db, &log.node.run.pipeline)?;
-        let node = self.node(db, pipeline, &log.node.node)?;
-        db.prepare_cached(
-            "insert or replace into tails (run, node, attempt, at, text) values (?, ?, ?, ?, ?)",
-        )?
-        .execute(params![run, node, log.attempt, millis(at), text])
-    }
-}
-
-fn find_pipeline(db: &Connection, key: &PipelineKey) -> Result<Option<i64>> {
+pub(super) fn find_pipeline(db: &Connection, key: &PipelineKey) -> Result<Option<i64>> {
     db.prepare_cached("select id from pipelines where backend = ? and pipeline = ?")?
         .query_row(params![key.backend.raw(), key.pipeline.raw()], |row| {
             row.get(0)
         })
-        .optional()
-}
-
-fn find_run(db: &Connection, pipeline: i64, key: &RunKey) -> Result<Option<i64>> {
-    db.prepare_cached("select id from runs where pipeline = ? and run = ?")?
-        .query_row(params![pipeline, key.run.raw()], |row| row.get(0))
         .optional()
 }
 
@@ -285,6 +112,46 @@ pub(super) fn recent(db: &Connection, each: usize) -> Result<Vec<PastRun>> {
     Ok(all)
 }
 
+pub(super) fn days(db: &Connection, ask: &Ask) -> Result<Vec<Day>> {
+    let Some(of) = of(db, ask)? else {
+        return Ok(Vec::new());
+    };
+    let of_whom = match &ask.of {
+        Of::All => "",
+        Of::Backend(_) => " and p.backend = ?4",
+        Of::Pipeline(_) => " and d.pipeline = ?4",
+    };
+    let text = format!(
+        "select p.backend, p.pipeline, d.day, d.good, d.bad, d.other, d.timed, d.took, d.queued, d.waited
+         from days d join pipelines p on p.id = d.pipeline
+         where d.day >= ?1 / {DAY} and d.day < (?2 + {DAY} - 1) / {DAY} and d.good + d.bad + d.other > 0{of_whom}
+         order by d.day {order}, d.pipeline limit ?3",
+        order = order(ask),
+    );
+    let mut rows = db.prepare_cached(&text)?;
+    bind(&mut rows, ask, &of)?;
+    let mut rows = rows.raw_query();
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let backend: String = row.get(0)?;
+        let pipeline: String = row.get(1)?;
+        let number = |at: usize| -> Result<u64> { Ok(unsigned(row.get(at)?)) };
+        let seconds = |at: usize| -> Result<f64> { Ok(row.get::<_, i64>(at)? as f64 / 1000.0) };
+        all.push(Day {
+            pipeline: PipelineKey::new(&BackendId::new(backend), pipeline),
+            at: time(row.get::<_, i64>(2)?.saturating_mul(DAY)),
+            good: number(3)?,
+            bad: number(4)?,
+            other: number(5)?,
+            timed: number(6)?,
+            took: seconds(7)?,
+            queued: number(8)?,
+            waited: seconds(9)?,
+        });
+    }
+    Ok(all)
+}
+
 pub(super) fn one_run(db: &Connection, key: &RunKey) -> Result<Option<PastRun>> {
     let text = format!(
         "select {RUN} from runs r join pipelines p on p.id = r.pipeline
@@ -322,14 +189,17 @@ pub(super) fn nodes(
     let Some(of) = of(db, ask)? else {
         return Ok(());
     };
-    let named = match of_node {
-        Some(_) => " and m.node = ?5",
-        None => "",
+    // one node is looked up in each run; the planner would rather begin with the node
+    let nodes = match of_node {
+        Some(_) => {
+            "cross join node_names m on m.pipeline = r.pipeline and m.node = ?5
+           cross join nodes n on n.run = r.id and n.node = m.id"
+        }
+        None => "cross join nodes n on n.run = r.id cross join node_names m on m.id = n.node",
     };
     let text = format!(
-        "select {NODE} from runs r join pipelines p on p.id = r.pipeline join nodes n on n.run = r.id
-           join node_names m on m.id = n.node
-         where {}{named} order by r.ordered {order}, r.id {order}, n.node, n.attempt limit ?3",
+        "select {NODE} from runs r join pipelines p on p.id = r.pipeline {nodes}
+         where {} order by r.ordered {order}, r.id {order}, n.node, n.attempt limit ?3",
         ask_where(ask),
         order = order(ask),
     );
@@ -409,7 +279,7 @@ fn run(row: &Row<'_>) -> Result<PastRun> {
         Ok(row.get::<_, Option<String>>(at)?.map(SafeText::new))
     };
     let mut run = Run::new(run_key(row)?, time(row.get(3)?));
-    run.state = of_word(row.get(6)?);
+    run.state = codes::run(row.get(6)?);
     run.native = text(7)?;
     run.queued_at = row.get::<_, Option<i64>>(8)?.map(time);
     run.started_at = row.get::<_, Option<i64>>(9)?.map(time);
@@ -425,7 +295,7 @@ fn run(row: &Row<'_>) -> Result<PastRun> {
     run.counts = counts.and_then(|c| serde_json::from_str(&c).ok());
     Ok(PastRun {
         run,
-        health: of_word(row.get(5)?),
+        health: codes::health(row.get(5)?),
         seen: time(row.get(4)?),
     })
 }
@@ -436,7 +306,7 @@ fn node(row: &Row<'_>) -> Result<PastNode> {
         run: run_key(row)?,
         node: NodeId::new(node),
         attempt: row.get(4)?,
-        state: of_word(row.get(5)?),
+        state: codes::node(row.get(5)?),
         queued_at: row.get::<_, Option<i64>>(6)?.map(time),
         started_at: row.get::<_, Option<i64>>(7)?.map(time),
         ended_at: row.get::<_, Option<i64>>(8)?.map(time),
@@ -447,33 +317,12 @@ fn node(row: &Row<'_>) -> Result<PastNode> {
     })
 }
 
-/// A state as its own word, so that the order of an enum means nothing to the disk.
-fn word(state: &impl Serialize) -> String {
-    match serde_json::to_value(state) {
-        Ok(Value::String(word)) => word,
-        _ => String::new(),
-    }
-}
-
-/// A word of a newer version is as good as none.
-fn of_word<T: DeserializeOwned + Default>(word: String) -> T {
-    serde_json::from_value(Value::String(word)).unwrap_or_default()
-}
-
-fn json(body: &impl Serialize) -> String {
-    serde_json::to_string(body).unwrap_or_default()
-}
-
-fn millis(at: DateTime<Utc>) -> i64 {
+pub(super) fn millis(at: DateTime<Utc>) -> i64 {
     at.timestamp_millis()
 }
 
 fn time(millis: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(millis).unwrap_or_default()
-}
-
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn unsigned(number: i64) -> u64 {

@@ -7,9 +7,10 @@ use crate::history::store::{Kind, Size};
 
 /// Records that go in one transaction: other writers wait no longer than that.
 const STEP: i64 = 5_000;
+const MANY: usize = 5_000;
 
 const TABLES: &[&str] = &[
-    "runs", "nodes", "tails", "points", "events", "tellings", "worlds", "orders",
+    "runs", "nodes", "tails", "days", "points", "events", "tellings", "worlds", "orders",
 ];
 
 pub(super) fn size(db: &Connection) -> rusqlite::Result<Size> {
@@ -39,6 +40,14 @@ pub(super) fn size(db: &Connection) -> rusqlite::Result<Size> {
     })
 }
 
+pub(super) fn bytes(db: &Connection) -> rusqlite::Result<u64> {
+    let pragma = |name: &str| -> rusqlite::Result<i64> {
+        db.pragma_query_value(None, name, |row| row.get(0))
+    };
+    let taken = pragma("page_count")? - pragma("freelist_count")?;
+    Ok(u64::try_from(taken.saturating_mul(pragma("page_size")?)).unwrap_or(0))
+}
+
 pub(super) fn forget(
     db: &mut Connection,
     what: Kind,
@@ -62,10 +71,27 @@ pub(super) fn forget(
             )?
         }
         Kind::Points(grain) => {
-            let keys = "select grain, series, at from points where grain = ? and at < ? limit ?";
+            // the key goes by series: each of them has its oldest at the front
+            let series: Vec<i64> = change
+                .prepare_cached("select id from series")?
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?;
+            let mut gone = 0;
+            for series in series {
+                gone += change
+                    .prepare_cached("delete from points where grain = ? and series = ? and at < ?")?
+                    .execute(params![grain.seconds(), series, before])?;
+                if gone >= MANY {
+                    break;
+                }
+            }
+            gone
+        }
+        Kind::Days => {
+            let keys = "select pipeline, day from days where day < ? / 86400000 limit ?";
             change.execute(
-                &format!("delete from points where (grain, series, at) in ({keys})"),
-                params![grain.seconds(), before, STEP],
+                &format!("delete from days where (pipeline, day) in ({keys})"),
+                params![before, STEP],
             )?
         }
         Kind::Runs => {

@@ -1,6 +1,6 @@
 //! The tables. Migrations go forward only: each takes a file from one version to the next.
 
-/// Times are milliseconds since the epoch, states and healths their words.
+/// Times are milliseconds since the epoch, states and healths the numbers of `codes.rs`.
 pub(super) const MIGRATIONS: &[&str] = &[
     "
 create table documents (
@@ -25,13 +25,13 @@ create table pipelines (
     unique (backend, pipeline)
 );
 create table runs (
-    id integer primary key,
+    id integer primary key autoincrement,
     pipeline integer not null,
     run text not null,
     ordered integer not null,
     seen integer not null,
-    health text not null,
-    state text not null,
+    health integer not null,
+    state integer not null,
     native text not null,
     queued integer,
     started integer,
@@ -55,7 +55,7 @@ create table nodes (
     run integer not null,
     node integer not null,
     attempt integer not null,
-    state text not null,
+    state integer not null,
     queued integer,
     started integer,
     ended integer,
@@ -65,7 +65,6 @@ create table nodes (
     cpu real,
     primary key (run, node, attempt)
 ) without rowid;
-create index nodes_of_name on nodes (node, run);
 create table tails (
     run integer not null,
     node integer not null,
@@ -74,6 +73,51 @@ create table tails (
     text text not null,
     primary key (run, node, attempt)
 ) without rowid;
+create index tails_at on tails (at);
+create table days (
+    pipeline integer not null,
+    day integer not null,
+    good integer not null default 0,
+    bad integer not null default 0,
+    other integer not null default 0,
+    timed integer not null default 0,
+    took integer not null default 0,
+    queued integer not null default 0,
+    waited integer not null default 0,
+    primary key (pipeline, day)
+) without rowid;
+create trigger runs_day after insert on runs when new.ended is not null
+begin
+    insert into days
+    select new.pipeline, new.ordered / 86400000, good, bad, 1 - good - bad, good and took >= 0, iif(good and took >= 0, took, 0),
+        waited >= 0, iif(waited >= 0, waited, 0)
+    from (select new.health in (1, 2) good, new.health in (3, 4) bad,
+        ifnull(new.ended - new.started, -1) took, ifnull(new.started - new.queued, -1) waited)
+    where true
+    on conflict do update set good = good + excluded.good, bad = bad + excluded.bad, other = other + excluded.other,
+        timed = timed + excluded.timed, took = took + excluded.took, queued = queued + excluded.queued,
+        waited = waited + excluded.waited;
+end;
+create trigger runs_day_again after update on runs
+when (old.ended is not null or new.ended is not null) and (old.ended is not new.ended or old.health is not new.health
+    or old.started is not new.started or old.queued is not new.queued or old.ordered is not new.ordered)
+begin
+    update days set good = days.good - was.good, bad = days.bad - was.bad, other = days.other - (1 - was.good - was.bad),
+        timed = timed - (was.good and was.took >= 0), took = days.took - iif(was.good and was.took >= 0, was.took, 0),
+        queued = queued - (was.waited >= 0), waited = days.waited - iif(was.waited >= 0, was.waited, 0)
+    from (select old.health in (1, 2) good, old.health in (3, 4) bad,
+        ifnull(old.ended - old.started, -1) took, ifnull(old.started - old.queued, -1) waited) was
+    where old.ended is not null and pipeline = old.pipeline and day = old.ordered / 86400000;
+    insert into days
+    select new.pipeline, new.ordered / 86400000, good, bad, 1 - good - bad, good and took >= 0, iif(good and took >= 0, took, 0),
+        waited >= 0, iif(waited >= 0, waited, 0)
+    from (select new.health in (1, 2) good, new.health in (3, 4) bad,
+        ifnull(new.ended - new.started, -1) took, ifnull(new.started - new.queued, -1) waited)
+    where new.ended is not null
+    on conflict do update set good = good + excluded.good, bad = bad + excluded.bad, other = other + excluded.other,
+        timed = timed + excluded.timed, took = took + excluded.took, queued = queued + excluded.queued,
+        waited = waited + excluded.waited;
+end;
 create table series (id integer primary key, series text not null unique);
 create table points (
     grain integer not null,
