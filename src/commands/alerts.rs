@@ -8,16 +8,14 @@ use serde::Serialize;
 
 use crate::alerts::Life;
 use crate::cli::{Alerts, AlertsWhat, Global};
-use crate::config::Paths;
 use crate::engine::{Deed, Register, meant};
 use crate::history;
 use crate::model::{Alert, AlertDeed, AlertId, AlertOrder, By, SafeText};
 
-use super::{Exit, print, print_json, say};
+use super::{Exit, open, print, print_json, say};
 
 pub(super) fn run(global: &Global, args: &Alerts) -> anyhow::Result<Exit> {
-    let paths = Paths::discover(global.config.as_deref())?;
-    let mut register = Register::open(&paths.state_dir)?;
+    let mut register = Register::open(&open::history(global)?)?;
     let lives = register.lives()?;
     let (name, deed) = match &args.what {
         None => return list(global, &lives, args.all),

@@ -6,7 +6,7 @@ use crate::backends::{self, Role};
 use crate::cli::Global;
 use crate::config::{self, Backend, BackendKind, Config, LoadError, Paths, Problems};
 use crate::engine::{DutySettings, Engine, Settings};
-use crate::history::Audit;
+use crate::history::{Audit, Place};
 
 use super::session::Session;
 use super::{diagnosis, names};
@@ -19,6 +19,21 @@ pub(super) fn config(global: &Global) -> anyhow::Result<(Config, Paths)> {
     let paths = Paths::discover(global.config.as_deref())?;
     let config = load(global, &paths)?;
     Ok((config, paths))
+}
+
+/// Where the history is, for commands that need nothing else of the configuration: without one it is in the state
+/// directory.
+pub(super) fn history(global: &Global) -> anyhow::Result<Place> {
+    let paths = Paths::discover(global.config.as_deref())?;
+    match config::load(&paths.config_file) {
+        Ok(loaded) => Ok(place(&loaded.config, &paths)),
+        Err(LoadError::NotFound(_)) => Ok(Place::Folder(paths.state_dir)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) fn place(config: &Config, paths: &Paths) -> Place {
+    Place::of(&config.history, &paths.state_dir)
 }
 
 /// The same when the paths are known. Names that only the screen knows are checked too.
@@ -36,7 +51,7 @@ pub(super) fn load(global: &Global, paths: &Paths) -> Result<Config, LoadError> 
 pub(super) fn session(config: &Config, paths: &Paths, role: Role) -> Session {
     let duty = match role {
         Role::Operate => DutySettings {
-            state_dir: Some(paths.state_dir.clone()),
+            place: Some(place(config, paths)),
             lead: true,
             events: config.alerts.keep_events,
             channels: config.channels.clone(),
@@ -50,7 +65,7 @@ pub(super) fn session(config: &Config, paths: &Paths, role: Role) -> Session {
 /// For one look at a screen, which shows what was done about alerts.
 pub(super) fn picture(config: &Config, paths: &Paths) -> Session {
     let duty = DutySettings {
-        state_dir: Some(paths.state_dir.clone()),
+        place: Some(place(config, paths)),
         ..DutySettings::default()
     };
     with_duty(config, &enabled(config), paths, Role::Observe, duty)

@@ -19,7 +19,7 @@ pub(super) fn run(global: &Global, args: &Rules) -> anyhow::Result<Exit> {
         None | Some(RulesWhat::List) => list(global, &config),
         Some(RulesWhat::Test { since }) => {
             let from = Utc::now() - Duration::from_std(*since).unwrap_or(Duration::zero());
-            let mut register = Register::open(&paths.state_dir)?;
+            let mut register = Register::open(&open::place(&config, &paths))?;
             test(global, &config, &mut register, from)
         }
     }

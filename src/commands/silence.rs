@@ -6,16 +6,14 @@ use chrono::{DateTime, Duration, Utc};
 
 use crate::alerts::Silences;
 use crate::cli::{Global, Silence as Args, SilenceAdd, SilenceWhat};
-use crate::config::Paths;
 use crate::engine::{Deed, Register};
 use crate::history;
 use crate::model::{By, SafeText, Silence, When};
 
-use super::{Exit, Usage, print, print_json, say};
+use super::{Exit, Usage, open, print, print_json, say};
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
-    let paths = Paths::discover(global.config.as_deref())?;
-    let mut register = Register::open(&paths.state_dir)?;
+    let mut register = Register::open(&open::history(global)?)?;
     let by = By {
         who: history::user(),
         at: Utc::now(),

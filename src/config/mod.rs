@@ -8,6 +8,7 @@ mod alert_types;
 mod alerts;
 mod channel_types;
 mod channels;
+mod history;
 pub mod load;
 pub mod paths;
 pub mod reader;
@@ -20,6 +21,7 @@ mod units;
 
 pub use alert_types::*;
 pub use channel_types::*;
+pub use history::History;
 pub use load::{LoadError, Loaded, load};
 pub use paths::Paths;
 pub use secret::Secret;

@@ -8,7 +8,7 @@ use super::reader::{Reader, Table, Value, nearest};
 use super::server::server;
 use super::source::{At, Span};
 use super::types::*;
-use super::{alerts, channels};
+use super::{alerts, channels, history};
 use crate::model::Priority;
 
 /// The whole file. `dir` is where relative paths start.
@@ -25,6 +25,10 @@ pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Config {
         silences: alerts::silences(root.take_tables("silence")),
         rules: rules(root.take_tables("rule")),
         logs: root.take_table("logs").map(logs).unwrap_or_default(),
+        history: root
+            .take_table("history")
+            .map(|table| history::history(table, dir))
+            .unwrap_or_default(),
         diagnosis: root
             .take_table("diagnosis")
             .map(|table| diagnosis(table, dir))

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::alert_types::{Alerts, Escalation, Expect, SilenceWindow};
 use super::channel_types::{Channel, Route};
+use super::history::History;
 use super::secret::Secret;
 use super::source::At;
 use crate::model::Priority;
@@ -21,6 +22,7 @@ pub struct Config {
     /// Names are unique.
     pub rules: Vec<Rule>,
     pub logs: Logs,
+    pub history: History,
     pub diagnosis: Diagnosis,
     /// Names are unique.
     pub backends: Vec<Backend>,

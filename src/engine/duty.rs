@@ -1,8 +1,6 @@
 //! The duty of telling people: keeps what alerts there are and what was done about them, and, in the one program of
 //! several that leads, hands messages to the courier.
 
-use std::path::{Path, PathBuf};
-
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -12,7 +10,7 @@ use crate::alerts::courier::{Courier, Letter, Status};
 use crate::alerts::outbox::{Beside, Delivery};
 use crate::alerts::{Alerts, Life};
 use crate::config::Channel;
-use crate::history::{Heard, Keeper, Leader, Line, Log, Shelf, Sqlite, Store, StoreError, Write};
+use crate::history::{Heard, Keeper, Leader, Line, Log, Place, Shelf, Store, StoreError, Write};
 use crate::model::{AlertOrder, By, SafeText, Silence, Stamped};
 
 use super::ledger::StoreLedger;
@@ -47,7 +45,7 @@ pub enum News {
 #[derive(Clone, Debug, Default)]
 pub struct DutySettings {
     /// Without it nothing outlives this process.
-    pub state_dir: Option<PathBuf>,
+    pub place: Option<Place>,
     pub channels: Vec<Channel>,
     /// May lead: a one-shot command never does.
     pub lead: bool,
@@ -94,13 +92,13 @@ impl Duty {
             behind: false,
             hindered: None,
         };
-        let Some(dir) = &settings.state_dir else {
+        let Some(place) = &settings.place else {
             if settings.lead {
                 duty.hire(Vec::new(), None);
             }
             return duty;
         };
-        match duty.open(dir, alerts) {
+        match duty.open(place, alerts) {
             Ok(keeper) => duty.keeper = Some(keeper),
             Err(error) => {
                 let text = format!(
@@ -110,15 +108,15 @@ impl Duty {
             }
         }
         if settings.lead {
-            duty.leader = Some(Leader::new(dir));
+            duty.leader = Some(place.leader());
             duty.lead(Utc::now(), alerts);
         }
         duty
     }
 
-    fn open(&mut self, dir: &Path, alerts: &mut Alerts) -> Result<Keeper, StoreError> {
-        let mut store = Sqlite::open(dir)?;
-        self.recall(&mut store, alerts)?;
+    fn open(&mut self, place: &Place, alerts: &mut Alerts) -> Result<Keeper, StoreError> {
+        let mut store = place.open()?;
+        self.recall(store.as_mut(), alerts)?;
         let (heard, mut inbox) = mpsc::channel(NEWS);
         let news = self.news.clone();
         tokio::spawn(async move {
@@ -128,7 +126,7 @@ impl Duty {
                 }
             }
         });
-        Ok(Keeper::start(Box::new(store), heard, self.settings.events))
+        Ok(Keeper::start(store, heard, self.settings.events))
     }
 
     /// Alerts, silences, and what was done since the leader last wrote.
@@ -189,7 +187,7 @@ impl Duty {
             return;
         }
         self.tried = Some(now);
-        let (Some(leader), Some(dir)) = (&mut self.leader, &self.settings.state_dir) else {
+        let (Some(leader), Some(place)) = (&mut self.leader, &self.settings.place) else {
             return;
         };
         if !leader.lead() {
@@ -199,8 +197,8 @@ impl Duty {
             self.hire(Vec::new(), None);
             return;
         }
-        let taken = Sqlite::open(dir).and_then(|mut store| {
-            self.recall(&mut store, alerts)?;
+        let taken = place.open().and_then(|mut store| {
+            self.recall(store.as_mut(), alerts)?;
             let deliveries = store.shelf(Shelf::Deliveries)?;
             Ok((store, deliveries))
         });
@@ -208,7 +206,7 @@ impl Duty {
             Ok((store, deliveries)) => {
                 let read = deliveries.iter();
                 let read = read.filter_map(|(_, body)| serde_json::from_str::<Delivery>(body).ok());
-                self.hire(read.collect(), Some(Box::new(store)));
+                self.hire(read.collect(), Some(store));
             }
             Err(error) => {
                 let why = SafeText::new(error.to_string());

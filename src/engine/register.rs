@@ -1,24 +1,27 @@
 //! What is kept of alerts, for commands that have no engine running: read, and add what a person does.
 
-use std::path::Path;
-
 use chrono::{DateTime, Utc};
 
 use crate::alerts::Life;
-use crate::history::{Line, Log, Shelf, Sqlite, Store, StoreError, Write};
+use crate::history::{Line, Log, Place, Shelf, Store, StoreError, Write};
 use crate::model::{AlertId, Silence, Stamped};
 
 use super::duty::{Deed, read_up_to, writes};
 
-#[derive(Debug)]
 pub struct Register {
-    store: Sqlite,
+    store: Box<dyn Store>,
+}
+
+impl std::fmt::Debug for Register {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Register")
+    }
 }
 
 impl Register {
-    pub fn open(state_dir: &Path) -> Result<Self, StoreError> {
+    pub fn open(place: &Place) -> Result<Self, StoreError> {
         Ok(Self {
-            store: Sqlite::open(state_dir)?,
+            store: place.open()?,
         })
     }
 
@@ -27,7 +30,7 @@ impl Register {
         let bodies = self.store.shelf(Shelf::Alerts)?;
         let read = |(_, body): &(String, String)| serde_json::from_str::<Life>(body).ok();
         let mut lives: Vec<Life> = bodies.iter().filter_map(read).collect();
-        let read = read_up_to(&mut self.store)?;
+        let read = read_up_to(self.store.as_mut())?;
         for line in self.store.after(Log::Orders, read, usize::MAX)? {
             let Ok(Deed::Alert(order)) = serde_json::from_str(&line.body) else {
                 continue;

@@ -434,7 +434,7 @@ async fn a_terminal_rings_also_where_another_program_tells_people() {
     let begin = |events| {
         let settings = Settings {
             duty: super::DutySettings {
-                state_dir: Some(dir.path().to_owned()),
+                place: Some(crate::history::Place::Folder(dir.path().to_owned())),
                 channels: config.channels.clone(),
                 lead: true,
                 events,

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::config::Paths;
 use crate::engine::Register;
+use crate::history::Place;
 use crate::tui::term::Caps;
 
 use super::report::Check;
@@ -46,7 +47,8 @@ pub(super) fn state(paths: &Paths) -> Vec<Check> {
     let mut checks = folder(paths);
     // one that is not there is made when it is needed
     if paths.state_dir.join("history.db").exists() {
-        let checked = Register::open(&paths.state_dir).and_then(|mut store| store.check());
+        let checked = Register::open(&Place::Folder(paths.state_dir.clone()))
+            .and_then(|mut store| store.check());
         checks.push(match checked {
             Ok(()) => Check::ok("the history of alerts is whole"),
             Err(error) => Check::problem(error.to_string()),
