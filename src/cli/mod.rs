@@ -345,7 +345,7 @@ pub struct Snapshot {
     #[arg(long, default_value = "text")]
     pub format: PictureFormat,
 
-    /// Whose run or log: BACKEND/PIPELINE, BACKEND/PIPELINE/RUN or BACKEND/PIPELINE/RUN/NODE [default: the worst]
+    /// Whose run, log or trends: BACKEND/PIPELINE, BACKEND/PIPELINE/RUN or BACKEND/PIPELINE/RUN/NODE [default: the worst]
     pub address: Option<String>,
 
     /// Of the demo instead of the configured backends
@@ -368,6 +368,8 @@ pub enum ScreenName {
     Log,
     System,
     Alerts,
+    /// Of a pipeline, or of a node
+    Trends,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

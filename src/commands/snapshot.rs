@@ -10,10 +10,13 @@ use crate::cli::{Global, PictureFormat, ScreenName, Snapshot as Args};
 use crate::config::{Config, Paths};
 use crate::engine::Watch;
 use crate::model::Target;
+use crate::engine::past::{Unanswered, Vantage};
+use crate::tui::app::About;
 use crate::tui::snapshot::{Place, Snapshot};
 use crate::tui::svg::{buffer_to_ansi, buffer_to_svg, buffer_to_text};
 use crate::tui::term::session::SessionOptions;
 use crate::tui::term::{Caps, ColorDepth};
+use crate::tui::widgets::Zone;
 
 use super::session::Session;
 use super::watch::Screen;
@@ -61,10 +64,10 @@ fn check(args: &Args) -> anyhow::Result<()> {
     };
     address::check(text)?;
     match args.screen {
-        None | Some(ScreenName::Run | ScreenName::Log) => Ok(()),
+        None | Some(ScreenName::Run | ScreenName::Log | ScreenName::Trends) => Ok(()),
         Some(_) => {
             let why =
-                "an address means nothing to this screen; it is for --screen run and --screen log";
+                "an address means nothing to this screen; it is for --screen run, log and trends";
             Err(Usage(why.to_owned()).into())
         }
     }
@@ -91,11 +94,30 @@ async fn take(session: &mut Session, screen: Screen, args: &Args) -> anyhow::Res
     let place = place(&session.engine.watch, args)?;
     let caps = caps(screen.terminal, args.format);
     let theme = screen.theme(&caps);
-    let mut snapshot = Snapshot::new(screen.settings, args.size, place, &session.engine.watch);
+    let mut settings = screen.settings;
+    settings.history = session.engine.has_history();
+    let local = settings.zone == Zone::Local;
+    let mut snapshot = Snapshot::new(settings, args.size, place, &session.engine.watch);
     let deadline = tokio::time::Instant::now() + SETTLE;
     loop {
         for command in snapshot.settle(&session.engine.watch, Utc::now()) {
             session.engine.command(command);
+        }
+        for question in snapshot.take_questions() {
+            let from = Vantage {
+                now: Utc::now(),
+                local,
+            };
+            let Some(answer) = session.engine.ask(question.clone(), from) else {
+                continue;
+            };
+            let came = match answer.await {
+                Ok(came) => came.map_err(Unanswered::from),
+                Err(_) => Err(Unanswered::gone()),
+            };
+            for command in snapshot.answered(&session.engine.watch, question, came) {
+                session.engine.command(command);
+            }
         }
         let now = tokio::time::Instant::now();
         if snapshot.ready(&session.engine.watch) || now >= deadline {
@@ -154,5 +176,11 @@ fn place(watch: &Watch, args: &Args) -> anyhow::Result<Place> {
         ScreenName::Log => Place::Log(target()?),
         ScreenName::System => Place::System,
         ScreenName::Alerts => Place::Alerts,
+        ScreenName::Trends => Place::Past(match target()? {
+            Target::Node(key) => About::Node(key.run.pipeline, key.node),
+            Target::Pipeline(key) => About::Pipeline(key),
+            Target::Run(key) => About::Pipeline(key.pipeline),
+            Target::Backend(_) | Target::Queue(_) => bail!("a backend has no trends"),
+        }),
     })
 }

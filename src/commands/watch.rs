@@ -41,6 +41,7 @@ impl Screen {
                 },
                 save_dir: Some(paths.state_dir.join("saved")),
                 looks: Some(Looks::new(&paths.state_dir)),
+                history: false,
                 open: None,
             },
             theme: ui.theme.as_ref().map(|t| t.value.clone()),

@@ -6,6 +6,7 @@ mod command;
 mod duty;
 mod ledger;
 mod letter;
+pub mod past;
 mod register;
 mod rehearsal;
 mod start;

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use indexmap::IndexMap;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::alerts::channels::Screen;
@@ -17,7 +17,7 @@ use crate::alerts::{self, Alerts, Policy, Rules};
 use crate::backends::{Backend, Emitter, Link, Request};
 use crate::config::{self, Config};
 use crate::diagnosis::Ready;
-use crate::history::{self, Audit, AuditError, Heard};
+use crate::history::{self, Audit, AuditError, Heard, Reader, Sqlite, StoreError};
 use crate::logs::{DEFAULT_LIMIT, LogStore, Spill};
 use crate::model::{
     ActionError, ActionId, ActionRequest, ActionStatus, Alert, AlertOrder, BackendId,
@@ -26,6 +26,7 @@ use crate::model::{
 use crate::world::{Changes, World};
 
 use super::duty::{self, Deed, Duty, DutySettings, News};
+use super::past::{self, Answer, Vantage, Question};
 use super::{Command, Watch};
 
 /// Events that may wait between backends and the engine.
@@ -114,6 +115,8 @@ pub struct Engine {
     /// Why nothing is written down, told once.
     audit_trouble: Option<AuditError>,
     duty: Duty,
+    /// Looks things up in the history, where there is one.
+    reader: Option<Reader>,
     last_action: u64,
     sent: usize,
 }
@@ -172,6 +175,8 @@ impl Engine {
             Ok(audit) => (Some(audit), None),
             Err(trouble) => (None, Some(trouble)),
         };
+        let reader = settings.duty.state_dir.clone();
+        let reader = reader.map(|dir| Reader::start(move || Ok(Box::new(Sqlite::open(&dir)?))));
         let engine = Self {
             watch,
             peers,
@@ -179,6 +184,7 @@ impl Engine {
             audit,
             audit_trouble,
             duty,
+            reader,
             last_action: 0,
             sent: 0,
         };
@@ -273,6 +279,21 @@ impl Engine {
             News::Screen(screen) => return Some(screen),
         }
         None
+    }
+
+    /// Whether the past can be asked about.
+    pub fn has_history(&self) -> bool {
+        self.reader.is_some()
+    }
+
+    /// Asks about the past; `None`: nothing is kept.
+    pub fn ask(
+        &self,
+        question: Question,
+        frame: Vantage,
+    ) -> Option<oneshot::Receiver<Result<Answer, StoreError>>> {
+        let reader = self.reader.as_ref()?;
+        Some(reader.ask(move |store| past::answer(store, &question, &frame)))
     }
 
     /// What a person must know about alerts and history, once each.

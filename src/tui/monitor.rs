@@ -1,7 +1,9 @@
 //! The monitor: the screen on top of a running engine. Hands observations to the engine and keys
 //! to the app, runs the effects, draws. The only place where the two meet.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -9,9 +11,10 @@ use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use ratatui::Frame;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::alerts::channels::Screen;
+use crate::engine::past::{Answer, Question, Unanswered, Vantage};
 use crate::engine::{Engine, News};
 use crate::history::{self, Looks, LooksError};
 use crate::model::{PipelineKey, SafeText, Stamped};
@@ -26,6 +29,7 @@ use super::screens;
 use super::term::runtime::Notice;
 use super::term::{Application, Flow, Input, Program, Request};
 use super::theme::Theme;
+use super::widgets::Zone;
 
 /// Results of effects that may wait for the loop.
 const RESULTS: usize = 16;
@@ -46,6 +50,8 @@ pub enum Happening {
     /// A log was written to a file for another program to show.
     Written(Program),
     NotWritten(SafeText),
+    /// From the history.
+    Answered(Question, Result<Answer, Unanswered>),
     /// Looks were written down, or could not be.
     Kept(Result<(), LooksError>),
 }
@@ -75,6 +81,8 @@ pub struct Monitor {
     /// What another program shows, until it has ended.
     shown: Option<TempFile>,
     files: u64,
+    /// Of each kind of question the one that is looked up: a newer one takes its place.
+    asking: HashMap<&'static str, AbortHandle>,
 }
 
 impl Monitor {
@@ -82,7 +90,7 @@ impl Monitor {
     pub fn new(
         mut engine: Engine,
         events: mpsc::Receiver<Stamped>,
-        settings: Settings,
+        mut settings: Settings,
         theme: Theme,
         size: (u16, u16),
     ) -> (Self, BoxStream<'static, Happening>) {
@@ -95,6 +103,7 @@ impl Monitor {
         };
         // no frame waits for them
         engine.watch.patterns.begin();
+        settings.history = engine.has_history();
         let looks = settings.looks.clone();
         let mut app = App::new(settings, Utc::now(), size);
         match looks.as_ref().map(Looks::load) {
@@ -128,6 +137,7 @@ impl Monitor {
             writings: Vec::new(),
             shown: None,
             files: 0,
+            asking: HashMap::new(),
         };
         (monitor, happenings)
     }
@@ -237,6 +247,7 @@ impl Monitor {
                     self.keep_looks();
                 }
             }
+            Effect::Ask(question) => self.ask(question),
             Effect::Redraw => return Flow::Repaint,
             Effect::Suspend => return Flow::Suspend,
             Effect::Quit(code) => return Flow::Quit(code),
@@ -286,6 +297,29 @@ impl Monitor {
         };
         self.lining = true;
         self.off_the_loop(move || Happening::Lined(wanted.compute()));
+    }
+
+    fn ask(&mut self, question: Question) {
+        let frame = Vantage {
+            now: Utc::now(),
+            local: self.app.settings.zone == Zone::Local,
+        };
+        let Some(answer) = self.engine.ask(question.clone(), frame) else {
+            return;
+        };
+        let results = self.results.clone();
+        let kind = question.kind();
+        let asked = tokio::spawn(async move {
+            let came = match answer.await {
+                Ok(came) => came.map_err(Unanswered::from),
+                Err(_) => Err(Unanswered::gone()),
+            };
+            // nobody hears it after the end
+            let _ = results.send(Happening::Answered(question, came)).await;
+        });
+        if let Some(before) = self.asking.insert(kind, asked.abort_handle()) {
+            before.abort();
+        }
     }
 
     fn keep_looks(&mut self) {
@@ -408,6 +442,9 @@ impl Application for Monitor {
             Happening::NotWritten(text) => {
                 self.shown = None;
                 self.update(Msg::Say(Level::Bad, text))
+            }
+            Happening::Answered(question, came) => {
+                self.update(Msg::Answered(question, came.map(Arc::new)))
             }
             Happening::Kept(kept) => {
                 self.keeping = None;

@@ -1,15 +1,18 @@
 //! A screen without a terminal: the app is led to a place as keys would lead it there, and drawn
 //! once into a buffer.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::engine::past::{Answer, Question, Unanswered};
 use crate::engine::{Command, Watch};
 use crate::model::Target;
 use crate::world::Changes;
 
-use super::app::{App, Effect, ListState, Msg, Screen, Settings};
+use super::app::{About, App, Effect, ListState, Msg, Screen, Settings};
 use super::screens;
 use super::theme::Theme;
 
@@ -23,6 +26,7 @@ pub enum Place {
     Log(Target),
     System,
     Alerts,
+    Past(About),
 }
 
 /// An app that nobody types at.
@@ -32,6 +36,8 @@ pub struct Snapshot {
     place: Place,
     /// The log's screen is opened once the run has told its nodes.
     log_open: bool,
+    /// For the history, not asked yet.
+    questions: Vec<Question>,
 }
 
 impl Snapshot {
@@ -46,11 +52,13 @@ impl Snapshot {
                 app.show(Some(Screen::System(list)));
             }
             Place::Alerts => app.show(Some(Screen::Alerts)),
+            Place::Past(about) => app.go_past(about.clone()),
         }
         Self {
             app,
             place,
             log_open: false,
+            questions: Vec::new(),
         }
     }
 
@@ -92,14 +100,35 @@ impl Snapshot {
                     Effect::ComputeLanes(wanted) => {
                         waiting.push(Msg::LanesReady(wanted.compute()));
                     }
+                    Effect::Ask(question) => self.questions.push(question),
                     _ => {}
                 }
             }
         }
     }
 
+    /// What the history is to be asked; each question once.
+    pub fn take_questions(&mut self) -> Vec<Question> {
+        std::mem::take(&mut self.questions)
+    }
+
+    pub fn answered(
+        &mut self,
+        watch: &Watch,
+        question: Question,
+        came: Result<Answer, Unanswered>,
+    ) -> Vec<Command> {
+        let mut commands = Vec::new();
+        let msg = Msg::Answered(question, came.map(Arc::new));
+        self.tell(watch, msg, &mut commands);
+        commands
+    }
+
     /// Whether everything that the picture shows has come.
     pub fn ready(&self, watch: &Watch) -> bool {
+        if !self.questions.is_empty() {
+            return false;
+        }
         let Some(run) = self.app.focus(watch).runs.first().cloned() else {
             return watch.wanted_tails().is_empty();
         };

@@ -8,6 +8,8 @@ mod drawing;
 mod frames;
 mod logs;
 mod monkey;
+mod past;
+mod past_world;
 mod places;
 mod session;
 mod sizes;

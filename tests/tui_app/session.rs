@@ -1,7 +1,11 @@
 //! A person at the keyboard, without a terminal: keys in, text and effects out.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Duration, Utc};
+use dagtop::engine::past::{self, Question, Unanswered, Vantage};
 use dagtop::engine::{self, Watch};
+use dagtop::history::Store;
 use dagtop::model::*;
 use dagtop::tui::app::{App, Effect, Msg, Settings};
 use dagtop::tui::command::Key;
@@ -20,6 +24,11 @@ pub struct Session {
     /// All that was asked of others, in order.
     pub effects: Vec<Effect>,
     pub now: DateTime<Utc>,
+    /// What was, where anything is kept.
+    pub store: Option<Box<dyn Store>>,
+    /// The history takes its time: questions wait here until [`Session::answer`].
+    pub slow: bool,
+    waiting: Vec<Question>,
 }
 
 pub fn theme(depth: ColorDepth, unicode: bool) -> Theme {
@@ -40,6 +49,9 @@ impl Session {
             size,
             effects: Vec::new(),
             now,
+            store: None,
+            slow: false,
+            waiting: Vec::new(),
         };
         session.send(Msg::Refreshed);
         session.draw();
@@ -86,9 +98,39 @@ impl Session {
                 self.watch.touch();
                 self.refresh();
             }
+            Effect::Ask(question) => {
+                self.waiting.push(question.clone());
+                if !self.slow {
+                    self.answer();
+                }
+            }
             _ => {}
         }
         self.effects.push(effect);
+    }
+
+    /// The history answers what it was asked.
+    pub fn answer(&mut self) -> &mut Self {
+        for question in std::mem::take(&mut self.waiting) {
+            let from = Vantage {
+                now: self.now,
+                local: false,
+            };
+            let store = self.store.as_mut().expect("a store to ask");
+            let came = past::answer(store.as_mut(), &question, &from);
+            let came = came.map(Arc::new).map_err(Unanswered::from);
+            self.send(Msg::Answered(question, came));
+        }
+        self
+    }
+
+    /// What was asked of the history so far.
+    pub fn asked(&self) -> Vec<&Question> {
+        let asked = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Ask(question) => Some(question),
+            _ => None,
+        });
+        asked.collect()
     }
 
     /// Time passes.

@@ -302,6 +302,7 @@ impl App {
                     .nth(list.index().unwrap_or_default())?;
                 Some(Subject::of(&Target::Backend(backend.info.id.clone())))
             }
+            Some(Screen::Past(screen)) => screen.pipeline().map(of_pipeline),
             Some(Screen::Actions(_) | Screen::Help(..)) => None,
         }
     }

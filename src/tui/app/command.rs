@@ -80,7 +80,9 @@ impl App {
             | Command::Ancestors
             | Command::Descendants
             | Command::FocusNode => {
-                if !self.in_time(watch, command) {
+                if self.past_screen().is_some() {
+                    self.set_span(command);
+                } else if !self.in_time(watch, command) {
                     self.in_drawing(watch, command);
                 }
             }
@@ -99,6 +101,7 @@ impl App {
                     self.stack.push(Screen::Pipeline(key, Scroll::default()));
                 }
             }
+            Command::Trends => self.show_trends(watch),
             Command::ShowFleet => self.show(None),
             Command::ShowAlerts => {
                 self.alerts.select_at(0);
@@ -165,6 +168,7 @@ impl App {
             }
             Command::Watch => self.toggle_watch(watch),
             Command::Refresh => {
+                self.ask_past_again();
                 effects.push(Effect::Engine(engine::Command::Refresh));
                 self.say(Level::Info, "asking every backend to look again");
             }
@@ -289,6 +293,7 @@ impl App {
                     self.fleet.sync(watch);
                 }
             }
+            Some(Screen::Past(_)) => self.open_past(watch),
             Some(Screen::Log(_) | Screen::Alerts | Screen::Help(..)) => {}
         }
     }

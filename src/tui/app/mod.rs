@@ -18,6 +18,8 @@ mod moves;
 mod notices;
 mod order;
 mod overview;
+mod past;
+mod past_screen;
 mod places;
 mod rates;
 mod run;
@@ -40,6 +42,8 @@ pub use log::{
 pub use looks::Look;
 pub use notices::{Level, Line, Notices};
 pub use overview::KeptOverview;
+pub use past::{Looked, Past};
+pub use past_screen::{About, PastRow, PastScreen};
 pub use run::{LaidOut, Pane, RunScreen};
 pub use tree::{Tree, TreeRow};
 pub use views::{Sort, View, Worst};
@@ -51,6 +55,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::engine::past::{Answer, Question, Span, Unanswered};
 use crate::engine::{self, Watch};
 use crate::graph;
 use crate::history::Looks;
@@ -79,6 +84,8 @@ pub struct Settings {
     pub save_dir: Option<PathBuf>,
     /// Where it is remembered how pipelines are looked at; `None`: nowhere.
     pub looks: Option<Looks>,
+    /// There is a store that can be asked about the past.
+    pub history: bool,
     /// What is shown as soon as it is known.
     pub open: Option<Target>,
 }
@@ -92,6 +99,7 @@ impl Default for Settings {
             view: View::Graph,
             save_dir: None,
             looks: None,
+            history: false,
             open: None,
         }
     }
@@ -109,6 +117,8 @@ pub enum Msg {
     Tick(DateTime<Utc>),
     LayoutReady(LayoutDone),
     LanesReady(LanesDone),
+    /// From the history.
+    Answered(Question, Result<Arc<Answer>, Unanswered>),
     /// There is time to search logs further.
     Slice,
     /// Something to tell, from outside the world: a copy that went through, a file that was saved.
@@ -137,6 +147,8 @@ pub enum Effect {
     },
     /// To be remembered beyond the end of the program.
     KeepLook(PipelineKey, Look),
+    /// To be looked up in the history.
+    Ask(Question),
     Quit(i32),
 }
 
@@ -193,6 +205,7 @@ pub enum Screen {
     Alerts,
     System(ListState<usize>),
     Actions(ListState<ActionId>),
+    Past(Box<PastScreen>),
     Help(Scroll, Context),
 }
 
@@ -229,6 +242,9 @@ pub struct App {
     /// What was said yes to, until it is settled and told.
     pub batches: Vec<Batch>,
     rates: rates::Rates,
+    pub past: Past,
+    /// As the past was last looked at.
+    past_span: Span,
     /// What the last frame hinted at, and where.
     pub hinted: RefCell<(Option<Context>, Vec<Command>)>,
     focus: Focus,
@@ -256,6 +272,8 @@ impl App {
             unkept: Vec::new(),
             batches: Vec::new(),
             rates: rates::Rates::default(),
+            past: Past::default(),
+            past_span: Span::default(),
             hinted: RefCell::default(),
             focus: Focus::default(),
             last_action: 0,
@@ -293,6 +311,7 @@ impl App {
             }
             Msg::LayoutReady(done) => self.layout_ready(done),
             Msg::LanesReady(done) => self.lanes_ready(&done),
+            Msg::Answered(question, came) => self.past_answered(&question, came),
             Msg::Slice => {
                 self.search_logs(watch);
                 return effects;
@@ -315,6 +334,7 @@ impl App {
         self.sync_screens(watch, effects);
         self.search_logs(watch);
         self.sync_dialog(watch);
+        self.ask_past(watch, effects);
         self.keep_looks(effects);
         let focus = self.focus(watch);
         if focus != self.focus {
@@ -347,6 +367,7 @@ impl App {
             Some(Screen::Alerts) => Context::Alerts,
             Some(Screen::System(_)) => Context::System,
             Some(Screen::Actions(_)) => Context::Actions,
+            Some(Screen::Past(screen)) => screen.context(),
             Some(Screen::Help(..)) => Context::Help,
         }
     }

@@ -44,6 +44,10 @@ impl App {
             }
             Some(Screen::System(list)) => step_list(list, command),
             Some(Screen::Actions(list)) => step_list(list, command),
+            Some(Screen::Past(_)) if matches!(command, Command::Left | Command::Right) => {
+                self.set_span(command);
+            }
+            Some(Screen::Past(screen)) => step_list(&mut screen.list, command),
             Some(Screen::Log(_)) => {}
         }
     }

@@ -27,6 +27,7 @@ impl App {
             self.rest_until(),
             self.window_until(),
             self.dialog_wake(),
+            self.past_wake(),
         ] {
             at = other.filter(|t| *t > now).map_or(at, |t| t.min(at));
         }

@@ -106,7 +106,9 @@ pub fn disabled_reason(command: Command, app: &App, watch: &Watch) -> Option<Saf
             Some(run) if run.run.state.ended() => because("the run has ended"),
             Some(_) => None,
         },
-        Command::PipelineDetails if selected.and_then(|s| s.pipeline).is_none() => {
+        Command::PipelineDetails | Command::Trends
+            if selected.as_ref().is_none_or(|s| s.pipeline.is_none()) =>
+        {
             because("no pipeline is selected")
         }
         Command::PrevAttempt | Command::NextAttempt if !app.has_attempts(watch) => {
@@ -114,6 +116,11 @@ pub fn disabled_reason(command: Command, app: &App, watch: &Watch) -> Option<Saf
         }
         Command::Expand | Command::ExpandAll | Command::CollapseAll if !has_groups(app, watch) => {
             because("this run has no groups")
+        }
+        Command::Left | Command::Right | Command::ZoomIn | Command::ZoomOut | Command::ZoomFit
+            if context == Context::Trends =>
+        {
+            because(app.past_screen()?.span_reason(command)?)
         }
         Command::ZoomIn
         | Command::ZoomOut

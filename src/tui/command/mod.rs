@@ -86,6 +86,7 @@ pub enum Command {
     OpenLog,
     NodeDetails,
     PipelineDetails,
+    Trends,
     ShowFleet,
     ShowAlerts,
     ShowSystem,
@@ -130,11 +131,12 @@ pub enum Context {
     Actions,
     Node,
     Pipeline,
+    Trends,
     Help,
 }
 
 impl Context {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Fleet,
         Self::Run,
         Self::Log,
@@ -143,6 +145,7 @@ impl Context {
         Self::Actions,
         Self::Node,
         Self::Pipeline,
+        Self::Trends,
         Self::Help,
     ];
 
@@ -156,6 +159,7 @@ impl Context {
             Self::Actions => "actions",
             Self::Node => "node",
             Self::Pipeline => "pipeline",
+            Self::Trends => "trends",
             Self::Help => "help",
         }
     }

@@ -250,6 +250,16 @@ fn wanted(context: Context) -> &'static [Command] {
             C::Stop,
             C::Help,
         ],
+        Context::Trends => &[
+            C::Back,
+            C::ZoomIn,
+            C::ZoomOut,
+            C::Trends,
+            C::Open,
+            C::PipelineDetails,
+            C::Refresh,
+            C::Help,
+        ],
         Context::Help => &[C::Back, C::Down, C::PageDown, C::Palette, C::Help],
     }
 }

@@ -8,6 +8,7 @@ mod frame;
 mod help;
 mod log;
 mod pages;
+mod past;
 mod prompt;
 mod run;
 mod run_graph;
@@ -83,6 +84,7 @@ pub fn draw_in(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, area: 
         Some(Screen::Alerts) => frame::alerts(app, watch, theme, buf, body, true),
         Some(Screen::System(list)) => system::draw(app, list, watch, theme, buf, body),
         Some(Screen::Actions(list)) => actions::draw(app, list, watch, theme, buf, body),
+        Some(Screen::Past(screen)) => past::draw(app, screen, watch, theme, buf, body),
         Some(Screen::Help(scroll, context)) => {
             help::draw(app, scroll, *context, watch, theme, buf, body)
         }

@@ -18,6 +18,10 @@ pub struct Glyphs {
     pub bar_rest: &'static str,
     /// From low to high.
     pub spark: [&'static str; 8],
+    /// From nothing to much.
+    pub heat: [&'static str; 5],
+    /// A line from top to bottom where something changed.
+    pub change: &'static str,
     pub ellipsis: &'static str,
     pub arrow_right: &'static str,
     pub arrow_left: &'static str,
@@ -60,6 +64,8 @@ impl Glyphs {
         bar_full: "█",
         bar_rest: "░",
         spark: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
+        heat: ["·", "░", "▒", "▓", "█"],
+        change: "┆",
         ellipsis: "…",
         arrow_right: "►",
         arrow_left: "◄",
@@ -93,6 +99,8 @@ impl Glyphs {
         bar_full: "#",
         bar_rest: ".",
         spark: ["_", ".", "-", "~", "=", "+", "*", "#"],
+        heat: [".", ":", "+", "*", "#"],
+        change: "|",
         ellipsis: "~",
         arrow_right: ">",
         arrow_left: "<",
@@ -203,6 +211,8 @@ mod tests {
         ];
         glyphs.extend(set.states);
         glyphs.extend(set.spark);
+        glyphs.extend(set.heat);
+        glyphs.push(set.change);
         glyphs.extend(border(&set.border));
         glyphs.extend(border(&set.node_border));
         glyphs

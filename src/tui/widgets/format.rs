@@ -91,6 +91,11 @@ pub fn date(at: DateTime<Utc>, zone: Zone) -> String {
     in_zone(at, zone, "%F")
 }
 
+/// "20 Nov".
+pub fn day(at: DateTime<Utc>, zone: Zone) -> String {
+    in_zone(at, zone, "%-d %b")
+}
+
 /// A label of a time ruler: "03:14", "20 03:14", with seconds where they count.
 pub fn tick(at: DateTime<Utc>, zone: Zone, day: bool, seconds: bool) -> String {
     let format = match (day, seconds) {

@@ -4,13 +4,16 @@
 
 pub mod alerts;
 pub mod bar;
+pub mod calendar;
 pub mod channels;
+pub mod chart;
 pub mod details;
 pub mod facts;
 pub mod format;
 pub mod graph;
 pub mod grid;
 pub mod header;
+pub mod heat;
 pub mod hints;
 pub mod input;
 pub mod lanes;

@@ -1,0 +1,196 @@
+//! Owns what is asked of the past: questions as plain data, their answers, and the pure way from a store to them.
+//! Must not know screens, and computes no statistics of its own: those are [`crate::analytics`].
+
+mod node;
+mod pipeline;
+#[cfg(test)]
+mod tests;
+
+pub use node::{NodePast, Try};
+pub use pipeline::{Cell, Day, PipelinePast, Sample};
+
+use std::fmt;
+
+use chrono::{DateTime, Duration, Local, NaiveDateTime, Utc};
+
+use crate::history::{Store, StoreError};
+use crate::model::{LogKey, NodeId, PipelineKey, SafeText};
+
+/// How far back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Span {
+    Day,
+    Week,
+    #[default]
+    Month,
+    Year,
+}
+
+impl Span {
+    pub const ALL: [Self; 4] = [Self::Day, Self::Week, Self::Month, Self::Year];
+
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "30 days",
+            Self::Year => "year",
+        }
+    }
+
+    pub fn length(self) -> Duration {
+        Duration::days(match self {
+            Self::Day => 1,
+            Self::Week => 7,
+            Self::Month => 30,
+            Self::Year => 365,
+        })
+    }
+
+    pub const fn shorter(self) -> Option<Self> {
+        match self {
+            Self::Day => None,
+            Self::Week => Some(Self::Day),
+            Self::Month => Some(Self::Week),
+            Self::Year => Some(Self::Month),
+        }
+    }
+
+    pub const fn longer(self) -> Option<Self> {
+        match self {
+            Self::Day => Some(Self::Week),
+            Self::Week => Some(Self::Month),
+            Self::Month => Some(Self::Year),
+            Self::Year => None,
+        }
+    }
+}
+
+/// What somebody wants to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    Pipeline {
+        key: PipelineKey,
+        span: Span,
+    },
+    Node {
+        pipeline: PipelineKey,
+        node: NodeId,
+        span: Span,
+    },
+    /// The end of the log of a failed attempt.
+    Tail(LogKey),
+}
+
+impl Question {
+    /// Of questions of one kind the newest is asked.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Pipeline { .. } => "pipeline",
+            Self::Node { .. } => "node",
+            Self::Tail(_) => "tail",
+        }
+    }
+
+    /// About the same, maybe over another time.
+    pub fn like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Pipeline { key, .. }, Self::Pipeline { key: of, .. }) => key == of,
+            (
+                Self::Node { pipeline, node, .. },
+                Self::Node {
+                    pipeline: of,
+                    node: same,
+                    ..
+                },
+            ) => pipeline == of && node == same,
+            (a, b) => a == b,
+        }
+    }
+
+    /// Whose runs change the answer; `None`: anybody's.
+    pub fn pipeline(&self) -> Option<&PipelineKey> {
+        match self {
+            Self::Pipeline { key, .. } | Self::Node { pipeline: key, .. } => Some(key),
+            Self::Tail(log) => Some(&log.node.run.pipeline),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub enum Answer {
+    Pipeline(PipelinePast),
+    Node(NodePast),
+    /// `None`: nothing was kept of it.
+    Tail(Option<Vec<SafeText>>),
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unanswered(pub SafeText);
+
+impl Unanswered {
+    /// Nobody is there to answer.
+    pub fn gone() -> Self {
+        let why = "the thread that reads the history has ended; start dagtop again to ask it";
+        Self(SafeText::new(why))
+    }
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+impl From<StoreError> for Unanswered {
+    fn from(error: StoreError) -> Self {
+        Self(SafeText::new(error.to_string()))
+    }
+}
+
+/// From where the past is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vantage {
+    pub now: DateTime<Utc>,
+    /// Days and hours are those of this machine's zone, not of UTC.
+    pub local: bool,
+}
+
+impl Vantage {
+    /// What a clock on the wall shows.
+    pub fn wall(&self, at: DateTime<Utc>) -> NaiveDateTime {
+        match self.local {
+            true => at.with_timezone(&Local).naive_local(),
+            false => at.naive_utc(),
+        }
+    }
+}
+
+/// Looks it up.
+pub fn answer(
+    store: &mut dyn Store,
+    question: &Question,
+    frame: &Vantage,
+) -> Result<Answer, StoreError> {
+    Ok(match question {
+        Question::Pipeline { key, span } => {
+            Answer::Pipeline(pipeline::answer(store, key, *span, frame)?)
+        }
+        Question::Node {
+            pipeline,
+            node,
+            span,
+        } => Answer::Node(node::answer(store, pipeline, node, *span, frame)?),
+        Question::Tail(log) => Answer::Tail(store.tail(log)?.map(|text| {
+            let lines = text.lines();
+            lines.map(SafeText::new).collect()
+        })),
+    })
+}
+
+/// Seconds of a length.
+fn seconds(span: Duration) -> f64 {
+    span.num_milliseconds() as f64 / 1000.0
+}
+

@@ -1,0 +1,168 @@
+//! What there was of one pipeline.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Datelike as _, Duration, NaiveDate, Timelike as _, Utc};
+
+use crate::history::{Ask, Of, Store, StoreError};
+use crate::model::{Health, PastRun, PipelineKey, RunKey, SafeText};
+
+use super::{Vantage, Span, seconds};
+
+/// Runs that are looked at: over half a year of hourly ones.
+pub(super) const RUNS: usize = 5_000;
+/// The calendar shows as much, however short the span is.
+const CALENDAR: Duration = Duration::weeks(26);
+
+/// A run, as far as curves need it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    pub run: RunKey,
+    /// When it was due or made.
+    pub at: DateTime<Utc>,
+    pub health: Health,
+    /// Seconds.
+    pub took: Option<f64>,
+    pub waited: Option<f64>,
+    pub version: Option<SafeText>,
+}
+
+impl Sample {
+    fn of(past: &PastRun) -> Self {
+        Self {
+            run: past.run.key.clone(),
+            at: past.run.ordered_at,
+            health: past.health,
+            took: past.took().map(seconds),
+            waited: past.waited().map(seconds),
+            version: past.run.version.clone(),
+        }
+    }
+
+    pub const fn good(&self) -> bool {
+        matches!(self.health, Health::Succeeded | Health::Warned)
+    }
+
+    pub const fn bad(&self) -> bool {
+        matches!(self.health, Health::Failed | Health::Lost)
+    }
+}
+
+/// A day's runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Day {
+    pub date: NaiveDate,
+    pub runs: u32,
+    pub bad: u32,
+    /// The worst that happened.
+    pub worst: Health,
+}
+
+/// Runs of an hour of the week.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cell {
+    pub runs: u32,
+    pub bad: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct PipelinePast {
+    pub key: PipelineKey,
+    pub span: Span,
+    pub from: DateTime<Utc>,
+    pub to: DateTime<Utc>,
+    /// Those of the span, the oldest first.
+    pub runs: Vec<Sample>,
+    /// There are older runs than were looked at.
+    pub cut: bool,
+    pub good: usize,
+    pub bad: usize,
+    /// Of as many runs as were looked at: the oldest day first, days without a run left out.
+    pub days: Vec<Day>,
+    /// By weekday (Monday first) and hour of the run's start.
+    pub week: [[Cell; 24]; 7],
+}
+
+pub(super) fn answer(
+    store: &mut dyn Store,
+    key: &PipelineKey,
+    span: Span,
+    frame: &Vantage,
+) -> Result<PipelinePast, StoreError> {
+    let to = frame.now;
+    let from = to - span.length();
+    let all = runs(store, key, from.min(to - CALENDAR), to)?;
+    Ok(read(key, span, from, &all, frame))
+}
+
+/// The newest runs of a time, the oldest first.
+pub(super) fn runs(
+    store: &mut dyn Store,
+    key: &PipelineKey,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<Vec<PastRun>, StoreError> {
+    let ask = Ask {
+        of: Of::Pipeline(key.clone()),
+        from,
+        // what is due a little later is there already
+        to: to + Duration::minutes(5),
+        newest_first: true,
+        most: RUNS,
+    };
+    let mut all = Vec::new();
+    store.runs(&ask, &mut |run| {
+        all.push(run);
+        true
+    })?;
+    all.reverse();
+    Ok(all)
+}
+
+fn read(
+    key: &PipelineKey,
+    span: Span,
+    from: DateTime<Utc>,
+    all: &[PastRun],
+    frame: &Vantage,
+) -> PipelinePast {
+    let samples = all.iter().map(Sample::of);
+    let runs: Vec<Sample> = samples.filter(|s| s.at >= from).collect();
+    let mut days: BTreeMap<NaiveDate, Day> = BTreeMap::new();
+    let mut week = [[Cell::default(); 24]; 7];
+    for past in all {
+        let wall = frame.wall(past.run.started_at.unwrap_or(past.run.ordered_at));
+        let date = wall.date();
+        let day = days.entry(date).or_insert(Day {
+            date,
+            runs: 0,
+            bad: 0,
+            worst: past.health,
+        });
+        day.runs += 1;
+        day.bad += u32::from(past.bad());
+        day.worst = worse(day.worst, past.health);
+        let row = week.get_mut(wall.weekday().num_days_from_monday() as usize);
+        if let Some(cell) = row.and_then(|r| r.get_mut(wall.hour() as usize)) {
+            cell.runs += 1;
+            cell.bad += u32::from(past.bad());
+        }
+    }
+    PipelinePast {
+        key: key.clone(),
+        span,
+        from,
+        to: frame.now,
+        good: runs.iter().filter(|s| s.good()).count(),
+        bad: runs.iter().filter(|s| s.bad()).count(),
+        runs,
+        cut: all.len() >= RUNS,
+        days: days.into_values().collect(),
+        week,
+    }
+}
+
+/// Of two outcomes the one that matters more: the order of the fleet.
+fn worse(a: Health, b: Health) -> Health {
+    a.min(b)
+}

@@ -1,0 +1,198 @@
+//! A screen about the past: whose, over which span, and what is selected on it.
+
+use crate::engine::past::{Answer, NodePast, Question, Span};
+use crate::model::{NodeId, NodeState, PipelineKey, RunKey};
+use crate::tui::command::{Command, Context};
+
+use super::{App, Level, ListState, Screen};
+
+/// What is looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    Pipeline(PipelineKey),
+    Node(PipelineKey, NodeId),
+}
+
+/// A row of a screen about the past.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PastRow {
+    Try(RunKey, u32),
+}
+
+#[derive(Debug)]
+pub struct PastScreen {
+    pub about: About,
+    pub span: Span,
+    pub list: ListState<PastRow>,
+}
+
+impl PastScreen {
+    pub fn new(about: About, span: Span) -> Self {
+        Self {
+            about,
+            span,
+            list: ListState::default(),
+        }
+    }
+
+    /// The one that the screen as a whole is about.
+    pub fn question(&self) -> Question {
+        let span = self.span;
+        match &self.about {
+            About::Pipeline(key) => Question::Pipeline {
+                key: key.clone(),
+                span,
+            },
+            About::Node(pipeline, node) => Question::Node {
+                pipeline: pipeline.clone(),
+                node: node.clone(),
+                span,
+            },
+        }
+    }
+
+    pub fn questions(&self) -> Vec<Question> {
+        let mut all = vec![self.question()];
+        all.extend(self.tail());
+        all
+    }
+
+    /// The end of the selected attempt's log.
+    pub fn tail(&self) -> Option<Question> {
+        let About::Node(_, node) = &self.about else {
+            return None;
+        };
+        let Some(PastRow::Try(run, attempt)) = &self.list.selected else {
+            return None;
+        };
+        (*attempt > 0).then(|| Question::Tail(run.node(node).log(*attempt)))
+    }
+
+    pub fn context(&self) -> Context {
+        match &self.about {
+            About::Pipeline(_) | About::Node(..) => Context::Trends,
+        }
+    }
+
+    pub fn pipeline(&self) -> Option<&PipelineKey> {
+        match &self.about {
+            About::Pipeline(key) | About::Node(key, _) => Some(key),
+        }
+    }
+
+    /// The span a command leads to.
+    fn other_span(&self, command: Command) -> Option<Span> {
+        match command {
+            Command::Left | Command::ZoomIn => self.span.shorter(),
+            Command::Right | Command::ZoomOut => self.span.longer(),
+            Command::ZoomFit => Some(Span::Year).filter(|s| *s != self.span),
+            _ => None,
+        }
+    }
+
+    /// Why a command about the span can't be carried out.
+    pub fn span_reason(&self, command: Command) -> Option<&'static str> {
+        if self.other_span(command).is_some() {
+            return None;
+        }
+        Some(match command {
+            Command::Left | Command::ZoomIn => "a day is the shortest time that is shown",
+            _ => "a year is the longest time that is shown",
+        })
+    }
+}
+
+/// The attempts of a node in their order on screen.
+fn tries(past: &NodePast) -> Vec<PastRow> {
+    let row = |t: &crate::engine::past::Try| PastRow::Try(t.run.clone(), t.attempt);
+    past.tries.iter().map(row).collect()
+}
+
+impl App {
+    pub fn past_screen(&self) -> Option<&PastScreen> {
+        match self.stack.last() {
+            Some(Screen::Past(screen)) => Some(screen),
+            _ => None,
+        }
+    }
+
+    fn past_screen_mut(&mut self) -> Option<&mut PastScreen> {
+        match self.stack.last_mut() {
+            Some(Screen::Past(screen)) => Some(screen),
+            _ => None,
+        }
+    }
+
+    pub(in crate::tui) fn go_past(&mut self, about: About) {
+        let span = self.past_span;
+        let screen = PastScreen::new(about, span);
+        self.stack.push(Screen::Past(Box::new(screen)));
+    }
+
+    /// The history of what is selected: of a node where one is, else of the pipeline.
+    pub(super) fn show_trends(&mut self, watch: &crate::engine::Watch) {
+        let Some(subject) = self.subject(watch) else {
+            return;
+        };
+        let on_node = !self.stack.is_empty() && subject.node.is_some();
+        let about = match (subject.pipeline, subject.node) {
+            (Some(pipeline), Some(node)) if on_node => About::Node(pipeline, node),
+            (Some(pipeline), _) => About::Pipeline(pipeline),
+            (None, _) => return,
+        };
+        // from a node's history to that of its pipeline
+        match self.past_screen().map(|s| &s.about) {
+            Some(About::Node(pipeline, _)) => {
+                let about = About::Pipeline(pipeline.clone());
+                self.go_past(about);
+            }
+            _ => self.go_past(about),
+        }
+    }
+
+    pub(super) fn set_span(&mut self, command: Command) {
+        let Some(screen) = self.past_screen_mut() else {
+            return;
+        };
+        if let Some(span) = screen.other_span(command) {
+            screen.span = span;
+            self.past_span = span;
+        }
+    }
+
+    /// What is selected follows what is known.
+    pub(super) fn sync_past(&mut self) {
+        let Some(Screen::Past(screen)) = self.stack.last_mut() else {
+            return;
+        };
+        let looked = self.past.look(&screen.question(), self.now);
+        if let Some(Answer::Node(past)) = looked.answer.as_deref() {
+            let fresh = screen.list.order.is_empty();
+            screen.list.sync(tries(past));
+            // the last failure is why somebody came
+            let failed = past.tries.iter().position(|t| t.state == NodeState::Failed);
+            if let Some(at) = failed.filter(|_| fresh) {
+                screen.list.select_at(at);
+            }
+        }
+    }
+
+    /// From a row of the past to what it speaks of.
+    pub(super) fn open_past(&mut self, watch: &crate::engine::Watch) {
+        let Some(screen) = self.past_screen() else {
+            return;
+        };
+        match screen.list.selected.clone() {
+            Some(PastRow::Try(run, _)) if watch.world.run(&run).is_some() => self.go_run(run),
+            Some(PastRow::Try(..)) => self.say(
+                Level::Info,
+                "its backend no longer lists that run; what is kept of it is shown here",
+            ),
+            None => {
+                if let Some(key) = screen.pipeline().cloned() {
+                    self.open_pipeline(watch, &key);
+                }
+            }
+        }
+    }
+}

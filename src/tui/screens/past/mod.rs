@@ -1,0 +1,149 @@
+//! Owns the screens about the past: the frame around them, and what is said while there is no answer.
+
+mod node;
+mod trends;
+
+use std::sync::Arc;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::engine::Watch;
+use crate::engine::past::{Answer, Span};
+use crate::model::{SafeText, Target};
+use crate::tui::app::{About, App, PastScreen};
+use crate::tui::command::Command;
+use crate::tui::theme::{Theme, Token};
+use crate::tui::widgets::Pen;
+use crate::tui::widgets::format;
+use crate::tui::widgets::panel::Panel;
+
+pub fn draw(
+    app: &App,
+    screen: &PastScreen,
+    watch: &Watch,
+    theme: &Theme,
+    buf: &mut Buffer,
+    area: Rect,
+) {
+    let looked = app.past.look(&screen.question(), app.now);
+    let label = label(screen, watch);
+    let span = spans(screen.span, theme);
+    let note = if looked.waiting {
+        "looking it up".to_owned()
+    } else {
+        span
+    };
+    let title = [
+        (word(screen), theme[Token::Muted]),
+        (" ", theme[Token::Text]),
+        (label.as_str(), theme[Token::Title]),
+    ];
+    let mut inner = Panel {
+        title: &title,
+        note: &note,
+        focused: true,
+    }
+    .draw(buf, area, theme);
+    if !app.settings.history {
+        let why = "No history is kept in this session, so there is nothing to look back on.";
+        say(buf, inner, theme, why);
+        return;
+    }
+    if let Some(trouble) = &looked.trouble {
+        let again = app.settings.keymap.label(Command::Refresh);
+        let mut pen = Pen::new(buf, inner, 0, theme);
+        pen.skip(1)
+            .put(theme.glyphs.down, theme[Token::Danger])
+            .skip(1);
+        let text = format!("{trouble}; {again} asks again");
+        let lines = format::wrap(&text, usize::from(inner.width).saturating_sub(4));
+        let rows = u16::try_from(lines.len()).unwrap_or(1).min(inner.height);
+        for (row, line) in (0..rows).zip(lines) {
+            Pen::new(buf, inner, row, theme)
+                .skip(3)
+                .put(line, theme[Token::Danger]);
+        }
+        inner.y += rows;
+        inner.height -= rows;
+    }
+    let Some(answer) = looked.answer else {
+        if looked.waiting {
+            say(buf, inner, theme, "looking it up in the history");
+        }
+        return;
+    };
+    body(app, screen, &answer, watch, theme, buf, inner);
+}
+
+fn body(
+    app: &App,
+    screen: &PastScreen,
+    answer: &Arc<Answer>,
+    _watch: &Watch,
+    theme: &Theme,
+    buf: &mut Buffer,
+    area: Rect,
+) {
+    match &**answer {
+        Answer::Pipeline(past) => trends::draw(app, past, theme, buf, area),
+        Answer::Node(past) => node::draw(app, screen, past, theme, buf, area),
+        Answer::Tail(_) => {}
+    }
+}
+
+fn word(screen: &PastScreen) -> &'static str {
+    match screen.about {
+        About::Pipeline(_) => "trends",
+        About::Node(..) => "history of",
+    }
+}
+
+fn label(screen: &PastScreen, watch: &Watch) -> SafeText {
+    match &screen.about {
+        About::Pipeline(key) => match watch.world.pipeline(key) {
+            Some(view) => view.pipeline.name.clone(),
+            None => Target::Pipeline(key.clone()).label(),
+        },
+        About::Node(key, node) => {
+            SafeText::new(format!("{} / {}", key.pipeline.safe(), node.safe()))
+        }
+    }
+}
+
+/// The spans there are, the one that is shown between brackets.
+fn spans(now: Span, _theme: &Theme) -> String {
+    let word = |span: &Span| match *span == now {
+        true => format!("[{}]", span.word()),
+        false => span.word().to_owned(),
+    };
+    let all: Vec<String> = Span::ALL.iter().map(word).collect();
+    all.join(" ")
+}
+
+/// A sentence in the place of what is not there.
+fn say(buf: &mut Buffer, area: Rect, theme: &Theme, text: &str) {
+    let room = usize::from(area.width).saturating_sub(3);
+    for (row, line) in (1u16..).zip(format::wrap(text, room)) {
+        Pen::new(buf, area, row, theme)
+            .skip(2)
+            .put(line, theme[Token::Muted]);
+    }
+}
+
+/// The rows from one on, as many as asked for.
+fn rows(area: Rect, from: u16, height: u16) -> Rect {
+    let from = from.min(area.height);
+    Rect {
+        y: area.y + from,
+        height: height.min(area.height - from),
+        ..area
+    }
+}
+
+/// A heading on one row.
+fn heading(buf: &mut Buffer, area: Rect, theme: &Theme, text: &str, note: &str) {
+    let mut pen = Pen::new(buf, area, 0, theme);
+    pen.skip(1).put(text, theme[Token::Title]);
+    pen.skip(2).put(note, theme[Token::Muted]);
+}
