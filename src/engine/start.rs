@@ -17,7 +17,7 @@ use crate::alerts::{self, Alerts, Policy, Rules};
 use crate::backends::{Backend, Emitter, Link, Request};
 use crate::config::{self, Config};
 use crate::diagnosis::Ready;
-use crate::history::{self, Audit, AuditError, Heard, Reader, Sqlite, StoreError};
+use crate::history::{self, Audit, AuditError, Heard, Reader, StoreError};
 use crate::logs::{DEFAULT_LIMIT, LogStore, Spill};
 use crate::model::{
     ActionError, ActionId, ActionRequest, ActionStatus, Alert, AlertOrder, BackendId,
@@ -26,7 +26,7 @@ use crate::model::{
 use crate::world::{Changes, World};
 
 use super::duty::{self, Deed, Duty, DutySettings, News};
-use super::past::{self, Answer, Vantage, Question};
+use super::past::{self, Answer, Question, Vantage};
 use super::{Command, Watch};
 
 /// Events that may wait between backends and the engine.
@@ -175,8 +175,8 @@ impl Engine {
             Ok(audit) => (Some(audit), None),
             Err(trouble) => (None, Some(trouble)),
         };
-        let reader = settings.duty.state_dir.clone();
-        let reader = reader.map(|dir| Reader::start(move || Ok(Box::new(Sqlite::open(&dir)?))));
+        let reader = settings.duty.place.clone();
+        let reader = reader.map(|place| Reader::start(move || place.open()));
         let engine = Self {
             watch,
             peers,

@@ -76,7 +76,8 @@ fn orders() -> Vec<Write> {
                 writes.push(Write::Tail {
                     log,
                     at: ends,
-                    text: "read 41,230,118 rows\njava.lang.OutOfMemoryError: Java heap space".into(),
+                    text: "read 41,230,118 rows\njava.lang.OutOfMemoryError: Java heap space"
+                        .into(),
                 });
                 attempt.attempt = 2;
                 attempt.queued_at = Some(ends);
@@ -97,15 +98,26 @@ fn orders() -> Vec<Write> {
             writes.push(Write::Node(Box::new(attempt)));
         }
         let mut run = Run::new(run_key, at);
-        run.state = if failed { RunState::Failed } else { RunState::Succeeded };
+        run.state = if failed {
+            RunState::Failed
+        } else {
+            RunState::Succeeded
+        };
         run.native = SafeText::new(run.state.word());
         run.queued_at = Some(at);
         run.started_at = Some(begun);
         run.ended_at = Some(from);
         run.version = Some(SafeText::new(if newer { "41" } else { "40" }));
-        run.params = vec![(SafeText::new("day"), SafeText::new(at.format("%F").to_string()))];
+        run.params = vec![(
+            SafeText::new("day"),
+            SafeText::new(at.format("%F").to_string()),
+        )];
         writes.push(Write::Run(Box::new(PastRun {
-            health: if failed { Health::Failed } else { Health::Succeeded },
+            health: if failed {
+                Health::Failed
+            } else {
+                Health::Succeeded
+            },
             seen: from,
             run,
         })));

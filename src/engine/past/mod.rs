@@ -193,4 +193,3 @@ pub fn answer(
 fn seconds(span: Duration) -> f64 {
     span.num_milliseconds() as f64 / 1000.0
 }
-

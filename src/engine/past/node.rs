@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::history::{Ask, Of, Store, StoreError};
 use crate::model::{NodeId, NodeState, PastNode, PipelineKey, RunKey};
 
-use super::{Vantage, Span, seconds};
+use super::{Span, Vantage, seconds};
 
 /// Attempts that are looked at.
 const TRIES: usize = 5_000;

@@ -7,7 +7,7 @@ use chrono::{DateTime, Datelike as _, Duration, NaiveDate, Timelike as _, Utc};
 use crate::history::{Ask, Of, Store, StoreError};
 use crate::model::{Health, PastRun, PipelineKey, RunKey, SafeText};
 
-use super::{Vantage, Span, seconds};
+use super::{Span, Vantage, seconds};
 
 /// Runs that are looked at: over half a year of hourly ones.
 pub(super) const RUNS: usize = 5_000;

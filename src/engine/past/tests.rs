@@ -67,7 +67,8 @@ fn the_runs_of_a_pipeline_by_day_and_hour() {
     assert!(past.runs.is_sorted_by_key(|s| s.at));
     assert_eq!(past.runs[2].took, Some(540.0));
     assert_eq!(past.runs[2].waited, Some(30.0));
-    let days: Vec<(u32, u32, Health)> = past.days.iter().map(|d| (d.runs, d.bad, d.worst)).collect();
+    let days: Vec<(u32, u32, Health)> =
+        past.days.iter().map(|d| (d.runs, d.bad, d.worst)).collect();
     let failed = |runs| (runs, 1, Health::Failed);
     assert_eq!(days, [failed(1), (1, 0, Health::Succeeded), failed(2)]);
     let thursday = past.week[3];

@@ -41,7 +41,13 @@ impl App {
                 focus.detail = Some(node.clone());
             }
             Some(Screen::Pipeline(pipeline, _)) => focus.pipeline = Some(pipeline.clone()),
-            Some(Screen::Alerts | Screen::System(_) | Screen::Actions(_) | Screen::Past(_) | Screen::Help(..)) => {}
+            Some(
+                Screen::Alerts
+                | Screen::System(_)
+                | Screen::Actions(_)
+                | Screen::Past(_)
+                | Screen::Help(..),
+            ) => {}
         }
         if let Some(Dialog::Trigger(form)) = &self.dialog {
             focus.pipeline = Some(form.pipeline.clone());

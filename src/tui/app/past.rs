@@ -79,7 +79,12 @@ impl Past {
         }
     }
 
-    fn take(&mut self, question: &Question, came: Result<Arc<Answer>, Unanswered>, now: DateTime<Utc>) {
+    fn take(
+        &mut self,
+        question: &Question,
+        came: Result<Arc<Answer>, Unanswered>,
+        now: DateTime<Utc>,
+    ) {
         let Some(at) = self.asked.iter().position(|a| a.question == *question) else {
             return;
         };
@@ -158,7 +163,11 @@ fn mark(watch: &Watch, question: &Question) -> u64 {
     let mut hasher = DefaultHasher::new();
     match question.pipeline() {
         Some(key) => {
-            for run in watch.world.runs_of(key).filter(|r| r.run.ended_at.is_some()) {
+            for run in watch
+                .world
+                .runs_of(key)
+                .filter(|r| r.run.ended_at.is_some())
+            {
                 (&run.run.key, run.run.ended_at, run.health).hash(&mut hasher);
             }
         }

@@ -29,7 +29,8 @@ pub fn draw(
     let weeks = (room / wide).min(53);
     let by_date: HashMap<NaiveDate, Health> = days.iter().copied().collect();
     let monday = today.checked_sub_days(Days::new(today.weekday().num_days_from_monday().into()));
-    let first = monday.and_then(|m| m.checked_sub_days(Days::new(7 * weeks.saturating_sub(1) as u64)));
+    let first =
+        monday.and_then(|m| m.checked_sub_days(Days::new(7 * weeks.saturating_sub(1) as u64)));
     let Some(first) = first.filter(|_| weeks > 0) else {
         return;
     };
@@ -54,14 +55,19 @@ pub fn draw(
             free = column + 4;
         }
         for (row, day) in (1u16..).zip(0..7) {
-            let Some(date) = begins.checked_add_days(Days::new(day)).filter(|d| *d <= today) else {
+            let Some(date) = begins
+                .checked_add_days(Days::new(day))
+                .filter(|d| *d <= today)
+            else {
                 continue;
             };
             let (glyph, style) = match by_date.get(&date) {
                 Some(health) => (theme.health_glyph(*health), theme.health(*health)),
                 None => (theme.glyphs.heat[0], theme[Token::Muted]),
             };
-            Pen::new(buf, area, row, theme).skip(column).put(glyph, style);
+            Pen::new(buf, area, row, theme)
+                .skip(column)
+                .put(glyph, style);
         }
     }
 }
@@ -101,7 +107,11 @@ mod tests {
 
     #[test]
     fn any_size_and_any_day() {
-        for today in [NaiveDate::MIN, NaiveDate::MAX, NaiveDate::from_ymd_opt(2026, 11, 20).unwrap()] {
+        for today in [
+            NaiveDate::MIN,
+            NaiveDate::MAX,
+            NaiveDate::from_ymd_opt(2026, 11, 20).unwrap(),
+        ] {
             testing::every_size(|buf, area| draw(buf, area, theme(false), &days(), today));
         }
     }

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::pen::{self, Pen};
+use crate::model::NodeState;
 use crate::tui::theme::{Theme, Token};
 
 pub const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
@@ -49,7 +50,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, theme: &Theme, week: &[[Hour; 24]; 7])
                 Some(value) => {
                     let sign = theme.glyphs.heat[level(value, most).min(4)];
                     let style = match (hour.bad, value > 0.0) {
-                        (true, _) => theme[Token::Danger],
+                        (true, _) => theme.state(NodeState::Failed),
                         (false, true) => theme[Token::Spark],
                         (false, false) => theme[Token::Muted],
                     };
@@ -97,7 +98,10 @@ mod tests {
     #[test]
     fn any_size_and_any_number() {
         let mut odd = week();
-        for (n, value) in [f64::NAN, f64::INFINITY, -1.0, f64::MAX].into_iter().enumerate() {
+        for (n, value) in [f64::NAN, f64::INFINITY, -1.0, f64::MAX]
+            .into_iter()
+            .enumerate()
+        {
             odd[n][3].value = Some(value);
         }
         testing::every_size(|buf, area| draw(buf, area, theme(false), &odd));

@@ -54,7 +54,13 @@ pub fn draw(
     let list = rows(area, upper, area.height - upper - tail);
     attempts(app, screen, past, theme, buf, list);
     if tail > 0 {
-        last_words(app, screen, theme, buf, rows(area, area.height - tail, tail));
+        last_words(
+            app,
+            screen,
+            theme,
+            buf,
+            rows(area, area.height - tail, tail),
+        );
     }
 }
 

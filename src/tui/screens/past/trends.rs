@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::engine::past::{Vantage, PipelinePast, Span};
+use crate::engine::past::{PipelinePast, Span, Vantage};
 use crate::tui::app::App;
 use crate::tui::theme::{Theme, Token};
 use crate::tui::widgets::chart::{Chart, Look, Unit};

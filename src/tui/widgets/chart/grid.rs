@@ -51,7 +51,11 @@ impl Grid {
             return;
         };
         let at = (y / 4) * usize::from(self.width) + x / 2;
-        if let Some(cell) = self.cells.get_mut(at).filter(|_| x / 2 < usize::from(self.width)) {
+        if let Some(cell) = self
+            .cells
+            .get_mut(at)
+            .filter(|_| x / 2 < usize::from(self.width))
+        {
             cell.dots |= BITS[y % 4][x % 2];
             cell.looks[look as usize] = true;
         }
@@ -74,8 +78,12 @@ impl Grid {
     pub(super) fn draw(&self, buf: &mut Buffer, area: Rect, theme: &Theme) {
         for (i, cell) in self.cells.iter().enumerate().filter(|(_, c)| c.dots > 0) {
             let (row, column) = (i / usize::from(self.width), i % usize::from(self.width));
-            let x = area.x.saturating_add(u16::try_from(column).unwrap_or(u16::MAX));
-            let y = area.y.saturating_add(u16::try_from(row).unwrap_or(u16::MAX));
+            let x = area
+                .x
+                .saturating_add(u16::try_from(column).unwrap_or(u16::MAX));
+            let y = area
+                .y
+                .saturating_add(u16::try_from(row).unwrap_or(u16::MAX));
             let look = Look::ALL.iter().rfind(|l| cell.looks[**l as usize]);
             let look = look.copied().unwrap_or(Look::Dots);
             let style = look.style(theme);
@@ -83,7 +91,7 @@ impl Grid {
                 let sign = match look {
                     Look::Dashed => ":",
                     Look::Line => "-",
-                    Look::Dots => "*",
+                    Look::Dots => "o",
                 };
                 buf.set_stringn(x, y, sign, 1, style);
             } else if let Some(sign) = char::from_u32(0x2800 + cell.dots) {

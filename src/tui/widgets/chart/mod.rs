@@ -75,7 +75,10 @@ impl Chart<'_> {
         }
         let values = || {
             let all = self.series.iter().flat_map(|(_, points)| points.iter());
-            let bad = self.bad.iter().filter_map(|(at, value)| Some((*at, (*value)?)));
+            let bad = self
+                .bad
+                .iter()
+                .filter_map(|(at, value)| Some((*at, (*value)?)));
             let within = |at: &DateTime<Utc>| *at >= self.from && *at <= self.to;
             let all = all.copied().chain(bad);
             all.filter(move |(at, v)| v.is_finite() && within(at))
@@ -147,6 +150,9 @@ impl Chart<'_> {
     fn plot(&self, buf: &mut Buffer, area: Rect, theme: &Theme, scale: &Scale) {
         let mut grid = Grid::new(area.width, area.height);
         let mut above = Vec::new();
+        let mut single = Vec::new();
+        // few values stand for themselves, many for their crowd
+        let few = |points: &Points| points.len() <= usize::from(area.width);
         for (look, points) in self.series {
             let mut before = None;
             for (at, value) in points.iter().filter(|(_, v)| v.is_finite()) {
@@ -159,6 +165,10 @@ impl Chart<'_> {
                     continue;
                 }
                 let here = (x, y.clamp(0.0, 1.0));
+                if *look == Look::Dots && few(points) {
+                    single.push(here);
+                    continue;
+                }
                 match (look, before) {
                     (Look::Dots, _) | (_, None) => grid.dot(*look, here),
                     (_, Some(from)) => grid.line(*look, from, here),
@@ -177,13 +187,27 @@ impl Chart<'_> {
             }
         }
         grid.draw(buf, area, theme);
+        for (x, y) in single {
+            let (column, row) = (column_of(x, area.width), row_of(y, area.height));
+            let style = Look::Dots.style(theme);
+            put(buf, area, column, row, theme.glyphs.hit, style);
+        }
         for x in above {
             let style = Look::Dots.style(theme);
-            put(buf, area, column_of(x, area.width), 0, theme.glyphs.arrow_up, style);
+            put(
+                buf,
+                area,
+                column_of(x, area.width),
+                0,
+                theme.glyphs.arrow_up,
+                style,
+            );
         }
         for (at, value) in self.bad {
             if let Some(x) = self.across(*at) {
-                let share = value.filter(|v| v.is_finite()).map_or(0.0, |v| scale.share(v));
+                let share = value
+                    .filter(|v| v.is_finite())
+                    .map_or(0.0, |v| scale.share(v));
                 let row = row_of(share.clamp(0.0, 1.0), area.height);
                 let glyph = theme.state_glyph(NodeState::Failed);
                 let style = theme.state(NodeState::Failed);

@@ -18,8 +18,13 @@ fn draw(buf: &mut Buffer, area: Rect, ascii: bool) {
         12.. => 900.0 + (n % 3) as f64 * 40.0,
         _ => 600.0 + (n % 4) as f64 * 30.0,
     };
-    let runs: Vec<_> = (0..30).filter(|n| *n != 7).map(|n| (day(n), took(n))).collect();
-    let usual: Vec<_> = (0..30).map(|n| (day(n), if n < 12 { 640.0 } else { 940.0 })).collect();
+    let runs: Vec<_> = (0..30)
+        .filter(|n| *n != 7)
+        .map(|n| (day(n), took(n)))
+        .collect();
+    let usual: Vec<_> = (0..30)
+        .map(|n| (day(n), if n < 12 { 640.0 } else { 940.0 }))
+        .collect();
     let upper: Vec<_> = usual.iter().map(|(at, v)| (*at, v * 1.2)).collect();
     Chart {
         from: day(0),
@@ -40,7 +45,12 @@ fn draw(buf: &mut Buffer, area: Rect, ascii: bool) {
 
 #[test]
 fn looks() {
-    for (width, height, ascii) in [(78, 12, false), (156, 20, false), (78, 12, true), (20, 3, false)] {
+    for (width, height, ascii) in [
+        (78, 12, false),
+        (156, 20, false),
+        (78, 12, true),
+        (20, 3, false),
+    ] {
         let text = testing::text(width, height, |buf, area| draw(buf, area, ascii));
         insta::assert_snapshot!(format!("chart_{width}x{height}{}", suffix(ascii)), text);
     }
