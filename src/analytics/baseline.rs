@@ -2,15 +2,15 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use chrono::{DateTime, Datelike as _, Duration, Timelike as _, Utc};
+use chrono::{DateTime, Duration, Utc};
 
+use super::like::{ENOUGH, Like};
+use super::stats::quantile;
 use crate::model::{Health, PipelineKey, RunId};
 use crate::world::RunView;
 
 /// Runs remembered of each pipeline: over a year of daily ones, 17 days of hourly ones.
 const RUNS: usize = 400;
-/// So many runs of the same time say what is usual then.
-const ENOUGH: usize = 5;
 
 /// What is usual, and how many runs it rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,16 +20,6 @@ pub struct Usual {
     pub p95: Duration,
     pub runs: usize,
     pub of: Like,
-}
-
-/// Which runs were compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Like {
-    /// The same weekday, started within an hour of the same time (UTC).
-    WeekdayAndHour,
-    /// Any day, within an hour of the same time.
-    Hour,
-    Any,
 }
 
 #[derive(Clone, Debug)]
@@ -77,15 +67,10 @@ impl Baselines {
     pub fn usual(&self, pipeline: &PipelineKey, starts: DateTime<Utc>) -> Option<Usual> {
         let samples = self.of.get(pipeline)?;
         let before = || samples.iter().filter(|s| s.started < starts);
-        let near = |s: &&Sample| {
-            let minute = |t: DateTime<Utc>| i64::from(t.hour() * 60 + t.minute());
-            let apart = (minute(s.started) - minute(starts)).abs();
-            apart.min(24 * 60 - apart) <= 60
-        };
-        let weekday = |s: &&Sample| near(s) && s.started.weekday() == starts.weekday();
-        of(before().filter(weekday), Like::WeekdayAndHour)
-            .or_else(|| of(before().filter(near), Like::Hour))
-            .or_else(|| of(before(), Like::Any))
+        Like::ALL.into_iter().find_map(|like| {
+            let near = before().filter(|s| like.holds(s.started, starts));
+            of(near, like)
+        })
     }
 
     /// Forgets pipelines that are gone.
@@ -101,9 +86,8 @@ fn of<'a>(samples: impl Iterator<Item = &'a Sample>, like: Like) -> Option<Usual
     }
     all.sort_unstable();
     Some(Usual {
-        median: *all.get((all.len() - 1) / 2)?,
-        // nearest rank: the smallest that 95 % are not above
-        p95: *all.get((all.len() * 95).div_ceil(100) - 1)?,
+        median: quantile(&all, 50)?,
+        p95: quantile(&all, 95)?,
         runs: all.len(),
         of: like,
     })

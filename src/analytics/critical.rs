@@ -1,9 +1,10 @@
 //! The critical path: the node that ended last, what it waited for, what that waited for, and so on to the start.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
+use super::shape::{Shape, sorted};
 use crate::model::{Node, NodeId};
 use crate::world::RunView;
 
@@ -13,48 +14,18 @@ pub fn critical_path(view: &RunView, now: DateTime<Utc>) -> HashSet<NodeId> {
     let Some(topology) = view.topology.as_deref() else {
         return HashSet::new();
     };
-    let mut nodes: Vec<&Node> = view.nodes.values().collect();
-    nodes.sort_by(|a, b| a.id.cmp(&b.id));
-    let at: HashMap<&NodeId, usize> = nodes.iter().enumerate().map(|(i, n)| (&n.id, i)).collect();
-    let groups: HashMap<&NodeId, usize> = topology
-        .groups
-        .iter()
-        .enumerate()
-        .map(|(i, g)| (&g.id, i))
-        .collect();
-    // a group is entered and left through a vertex of its own: as many edges as members, not their square
-    let enter = |group: usize| nodes.len() + 2 * group;
-    let leave = |group: usize| nodes.len() + 2 * group + 1;
-    let mut edges = Vec::new();
-    for (from, to) in &topology.edges {
-        let from = groups
-            .get(from)
-            .map(|g| leave(*g))
-            .or_else(|| at.get(from).copied());
-        let to = groups
-            .get(to)
-            .map(|g| enter(*g))
-            .or_else(|| at.get(to).copied());
-        edges.extend(from.zip(to));
-    }
-    for (i, node) in nodes.iter().enumerate() {
-        if let Some(group) = node.group.as_ref().and_then(|g| groups.get(g)) {
-            edges.push((enter(*group), i));
-            edges.push((i, leave(*group)));
+    let nodes = view.nodes.values();
+    let shape = Shape::new(topology, nodes.map(|n| (&n.id, n.group.as_ref())));
+    let mut ends: Vec<Option<i64>> = vec![None; shape.vertices()];
+    for node in view.nodes.values() {
+        if let Some(i) = shape.index(&node.id) {
+            ends[i] = end(node, now);
         }
     }
-    for (i, group) in topology.groups.iter().enumerate() {
-        if let Some(parent) = group.parent.as_ref().and_then(|p| groups.get(p)) {
-            edges.push((enter(*parent), enter(i)));
-            edges.push((leave(i), leave(*parent)));
-        }
-    }
-    let mut ends: Vec<Option<i64>> = nodes.iter().map(|n| end(n, now)).collect();
-    ends.resize(nodes.len() + 2 * topology.groups.len(), None);
-    chain(&ends, &edges)
+    walk(&ends, &shape.before, &shape.order)
         .into_iter()
         .filter(|i| ends.get(*i).is_some_and(Option::is_some))
-        .filter_map(|i| nodes.get(i).map(|n| n.id.clone()))
+        .filter_map(|i| shape.ids.get(i).cloned())
         .collect()
 }
 
@@ -72,30 +43,16 @@ fn end(node: &Node, now: DateTime<Utc>) -> Option<i64> {
 /// none as if they ended with what comes before them. Of equal ones the lowest index; first to last. An edge of a
 /// cycle is followed at most once.
 pub fn chain(ends: &[Option<i64>], edges: &[(usize, usize)]) -> Vec<usize> {
-    let count = ends.len();
-    let mut before: Vec<Vec<usize>> = vec![Vec::new(); count];
-    let mut after: Vec<Vec<usize>> = vec![Vec::new(); count];
-    let mut waits = vec![0usize; count];
-    for &(from, to) in edges
-        .iter()
-        .filter(|(a, b)| *a < count && *b < count && a != b)
-    {
-        before[to].push(from);
-        after[from].push(to);
-        waits[to] += 1;
-    }
-    // what is in a cycle, or behind one, keeps its own end
+    let (before, order) = sorted(ends.len(), edges);
+    walk(ends, &before, &order)
+}
+
+/// The chain, where it is known what is before each vertex and in which order they can be gone through.
+pub(super) fn walk(ends: &[Option<i64>], before: &[Vec<usize>], order: &[usize]) -> Vec<usize> {
     let mut reach: Vec<Option<i64>> = ends.to_vec();
-    let mut ready: Vec<usize> = (0..count).filter(|i| waits[*i] == 0).collect();
-    while let Some(i) = ready.pop() {
+    for &i in order {
         if ends[i].is_none() {
             reach[i] = before[i].iter().filter_map(|b| reach[*b]).max();
-        }
-        for next in &after[i] {
-            waits[*next] -= 1;
-            if waits[*next] == 0 {
-                ready.push(*next);
-            }
         }
     }
     let latest = |all: &mut dyn Iterator<Item = usize>| {
@@ -103,9 +60,9 @@ pub fn chain(ends: &[Option<i64>], edges: &[(usize, usize)]) -> Vec<usize> {
             .max()
             .map(|(_, i)| i.0)
     };
-    let mut seen = vec![false; count];
+    let mut seen = vec![false; ends.len()];
     let mut path = Vec::new();
-    let mut next = latest(&mut (0..count).filter(|i| ends[*i].is_some()));
+    let mut next = latest(&mut (0..ends.len()).filter(|i| ends[*i].is_some()));
     while let Some(i) = next.filter(|i| !seen[*i]) {
         seen[i] = true;
         path.push(i);

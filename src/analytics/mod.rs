@@ -1,11 +1,40 @@
-//! Owns the question "is this normal?": plain statistics over what the world remembers.
+//! Owns the question "is this normal?": plain statistics over what the world remembers and the history kept.
+//! Every function is pure: what is asked about comes in as an argument, the present time too. All times are UTC, all
+//! durations seconds unless they are of a type of their own.
 //! Must not know backends, screens or stores.
 
+pub mod advice;
 mod baseline;
+pub mod bottleneck;
+mod chance;
+pub mod changes;
+pub mod compare;
 mod critical;
+pub mod eta;
+pub mod flaky;
+pub mod forecast;
+mod habits;
+mod like;
+pub mod load;
+pub mod normal;
+pub mod path;
+mod season;
+pub mod series;
+mod shape;
+pub mod sla;
+mod split;
+mod stats;
+pub mod summary;
+#[cfg(test)]
+mod tell;
+pub mod trend;
 
-pub use baseline::{Baselines, Like, Usual};
+pub use baseline::{Baselines, Usual};
 pub use critical::{chain, critical_path};
+pub use like::{Like, hour_of_week};
+pub use series::{Measure, Sample};
+pub use shape::Shape;
+pub use stats::{Rate, Spread, quantile};
 
 use chrono::Duration;
 
@@ -31,7 +60,7 @@ pub fn median(durations: impl Iterator<Item = Duration>) -> Option<Duration> {
         return None;
     }
     all.sort_unstable();
-    all.get((all.len() - 1) / 2).copied()
+    quantile(&all, 50)
 }
 
 #[cfg(test)]
