@@ -345,7 +345,7 @@ pub struct Snapshot {
     #[arg(long, default_value = "text")]
     pub format: PictureFormat,
 
-    /// Whose run, log or trends: BACKEND/PIPELINE, BACKEND/PIPELINE/RUN or BACKEND/PIPELINE/RUN/NODE [default: the worst]
+    /// Whose run, log, trends or comparison: BACKEND/PIPELINE, BACKEND/PIPELINE/RUN or BACKEND/PIPELINE/RUN/NODE [default: the worst]
     pub address: Option<String>,
 
     /// Of the demo instead of the configured backends
@@ -370,6 +370,14 @@ pub enum ScreenName {
     Alerts,
     /// Of a pipeline, or of a node
     Trends,
+    /// A run against the last good one
+    Compare,
+    /// What was promised, and whether it was kept
+    Sla,
+    /// Queues, pools and busy hours
+    Capacity,
+    /// Of the config, by its name in the place of the address
+    Dashboard,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -36,6 +36,7 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
     let (config, source) = (&loaded.config, &loaded.source);
     problems.extend(alerts::configured(config).problems(source));
     problems.extend(alerts::query::read(&config.rules, source).1);
+    problems.extend(alerts::query::dashboards(&config.dashboards, source));
     problems.extend(alerts::matchers::problems(config, source));
     problems.extend(alerts::channels::problems(config, source));
     problems

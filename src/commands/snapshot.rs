@@ -7,9 +7,9 @@ use anyhow::bail;
 use chrono::Utc;
 
 use crate::cli::{Global, PictureFormat, ScreenName, Snapshot as Args};
-use crate::config::{Config, Paths};
+use crate::config::{Config, Dashboard, Paths, dashboards};
 use crate::engine::Watch;
-use crate::engine::past::{Unanswered, Vantage};
+use crate::engine::past::Unanswered;
 use crate::model::Target;
 use crate::tui::app::About;
 use crate::tui::snapshot::{Place, Snapshot};
@@ -62,12 +62,17 @@ fn check(args: &Args) -> anyhow::Result<()> {
     let Some(text) = &args.address else {
         return Ok(());
     };
+    if args.screen == Some(ScreenName::Dashboard) {
+        return Ok(());
+    }
     address::check(text)?;
     match args.screen {
-        None | Some(ScreenName::Run | ScreenName::Log | ScreenName::Trends) => Ok(()),
+        None
+        | Some(ScreenName::Run | ScreenName::Log | ScreenName::Trends | ScreenName::Compare) => {
+            Ok(())
+        }
         Some(_) => {
-            let why =
-                "an address means nothing to this screen; it is for --screen run, log and trends";
+            let why = "an address means nothing to this screen; it is for --screen run, log, trends and compare";
             Err(Usage(why.to_owned()).into())
         }
     }
@@ -91,7 +96,7 @@ async fn take(session: &mut Session, screen: Screen, args: &Args) -> anyhow::Res
             .await;
     }
     session.refresh();
-    let place = place(&session.engine.watch, args)?;
+    let place = place(&session.engine.watch, &screen.settings.dashboards, args)?;
     let caps = caps(screen.terminal, args.format);
     let theme = screen.theme(&caps);
     let mut settings = screen.settings;
@@ -104,11 +109,7 @@ async fn take(session: &mut Session, screen: Screen, args: &Args) -> anyhow::Res
             session.engine.command(command);
         }
         for question in snapshot.take_questions() {
-            let from = Vantage {
-                now: Utc::now(),
-                local,
-            };
-            let Some(answer) = session.engine.ask(question.clone(), from) else {
+            let Some(answer) = session.engine.ask(question.clone(), local) else {
                 continue;
             };
             let came = match answer.await {
@@ -149,7 +150,25 @@ fn caps(terminal: SessionOptions, format: PictureFormat) -> Caps {
     caps
 }
 
-fn place(watch: &Watch, args: &Args) -> anyhow::Result<Place> {
+/// Which dashboard; without a name the first.
+fn dashboard(all: &[Dashboard], args: &Args) -> anyhow::Result<usize> {
+    if all.is_empty() {
+        bail!("the config has no [[dashboard]]");
+    }
+    let Some(name) = &args.address else {
+        return Ok(0);
+    };
+    match dashboards::find(all, name) {
+        Ok((at, _)) => Ok(at),
+        Err(near) => {
+            let near = near.map(|n| format!("; did you mean \"{n}\"?"));
+            let near = near.unwrap_or_default();
+            Err(Usage(format!("there is no dashboard \"{name}\"{near}")).into())
+        }
+    }
+}
+
+fn place(watch: &Watch, boards: &[Dashboard], args: &Args) -> anyhow::Result<Place> {
     let target = || -> anyhow::Result<Target> {
         match &args.address {
             Some(text) => match address::resolve(watch, text)? {
@@ -176,6 +195,24 @@ fn place(watch: &Watch, args: &Args) -> anyhow::Result<Place> {
         ScreenName::Log => Place::Log(target()?),
         ScreenName::System => Place::System,
         ScreenName::Alerts => Place::Alerts,
+        ScreenName::Compare => match target()? {
+            Target::Run(key) => Place::Past(About::Compare { a: None, b: key }),
+            Target::Node(key) => Place::Past(About::Compare {
+                a: None,
+                b: key.run,
+            }),
+            Target::Pipeline(key) => match watch.world.runs_of(&key).next() {
+                Some(view) => Place::Past(About::Compare {
+                    a: None,
+                    b: view.run.key.clone(),
+                }),
+                None => bail!("it has not run yet"),
+            },
+            Target::Backend(_) | Target::Queue(_) => bail!("a backend has no runs of its own"),
+        },
+        ScreenName::Dashboard => Place::Dashboard(dashboard(boards, args)?),
+        ScreenName::Sla => Place::Past(About::Sla),
+        ScreenName::Capacity => Place::Past(About::Capacity),
         ScreenName::Trends => Place::Past(match target()? {
             Target::Node(key) => About::Node(key.run.pipeline, key.node),
             Target::Pipeline(key) => About::Pipeline(key),

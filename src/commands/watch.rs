@@ -42,6 +42,7 @@ impl Screen {
                 save_dir: Some(paths.state_dir.join("saved")),
                 looks: Some(Looks::new(&paths.state_dir)),
                 history: false,
+                dashboards: config.dashboards.clone(),
                 open: None,
             },
             theme: ui.theme.as_ref().map(|t| t.value.clone()),

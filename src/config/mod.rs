@@ -8,6 +8,7 @@ mod alert_types;
 mod alerts;
 mod channel_types;
 mod channels;
+pub mod dashboards;
 mod history;
 pub mod load;
 pub mod paths;
@@ -21,6 +22,7 @@ mod units;
 
 pub use alert_types::*;
 pub use channel_types::*;
+pub use dashboards::{Dashboard, Widget, WidgetKind, WidgetSpan};
 pub use history::History;
 pub use load::{LoadError, Loaded, load};
 pub use paths::Paths;

@@ -24,6 +24,7 @@ pub(super) fn config(reader: &Reader<'_>, dir: &Path) -> Config {
         escalations: alerts::escalations(root.take_tables("escalation")),
         silences: alerts::silences(root.take_tables("silence")),
         rules: rules(root.take_tables("rule")),
+        dashboards: super::dashboards::dashboards(root.take_tables("dashboard")),
         logs: root.take_table("logs").map(logs).unwrap_or_default(),
         history: root
             .take_table("history")

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::alert_types::{Alerts, Escalation, Expect, SilenceWindow};
 use super::channel_types::{Channel, Route};
+use super::dashboards::Dashboard;
 use super::history::History;
 use super::secret::Secret;
 use super::source::At;
@@ -21,6 +22,7 @@ pub struct Config {
     pub silences: Vec<SilenceWindow>,
     /// Names are unique.
     pub rules: Vec<Rule>,
+    pub dashboards: Vec<Dashboard>,
     pub logs: Logs,
     pub history: History,
     pub diagnosis: Diagnosis,

@@ -117,6 +117,8 @@ pub struct Engine {
     duty: Duty,
     /// Looks things up in the history, where there is one.
     reader: Option<Reader>,
+    /// What is promised of pipelines.
+    expects: Vec<alerts::Expect>,
     last_action: u64,
     sent: usize,
 }
@@ -185,6 +187,7 @@ impl Engine {
             audit_trouble,
             duty,
             reader,
+            expects: settings.rules.expects.iter().cloned().collect(),
             last_action: 0,
             sent: 0,
         };
@@ -290,10 +293,11 @@ impl Engine {
     pub fn ask(
         &self,
         question: Question,
-        frame: Vantage,
+        local: bool,
     ) -> Option<oneshot::Receiver<Result<Answer, StoreError>>> {
         let reader = self.reader.as_ref()?;
-        Some(reader.ask(move |store| past::answer(store, &question, &frame)))
+        let from = Vantage::new(Utc::now(), local).with(&self.watch, &question, &self.expects);
+        Some(reader.ask(move |store| past::answer(store, &question, &from)))
     }
 
     /// What a person must know about alerts and history, once each.

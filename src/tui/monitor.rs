@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::alerts::channels::Screen;
-use crate::engine::past::{Answer, Question, Unanswered, Vantage};
+use crate::engine::past::{Answer, Question, Unanswered};
 use crate::engine::{Engine, News};
 use crate::history::{self, Looks, LooksError};
 use crate::model::{PipelineKey, SafeText, Stamped};
@@ -81,8 +81,8 @@ pub struct Monitor {
     /// What another program shows, until it has ended.
     shown: Option<TempFile>,
     files: u64,
-    /// Of each kind of question the one that is looked up: a newer one takes its place.
-    asking: HashMap<&'static str, AbortHandle>,
+    /// Of each kind of question about a pipeline the one that is looked up: a newer one takes its place.
+    asking: HashMap<(&'static str, Option<PipelineKey>), AbortHandle>,
 }
 
 impl Monitor {
@@ -300,15 +300,12 @@ impl Monitor {
     }
 
     fn ask(&mut self, question: Question) {
-        let frame = Vantage {
-            now: Utc::now(),
-            local: self.app.settings.zone == Zone::Local,
-        };
-        let Some(answer) = self.engine.ask(question.clone(), frame) else {
+        let local = self.app.settings.zone == Zone::Local;
+        let Some(answer) = self.engine.ask(question.clone(), local) else {
             return;
         };
         let results = self.results.clone();
-        let kind = question.kind();
+        let about = (question.kind(), question.pipeline().cloned());
         let asked = tokio::spawn(async move {
             let came = match answer.await {
                 Ok(came) => came.map_err(Unanswered::from),
@@ -317,7 +314,8 @@ impl Monitor {
             // nobody hears it after the end
             let _ = results.send(Happening::Answered(question, came)).await;
         });
-        if let Some(before) = self.asking.insert(kind, asked.abort_handle()) {
+        self.asking.retain(|_, asked| !asked.is_finished());
+        if let Some(before) = self.asking.insert(about, asked.abort_handle()) {
             before.abort();
         }
     }

@@ -27,6 +27,8 @@ pub enum Place {
     System,
     Alerts,
     Past(About),
+    /// By its place in the config.
+    Dashboard(usize),
 }
 
 /// An app that nobody types at.
@@ -53,6 +55,7 @@ impl Snapshot {
             }
             Place::Alerts => app.show(Some(Screen::Alerts)),
             Place::Past(about) => app.go_past(about.clone()),
+            Place::Dashboard(at) => app.show_board(*at),
         }
         Self {
             app,

@@ -3,6 +3,7 @@
 
 mod asking;
 mod beside;
+mod boards;
 mod budget;
 mod drawing;
 mod frames;

@@ -13,7 +13,15 @@ use crate::session::{Session, text_of, theme};
 use crate::world::{self, key};
 
 /// Name and keys.
-const PLACES: &[(&str, &str)] = &[("trends", "H"), ("trends_year", "H,l"), ("node", "enter,H")];
+const PLACES: &[(&str, &str)] = &[
+    ("trends", "H"),
+    ("trends_year", "H,l"),
+    ("trends_nodes", "H,v"),
+    ("node", "enter,H"),
+    ("compare", "V"),
+    ("sla", "5"),
+    ("capacity", "6"),
+];
 
 fn at(keys: &str, size: (u16, u16)) -> (TempDir, Session) {
     let (dir, mut s) = session(size);
@@ -165,4 +173,50 @@ fn it_is_asked_again_when_a_run_ends_and_not_more_often_than_that() {
     s.event("prod-airflow", Event::Runs { list: vec![run] })
         .wait(10_000);
     assert_eq!(asked(&s), settled);
+}
+
+#[test]
+fn trends_say_what_changed_and_what_it_hangs_on() {
+    let (_dir, mut s) = at("H", (160, 48));
+    s.sees("since 3 Nov: +").sees("version 41").sees("usually");
+    s.sees("load")
+        .sees("of 30 runs")
+        .sees("flaky".to_uppercase().as_str());
+    s.keys("enter").sees("orders_daily / ");
+}
+
+#[test]
+fn a_run_is_held_against_the_last_good_one_or_the_marked_one() {
+    let (_dir, mut s) = at("V", (160, 48));
+    s.sees("the last good run").sees("2026-11-19 02:00");
+    s.keys("esc enter ( B").sees("is marked");
+    s.keys(") V").sees("marked").sees_not("the last good run");
+    let asked = s.asked();
+    let Some(Question::Compare { a: Some(a), b }) = asked.last() else {
+        panic!("{asked:?}");
+    };
+    assert_ne!(a, b);
+}
+
+#[test]
+fn the_board_says_how_much_may_still_be_missed() {
+    let (_dir, mut s) = at("5", (160, 48));
+    s.sees("orders_daily")
+        .sees("missed")
+        .sees("99 % is to be met")
+        .sees("due 2026-11-");
+    s.keys("H").sees("trends orders_daily");
+    let mut s = session((80, 24)).1;
+    s.expects.clear();
+    s.keys("5").sees("Nothing is promised");
+}
+
+#[test]
+fn capacity_comes_with_its_figures() {
+    let (_dir, mut s) = at("6", (160, 48));
+    s.sees("default_pool")
+        .sees("28")
+        .sees("give more: limit 28")
+        .sees("busy hours");
+    s.keys("h h").sees("no figures of queues");
 }

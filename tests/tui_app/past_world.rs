@@ -1,7 +1,8 @@
 //! A history in which everything is that screens about the past show.
 
 use chrono::{Duration, Timelike as _};
-use dagtop::history::{Sqlite, Store, Write};
+use dagtop::alerts::{Expect, Glob};
+use dagtop::history::{Grain, Point, Sqlite, Store, Write};
 use dagtop::model::*;
 use dagtop::tui::app::Settings;
 
@@ -13,15 +14,24 @@ const DAYS: i64 = 60;
 
 /// Somebody at a screen with a history. The folder must outlive it.
 pub fn session(size: (u16, u16)) -> (tempfile::TempDir, Session) {
+    session_with(size, Settings::default())
+}
+
+pub fn session_with(size: (u16, u16), settings: Settings) -> (tempfile::TempDir, Session) {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Sqlite::open(dir.path()).unwrap();
     store.write(&orders()).unwrap();
+    store.write(&queues()).unwrap();
     let settings = Settings {
         history: true,
-        ..Settings::default()
+        ..settings
     };
     let mut session = Session::with(world::world(), size, settings);
     session.store = Some(Box::new(store));
+    session.expects = vec![Expect {
+        done_by: chrono::NaiveTime::from_hms_opt(2, 11, 0),
+        ..Expect::new(Glob("orders_daily".to_owned()))
+    }];
     (dir, session)
 }
 
@@ -121,6 +131,35 @@ fn orders() -> Vec<Write> {
             seen: from,
             run,
         })));
+    }
+    writes
+}
+
+/// A pool that fills up each night, a little more every week.
+fn queues() -> Vec<Write> {
+    let mut writes = Vec::new();
+    for hour in 0..24 * DAYS {
+        let at = Grain::Hour.begin(now() - Duration::hours(hour));
+        let day = (DAYS - hour / 24) as f64;
+        let night = (1..=4).contains(&at.hour());
+        let running = if night { 16.0 + day / 8.0 } else { 4.0 } + (noise(hour) % 3) as f64;
+        let waiting = if night { (noise(hour) % 5) as f64 } else { 0.0 };
+        for (name, value) in [
+            ("queue.running", running.min(28.0)),
+            ("queue.length", waiting),
+            ("queue.slots", 28.0),
+        ] {
+            writes.push(Write::Point(Point {
+                series: format!("{name}{{backend:prod-airflow,kind:airflow,queue:default_pool}}"),
+                grain: Grain::Hour,
+                at,
+                count: 6,
+                sum: value * 6.0,
+                min: value,
+                max: value,
+                last: value,
+            }));
+        }
     }
     writes
 }

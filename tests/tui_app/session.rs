@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
+use dagtop::alerts::Expect;
 use dagtop::engine::past::{self, Question, Unanswered, Vantage};
 use dagtop::engine::{self, Watch};
 use dagtop::history::Store;
@@ -26,6 +27,8 @@ pub struct Session {
     pub now: DateTime<Utc>,
     /// What was, where anything is kept.
     pub store: Option<Box<dyn Store>>,
+    /// What is promised of pipelines.
+    pub expects: Vec<Expect>,
     /// The history takes its time: questions wait here until [`Session::answer`].
     pub slow: bool,
     waiting: Vec<Question>,
@@ -50,6 +53,7 @@ impl Session {
             effects: Vec::new(),
             now,
             store: None,
+            expects: Vec::new(),
             slow: false,
             waiting: Vec::new(),
         };
@@ -112,10 +116,7 @@ impl Session {
     /// The history answers what it was asked.
     pub fn answer(&mut self) -> &mut Self {
         for question in std::mem::take(&mut self.waiting) {
-            let from = Vantage {
-                now: self.now,
-                local: false,
-            };
+            let from = Vantage::new(self.now, false).with(&self.watch, &question, &self.expects);
             let store = self.store.as_mut().expect("a store to ask");
             let came = past::answer(store.as_mut(), &question, &from);
             let came = came.map(Arc::new).map_err(Unanswered::from);

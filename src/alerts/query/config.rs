@@ -1,6 +1,7 @@
 //! Takes `[[rule]]` of the configuration, which knows nothing of the language, and gives problems with their place back.
 
 use super::judge::Options;
+use super::reading::Reading;
 use super::rule::{Rule, RuleError};
 use super::rulebook::Rulebook;
 use crate::config::{self, Problem, Source, Span};
@@ -30,6 +31,20 @@ pub fn read(rules: &[config::Rule], source: &Source) -> (Rulebook, Vec<Problem>)
     }
     problems.sort_by_key(|problem| (problem.line, problem.column));
     (book, problems)
+}
+
+/// Everything wrong with the queries of dashboards.
+pub fn dashboards(all: &[config::Dashboard], source: &Source) -> Vec<Problem> {
+    let queries = all.iter().flat_map(|d| &d.widgets);
+    let wrong = queries
+        .filter_map(|w| w.query.as_ref())
+        .filter_map(|query| {
+            let error = Reading::parse(&query.value).err()?;
+            let span = source.within(query.span, &query.value, error.at);
+            let help = Some(error.help).filter(|help| !help.is_empty());
+            Some(source.problem(span, error.what, help))
+        });
+    wrong.collect()
 }
 
 /// Those that make sense, without a word on the others.

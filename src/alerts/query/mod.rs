@@ -19,6 +19,7 @@ mod filter;
 mod grid;
 mod judge;
 mod parse;
+mod reading;
 mod refused;
 mod rule;
 mod rulebook;
@@ -31,9 +32,10 @@ pub use ast::{
     Aggregate, Compare, Expr, Fill, Form, Function, Operator, Query, Rollup, Select, Time,
 };
 pub use composite::Composite;
-pub use config::{book, read};
+pub use config::{book, dashboards, read};
 pub use filter::{Filter, Pattern};
 pub use judge::{Options, ThresholdError, Verdict};
+pub use reading::{Found, Reading};
 pub use rule::{Body, Finding, Memory, Rule, RuleError};
 pub use rulebook::{Outcome, Rulebook, RulebookError};
 pub use select::Group;

@@ -17,7 +17,17 @@ const SHAPE: &str =
     "a rule reads avg(last_5m):avg:pipeline.stage.duration{stage:load} by {pipeline} > 5";
 
 pub(super) fn parse(text: &str) -> Parsed<Query> {
+    read(text, false)
+}
+
+/// A query that is only looked at: what it would be compared with may be left out.
+pub(super) fn parse_open(text: &str) -> Parsed<Query> {
+    read(text, true)
+}
+
+fn read(text: &str, open: bool) -> Parsed<Query> {
     let mut parser = Parser {
+        open,
         cursor: Cursor::new(text),
         by: None,
         count: None,
@@ -28,6 +38,8 @@ pub(super) fn parse(text: &str) -> Parsed<Query> {
 }
 
 struct Parser<'a> {
+    /// It may end without a comparison.
+    open: bool,
     cursor: Cursor<'a>,
     /// The first grouping in the text.
     by: Option<Vec<String>>,
@@ -41,6 +53,14 @@ impl Parser<'_> {
         self.cursor
             .need(":", "a colon stands between the time and the query")?;
         let expr = self.sum()?;
+        if self.open && self.cursor.over() {
+            return Ok(Query {
+                time,
+                expr,
+                compare: Compare::Above,
+                threshold: 0.0,
+            });
+        }
         let compare = self.compare()?;
         let threshold = self.cursor.number().ok_or_else(|| {
             self.cursor.expected(

@@ -1,20 +1,30 @@
 //! Owns what is asked of the past: questions as plain data, their answers, and the pure way from a store to them.
 //! Must not know screens, and computes no statistics of its own: those are [`crate::analytics`].
 
+mod capacity;
+mod compare;
+mod judged;
 mod node;
 mod pipeline;
+mod sla;
 #[cfg(test)]
 mod tests;
+mod vantage;
 
+pub use capacity::{CapacityPast, QueuePast};
+pub use compare::ComparePast;
+pub use judged::{Band, Judged, Nodes, Shift};
 pub use node::{NodePast, Try};
 pub use pipeline::{Cell, Day, PipelinePast, Sample};
+pub use sla::{SlaPast, SlaRow};
+pub use vantage::{Promise, Vantage};
 
 use std::fmt;
 
-use chrono::{DateTime, Duration, Local, NaiveDateTime, Utc};
+use chrono::Duration;
 
 use crate::history::{Store, StoreError};
-use crate::model::{LogKey, NodeId, PipelineKey, SafeText};
+use crate::model::{LogKey, NodeId, PipelineKey, RunKey, SafeText};
 
 /// How far back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,6 +90,17 @@ pub enum Question {
     },
     /// The end of the log of a failed attempt.
     Tail(LogKey),
+    /// Two runs; without the first the last good one before the second.
+    Compare {
+        a: Option<RunKey>,
+        b: RunKey,
+    },
+    Sla {
+        span: Span,
+    },
+    Capacity {
+        span: Span,
+    },
 }
 
 impl Question {
@@ -89,6 +110,9 @@ impl Question {
             Self::Pipeline { .. } => "pipeline",
             Self::Node { .. } => "node",
             Self::Tail(_) => "tail",
+            Self::Compare { .. } => "compare",
+            Self::Sla { .. } => "sla",
+            Self::Capacity { .. } => "capacity",
         }
     }
 
@@ -104,6 +128,8 @@ impl Question {
                     ..
                 },
             ) => pipeline == of && node == same,
+            (Self::Sla { .. }, Self::Sla { .. })
+            | (Self::Capacity { .. }, Self::Capacity { .. }) => true,
             (a, b) => a == b,
         }
     }
@@ -113,6 +139,8 @@ impl Question {
         match self {
             Self::Pipeline { key, .. } | Self::Node { pipeline: key, .. } => Some(key),
             Self::Tail(log) => Some(&log.node.run.pipeline),
+            Self::Compare { b, .. } => Some(&b.pipeline),
+            Self::Sla { .. } | Self::Capacity { .. } => None,
         }
     }
 }
@@ -123,6 +151,9 @@ pub enum Answer {
     Node(NodePast),
     /// `None`: nothing was kept of it.
     Tail(Option<Vec<SafeText>>),
+    Compare(ComparePast),
+    Sla(SlaPast),
+    Capacity(CapacityPast),
 }
 
 /// Why there is no answer.
@@ -149,24 +180,6 @@ impl From<StoreError> for Unanswered {
     }
 }
 
-/// From where the past is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Vantage {
-    pub now: DateTime<Utc>,
-    /// Days and hours are those of this machine's zone, not of UTC.
-    pub local: bool,
-}
-
-impl Vantage {
-    /// What a clock on the wall shows.
-    pub fn wall(&self, at: DateTime<Utc>) -> NaiveDateTime {
-        match self.local {
-            true => at.with_timezone(&Local).naive_local(),
-            false => at.naive_utc(),
-        }
-    }
-}
-
 /// Looks it up.
 pub fn answer(
     store: &mut dyn Store,
@@ -182,6 +195,11 @@ pub fn answer(
             node,
             span,
         } => Answer::Node(node::answer(store, pipeline, node, *span, frame)?),
+        Question::Compare { a, b } => {
+            Answer::Compare(compare::answer(store, a.as_ref(), b, frame)?)
+        }
+        Question::Sla { span } => Answer::Sla(sla::answer(store, *span, frame)?),
+        Question::Capacity { span } => Answer::Capacity(capacity::answer(store, *span, frame)?),
         Question::Tail(log) => Answer::Tail(store.tail(log)?.map(|text| {
             let lines = text.lines();
             lines.map(SafeText::new).collect()

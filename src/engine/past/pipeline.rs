@@ -7,6 +7,7 @@ use chrono::{DateTime, Datelike as _, Duration, NaiveDate, Timelike as _, Utc};
 use crate::history::{Ask, Of, Store, StoreError};
 use crate::model::{Health, PastRun, PipelineKey, RunKey, SafeText};
 
+use super::judged::{Judged, judge};
 use super::{Span, Vantage, seconds};
 
 /// Runs that are looked at: over half a year of hourly ones.
@@ -81,6 +82,7 @@ pub struct PipelinePast {
     pub days: Vec<Day>,
     /// By weekday (Monday first) and hour of the run's start.
     pub week: [[Cell; 24]; 7],
+    pub judged: Judged,
 }
 
 pub(super) fn answer(
@@ -92,7 +94,8 @@ pub(super) fn answer(
     let to = frame.now;
     let from = to - span.length();
     let all = runs(store, key, from.min(to - CALENDAR), to)?;
-    Ok(read(key, span, from, &all, frame))
+    let judged = judge(store, key, &all, from, frame)?;
+    Ok(read(key, span, from, &all, judged, frame))
 }
 
 /// The newest runs of a time, the oldest first.
@@ -124,6 +127,7 @@ fn read(
     span: Span,
     from: DateTime<Utc>,
     all: &[PastRun],
+    judged: Judged,
     frame: &Vantage,
 ) -> PipelinePast {
     let samples = all.iter().map(Sample::of);
@@ -159,6 +163,7 @@ fn read(
         cut: all.len() >= RUNS,
         days: days.into_values().collect(),
         week,
+        judged,
     }
 }
 

@@ -36,10 +36,7 @@ fn seeded(writes: &[Write]) -> (tempfile::TempDir, Sqlite) {
 }
 
 fn frame() -> Vantage {
-    Vantage {
-        now: now(),
-        local: false,
-    }
+    Vantage::new(now(), false)
 }
 
 fn put(run: PastRun) -> Write {
@@ -130,4 +127,151 @@ fn the_attempts_of_a_node_and_the_end_of_a_log() {
         panic!("another answer");
     };
     assert!(found.tries.is_empty());
+}
+
+/// One run a night, each of two nodes; from the 31st on the second takes twice as long, with another version.
+fn nights() -> Vec<Write> {
+    let mut writes = Vec::new();
+    for n in 0..60i64 {
+        let at = now() - Duration::days(60 - n) - Duration::hours(1);
+        let minutes = if n < 30 { 10 } else { 20 };
+        let mut past = run("a", at, minutes + 5, Health::Succeeded);
+        past.run.version = Some(SafeText::new(if n < 30 { "1" } else { "2" }));
+        past.run.params = vec![("n".into(), n.to_string().as_str().into())];
+        let begun = past.run.started_at.unwrap();
+        for (name, from, to) in [("x", 0, 5), ("y", 5, 5 + minutes)] {
+            writes.push(Write::Node(Box::new(PastNode {
+                run: past.run.key.clone(),
+                node: NodeId::new(name),
+                attempt: 1,
+                state: NodeState::Succeeded,
+                queued_at: None,
+                started_at: Some(begun + Duration::minutes(from)),
+                ended_at: Some(begun + Duration::minutes(to)),
+                exit_code: None,
+                rows: None,
+                memory: None,
+                cpu_seconds: None,
+            })));
+        }
+        writes.push(put(past));
+    }
+    writes
+}
+
+#[test]
+fn what_changed_comes_with_its_version() {
+    let (_dir, mut store) = seeded(&nights());
+    let question = Question::Pipeline {
+        key: key("a"),
+        span: Span::Year,
+    };
+    let Answer::Pipeline(past) = answer(&mut store, &question, &frame()).unwrap() else {
+        panic!("another answer");
+    };
+    let judged = &past.judged;
+    assert_eq!(judged.shifts.len(), 1, "{:?}", judged.shifts);
+    let version = judged.shifts[0].version.as_ref().map(SafeText::as_str);
+    assert_eq!(version, Some("2"));
+    let ends = [judged.band.first(), judged.band.last()].map(|b| b.unwrap().p50);
+    assert_eq!(ends, [900.0, 1_500.0]);
+    assert_eq!(judged.nodes.as_ref().unwrap().runs, 60);
+}
+
+#[test]
+fn two_runs_differ_by_node_parameter_and_version() {
+    let (_dir, mut store) = seeded(&nights());
+    let at = |n: i64| now() - Duration::days(60 - n) - Duration::hours(1);
+    let of = |n: i64| key("a").run(at(n).to_rfc3339());
+    let ask = |store: &mut Sqlite, a: Option<i64>, b: i64| {
+        let question = Question::Compare {
+            a: a.map(of),
+            b: of(b),
+        };
+        match answer(store, &question, &frame()).unwrap() {
+            Answer::Compare(past) => past,
+            _ => panic!("another answer"),
+        }
+    };
+    let past = ask(&mut store, Some(29), 30);
+    let found = past.comparison.unwrap();
+    assert_eq!(found.nodes[0].node.raw(), "y");
+    assert_eq!(found.nodes[0].added(), 600.0);
+    assert_eq!(found.same_version(), Some(false));
+    assert_eq!(found.parameters.len(), 1);
+    let past = ask(&mut store, None, 30);
+    assert!(past.last_good);
+    assert_eq!(past.a.unwrap().run.key, of(29));
+    let past = ask(&mut store, None, 0);
+    assert!(past.a.is_none() && past.comparison.is_none());
+    let past = ask(&mut store, None, 99);
+    assert!(past.b.is_none());
+}
+
+#[test]
+fn promises_are_counted_and_the_worst_comes_first() {
+    use crate::analytics::sla::{Kept, Objective};
+    let (_dir, mut store) = seeded(&nights());
+    let promise = |limit: i64| Promise {
+        pipeline: key("a"),
+        objective: Objective {
+            zone: chrono_tz::Tz::UTC,
+            done_by: None,
+            start_within: None,
+            duration_limit: Some(Duration::minutes(limit)),
+        },
+        cron: None,
+        target: 0.9,
+        live: Vec::new(),
+    };
+    let mut from = frame();
+    from.promised = vec![promise(60), promise(20)];
+    let question = Question::Sla { span: Span::Year };
+    let Answer::Sla(past) = answer(&mut store, &question, &from).unwrap() else {
+        panic!("another answer");
+    };
+    let kept: Vec<_> = past
+        .rows
+        .iter()
+        .map(|r| r.now.as_ref().unwrap().kept)
+        .collect();
+    assert_eq!(kept, [Kept::Missed, Kept::Met]);
+    let worst = &past.rows[0];
+    assert_eq!((worst.budget.met, worst.budget.missed), (30, 30));
+    assert_eq!(worst.misses.len(), 3);
+}
+
+#[test]
+fn queues_are_read_from_their_series() {
+    use crate::history::{Grain, Point};
+    let point = |name: &str, hour: i64, value: f64| {
+        Write::Point(Point {
+            series: format!("{name}{{backend:b,kind:k,queue:q}}"),
+            grain: Grain::Hour,
+            at: Grain::Hour.begin(now() - Duration::hours(hour)),
+            count: 1,
+            sum: value,
+            min: value,
+            max: value,
+            last: value,
+        })
+    };
+    let mut writes: Vec<Write> = (1..100)
+        .map(|h| point("queue.running", h, (h % 7) as f64))
+        .collect();
+    writes.push(point("queue.slots", 1, 8.0));
+    writes.push(point("queue.length", 3, 2.0));
+    let (_dir, mut store) = seeded(&writes);
+    let question = Question::Capacity { span: Span::Month };
+    let Answer::Capacity(past) = answer(&mut store, &question, &frame()).unwrap() else {
+        panic!("another answer");
+    };
+    let queue = &past.queues[0];
+    assert_eq!((queue.backend.as_str(), queue.queue.as_str()), ("b", "q"));
+    assert_eq!(
+        (queue.slots, queue.peak.map(|p| p.1)),
+        (Some(8.0), Some(6.0))
+    );
+    assert_eq!(queue.running.len(), 99);
+    assert!(past.load.is_none(), "no run, no load");
 }

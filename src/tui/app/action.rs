@@ -303,7 +303,7 @@ impl App {
                 Some(Subject::of(&Target::Backend(backend.info.id.clone())))
             }
             Some(Screen::Past(screen)) => screen.pipeline().map(of_pipeline),
-            Some(Screen::Actions(_) | Screen::Help(..)) => None,
+            Some(Screen::Actions(_) | Screen::Board(_) | Screen::Help(..)) => None,
         }
     }
 

@@ -6,7 +6,7 @@ use crate::tui::command::{Command, Context, Key};
 use crate::tui::dialogs::{AlertLine, Dialog};
 
 use super::completer::Completer;
-use super::{App, Effect, Level, ListState, Pane, Screen, Scroll, View, draft};
+use super::{About, App, Effect, Level, ListState, Pane, Screen, Scroll, View, draft};
 
 impl App {
     pub(super) fn carry_out(
@@ -102,6 +102,12 @@ impl App {
                 }
             }
             Command::Trends => self.show_trends(watch),
+            Command::Compare => self.compare(watch),
+            Command::CompareWith => self.mark_for_comparison(watch),
+            Command::OtherHalf => self.other_half(),
+            Command::ShowSla => self.show_past(About::Sla),
+            Command::ShowDashboard => self.next_board(),
+            Command::ShowCapacity => self.show_past(About::Capacity),
             Command::ShowFleet => self.show(None),
             Command::ShowAlerts => {
                 self.alerts.select_at(0);
@@ -294,7 +300,7 @@ impl App {
                 }
             }
             Some(Screen::Past(_)) => self.open_past(watch),
-            Some(Screen::Log(_) | Screen::Alerts | Screen::Help(..)) => {}
+            Some(Screen::Log(_) | Screen::Alerts | Screen::Board(_) | Screen::Help(..)) => {}
         }
     }
 

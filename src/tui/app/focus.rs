@@ -46,6 +46,7 @@ impl App {
                 | Screen::System(_)
                 | Screen::Actions(_)
                 | Screen::Past(_)
+                | Screen::Board(_)
                 | Screen::Help(..),
             ) => {}
         }

@@ -4,6 +4,7 @@
 
 mod action;
 mod beside;
+mod board;
 mod command;
 mod completer;
 mod drawing;
@@ -29,6 +30,7 @@ mod wake;
 
 pub use action::{Batch, Draft, Subject, draft, kind_word};
 pub use beside::{LanesDone, LanesWanted};
+pub use board::{Board, Curve, Shown, span as board_span};
 pub use completer::Completer;
 pub use drawing::Looking;
 pub use fleet::FleetState;
@@ -55,6 +57,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::config::Dashboard;
 use crate::engine::past::{Answer, Question, Span, Unanswered};
 use crate::engine::{self, Watch};
 use crate::graph;
@@ -86,6 +89,7 @@ pub struct Settings {
     pub looks: Option<Looks>,
     /// There is a store that can be asked about the past.
     pub history: bool,
+    pub dashboards: Vec<Dashboard>,
     /// What is shown as soon as it is known.
     pub open: Option<Target>,
 }
@@ -100,6 +104,7 @@ impl Default for Settings {
             save_dir: None,
             looks: None,
             history: false,
+            dashboards: Vec::new(),
             open: None,
         }
     }
@@ -206,6 +211,7 @@ pub enum Screen {
     System(ListState<usize>),
     Actions(ListState<ActionId>),
     Past(Box<PastScreen>),
+    Board(Box<Board>),
     Help(Scroll, Context),
 }
 
@@ -245,6 +251,8 @@ pub struct App {
     pub past: Past,
     /// As the past was last looked at.
     past_span: Span,
+    /// The run that others of its pipeline are held against.
+    compare_with: Option<RunKey>,
     /// What the last frame hinted at, and where.
     pub hinted: RefCell<(Option<Context>, Vec<Command>)>,
     focus: Focus,
@@ -274,6 +282,7 @@ impl App {
             rates: rates::Rates::default(),
             past: Past::default(),
             past_span: Span::default(),
+            compare_with: None,
             hinted: RefCell::default(),
             focus: Focus::default(),
             last_action: 0,
@@ -334,6 +343,7 @@ impl App {
         self.sync_screens(watch, effects);
         self.search_logs(watch);
         self.sync_dialog(watch);
+        self.sync_board(watch);
         self.ask_past(watch, effects);
         self.keep_looks(effects);
         let focus = self.focus(watch);
@@ -368,6 +378,7 @@ impl App {
             Some(Screen::System(_)) => Context::System,
             Some(Screen::Actions(_)) => Context::Actions,
             Some(Screen::Past(screen)) => screen.context(),
+            Some(Screen::Board(_)) => Context::Dashboard,
             Some(Screen::Help(..)) => Context::Help,
         }
     }

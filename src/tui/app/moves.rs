@@ -48,7 +48,7 @@ impl App {
                 self.set_span(command);
             }
             Some(Screen::Past(screen)) => step_list(&mut screen.list, command),
-            Some(Screen::Log(_)) => {}
+            Some(Screen::Log(_) | Screen::Board(_)) => {}
         }
     }
 

@@ -185,6 +185,7 @@ impl App {
     pub(in crate::tui) fn questions(&self) -> Vec<Question> {
         match self.stack.last() {
             Some(Screen::Past(screen)) => screen.questions(),
+            Some(Screen::Board(board)) => board.questions(),
             _ => Vec::new(),
         }
     }

@@ -1,6 +1,6 @@
 //! A screen about the past: whose, over which span, and what is selected on it.
 
-use crate::engine::past::{Answer, NodePast, Question, Span};
+use crate::engine::past::{Answer, NodePast, PipelinePast, Question, Span};
 use crate::model::{NodeId, NodeState, PipelineKey, RunKey};
 use crate::tui::command::{Command, Context};
 
@@ -11,12 +11,23 @@ use super::{App, Level, ListState, Screen};
 pub enum About {
     Pipeline(PipelineKey),
     Node(PipelineKey, NodeId),
+    /// Two runs; without the first the last good one before the second.
+    Compare {
+        a: Option<RunKey>,
+        b: RunKey,
+    },
+    Sla,
+    Capacity,
 }
 
 /// A row of a screen about the past.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PastRow {
     Try(RunKey, u32),
+    Node(NodeId),
+    Pipeline(PipelineKey),
+    /// Names of backend and queue.
+    Queue(String, String),
 }
 
 #[derive(Debug)]
@@ -24,6 +35,8 @@ pub struct PastScreen {
     pub about: About,
     pub span: Span,
     pub list: ListState<PastRow>,
+    /// The other half of what has no room at once.
+    pub second: bool,
 }
 
 impl PastScreen {
@@ -32,6 +45,7 @@ impl PastScreen {
             about,
             span,
             list: ListState::default(),
+            second: false,
         }
     }
 
@@ -48,6 +62,12 @@ impl PastScreen {
                 node: node.clone(),
                 span,
             },
+            About::Compare { a, b } => Question::Compare {
+                a: a.clone(),
+                b: b.clone(),
+            },
+            About::Sla => Question::Sla { span },
+            About::Capacity => Question::Capacity { span },
         }
     }
 
@@ -71,12 +91,21 @@ impl PastScreen {
     pub fn context(&self) -> Context {
         match &self.about {
             About::Pipeline(_) | About::Node(..) => Context::Trends,
+            About::Compare { .. } => Context::Compare,
+            About::Sla => Context::Sla,
+            About::Capacity => Context::Capacity,
         }
     }
 
     pub fn pipeline(&self) -> Option<&PipelineKey> {
         match &self.about {
             About::Pipeline(key) | About::Node(key, _) => Some(key),
+            About::Compare { b, .. } => Some(&b.pipeline),
+            About::Sla => match &self.list.selected {
+                Some(PastRow::Pipeline(key)) => Some(key),
+                _ => None,
+            },
+            About::Capacity => None,
         }
     }
 
@@ -108,6 +137,22 @@ fn tries(past: &NodePast) -> Vec<PastRow> {
     past.tries.iter().map(row).collect()
 }
 
+/// Nodes that the length of runs hangs on, then those that are only flaky.
+fn nodes(past: &PipelinePast) -> Vec<PastRow> {
+    let Some(known) = &past.judged.nodes else {
+        return Vec::new();
+    };
+    let found = known.bottlenecks.iter().flat_map(|b| &b.nodes);
+    let mut all: Vec<PastRow> = found.map(|n| PastRow::Node(n.node.clone())).collect();
+    for flaky in &known.flaky {
+        let row = PastRow::Node(flaky.node.clone());
+        if !all.contains(&row) {
+            all.push(row);
+        }
+    }
+    all
+}
+
 impl App {
     pub fn past_screen(&self) -> Option<&PastScreen> {
         match self.stack.last() {
@@ -127,6 +172,12 @@ impl App {
         let span = self.past_span;
         let screen = PastScreen::new(about, span);
         self.stack.push(Screen::Past(Box::new(screen)));
+    }
+
+    /// One of the main screens, with the fleet below it.
+    pub(super) fn show_past(&mut self, about: About) {
+        self.show(None);
+        self.go_past(about);
     }
 
     /// The history of what is selected: of a node where one is, else of the pipeline.
@@ -150,6 +201,43 @@ impl App {
         }
     }
 
+    /// The run that is meant: of the fleet's row, or the one on screen.
+    fn run_here(&self, watch: &crate::engine::Watch) -> Option<RunKey> {
+        match self.past_screen().map(|s| &s.about) {
+            Some(About::Compare { b, .. }) => Some(b.clone()),
+            _ => self.subject(watch)?.run,
+        }
+    }
+
+    /// Remembers the run for the next comparison of its pipeline.
+    pub(super) fn mark_for_comparison(&mut self, watch: &crate::engine::Watch) {
+        let Some(run) = self.run_here(watch) else {
+            return;
+        };
+        let label = crate::model::Target::Run(run.clone()).label();
+        let key = self.settings.keymap.label(Command::Compare);
+        let text = format!("{label} is marked: {key} on another run holds that one against it");
+        self.compare_with = Some(run);
+        self.say(Level::Good, text);
+    }
+
+    /// The run on screen against the one that was marked, else against the last good one before it.
+    pub(super) fn compare(&mut self, watch: &crate::engine::Watch) {
+        let Some(b) = self.run_here(watch) else {
+            return;
+        };
+        let marked = self.compare_with.clone();
+        let a = marked.filter(|a| a.pipeline == b.pipeline && *a != b);
+        self.go_past(About::Compare { a, b });
+    }
+
+    /// The other half of a screen that has no room for both.
+    pub(super) fn other_half(&mut self) {
+        if let Some(screen) = self.past_screen_mut() {
+            screen.second = !screen.second;
+        }
+    }
+
     pub(super) fn set_span(&mut self, command: Command) {
         let Some(screen) = self.past_screen_mut() else {
             return;
@@ -166,14 +254,34 @@ impl App {
             return;
         };
         let looked = self.past.look(&screen.question(), self.now);
-        if let Some(Answer::Node(past)) = looked.answer.as_deref() {
-            let fresh = screen.list.order.is_empty();
-            screen.list.sync(tries(past));
-            // the last failure is why somebody came
-            let failed = past.tries.iter().position(|t| t.state == NodeState::Failed);
-            if let Some(at) = failed.filter(|_| fresh) {
-                screen.list.select_at(at);
+        let fresh = screen.list.order.is_empty();
+        match looked.answer.as_deref() {
+            Some(Answer::Node(past)) => {
+                screen.list.sync(tries(past));
+                // the last failure is why somebody came
+                let mut all = past.tries.iter();
+                let failed = all.position(|t| t.state == NodeState::Failed);
+                if let Some(at) = failed.filter(|_| fresh) {
+                    screen.list.select_at(at);
+                }
             }
+            Some(Answer::Pipeline(past)) => screen.list.sync(nodes(past)),
+            Some(Answer::Compare(past)) => {
+                let nodes = past.comparison.iter().flat_map(|c| &c.nodes);
+                let nodes = nodes.map(|n| PastRow::Node(n.node.clone()));
+                screen.list.sync(nodes.collect());
+            }
+            Some(Answer::Sla(past)) => {
+                let rows = past.rows.iter();
+                let rows = rows.map(|r| PastRow::Pipeline(r.pipeline.clone()));
+                screen.list.sync(rows.collect());
+            }
+            Some(Answer::Capacity(past)) => {
+                let queues = past.queues.iter();
+                let queues = queues.map(|q| PastRow::Queue(q.backend.clone(), q.queue.clone()));
+                screen.list.sync(queues.collect());
+            }
+            Some(Answer::Tail(_)) | None => {}
         }
     }
 
@@ -188,6 +296,13 @@ impl App {
                 Level::Info,
                 "its backend no longer lists that run; what is kept of it is shown here",
             ),
+            Some(PastRow::Node(node)) => {
+                if let Some(pipeline) = screen.pipeline().cloned() {
+                    self.go_past(About::Node(pipeline, node));
+                }
+            }
+            Some(PastRow::Pipeline(key)) => self.open_pipeline(watch, &key),
+            Some(PastRow::Queue(..)) => self.say(Level::Info, "3 shows the queues as they are now"),
             None => {
                 if let Some(key) = screen.pipeline().cloned() {
                     self.open_pipeline(watch, &key);

@@ -28,6 +28,7 @@ impl App {
             self.window_until(),
             self.dialog_wake(),
             self.past_wake(),
+            self.board_wake(),
         ] {
             at = other.filter(|t| *t > now).map_or(at, |t| t.min(at));
         }

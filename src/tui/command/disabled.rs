@@ -111,6 +111,14 @@ pub fn disabled_reason(command: Command, app: &App, watch: &Watch) -> Option<Saf
         {
             because("no pipeline is selected")
         }
+        Command::ShowDashboard if app.settings.dashboards.is_empty() => {
+            because("the config has no [[dashboard]]")
+        }
+        Command::Compare | Command::CompareWith
+            if context != Context::Compare && selected.as_ref().is_none_or(|s| s.run.is_none()) =>
+        {
+            because("it has no run yet")
+        }
         Command::PrevAttempt | Command::NextAttempt if !app.has_attempts(watch) => {
             because("there is only one attempt")
         }
@@ -118,7 +126,7 @@ pub fn disabled_reason(command: Command, app: &App, watch: &Watch) -> Option<Saf
             because("this run has no groups")
         }
         Command::Left | Command::Right | Command::ZoomIn | Command::ZoomOut | Command::ZoomFit
-            if context == Context::Trends =>
+            if matches!(context, Context::Trends | Context::Sla | Context::Capacity) =>
         {
             because(app.past_screen()?.span_reason(command)?)
         }

@@ -87,10 +87,16 @@ pub enum Command {
     NodeDetails,
     PipelineDetails,
     Trends,
+    Compare,
+    CompareWith,
+    OtherHalf,
     ShowFleet,
     ShowAlerts,
     ShowSystem,
     ShowActions,
+    ShowSla,
+    ShowCapacity,
+    ShowDashboard,
     Copy,
     CopyRecord,
     SaveLog,
@@ -132,11 +138,15 @@ pub enum Context {
     Node,
     Pipeline,
     Trends,
+    Compare,
+    Sla,
+    Capacity,
+    Dashboard,
     Help,
 }
 
 impl Context {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Fleet,
         Self::Run,
         Self::Log,
@@ -146,6 +156,10 @@ impl Context {
         Self::Node,
         Self::Pipeline,
         Self::Trends,
+        Self::Compare,
+        Self::Sla,
+        Self::Capacity,
+        Self::Dashboard,
         Self::Help,
     ];
 
@@ -160,6 +174,10 @@ impl Context {
             Self::Node => "node",
             Self::Pipeline => "pipeline",
             Self::Trends => "trends",
+            Self::Compare => "compare",
+            Self::Sla => "sla",
+            Self::Capacity => "capacity",
+            Self::Dashboard => "dashboard",
             Self::Help => "help",
         }
     }

@@ -1,7 +1,9 @@
 //! The table itself.
 
 use super::Command as C;
-use super::Context::{Actions, Alerts, Fleet, Log, Node, Pipeline, Run, System, Trends};
+use super::Context::{
+    Actions, Alerts, Capacity, Compare, Fleet, Log, Node, Pipeline, Run, Sla, System, Trends,
+};
 use super::{Context, Group, Row};
 
 const ANY: &[Context] = &Context::ALL;
@@ -52,13 +54,13 @@ use Group::{Act, Look, Move, Program};
 pub static TABLE: &[Row] = &[
     row(C::Up, "up", &["k", "up"], "up", "Up: previous row, box or line", Move, ANY),
     row(C::Down, "down", &["j", "down"], "down", "Down: next row, box or line", Move, ANY),
-    row(C::Left, "left", &["h", "left"], "left", "Left: upstream, fold; sideways in a log; a shorter time", Move, &[Run, Log, Trends]),
-    row(C::Right, "right", &["l", "right"], "right", "Right: downstream, unfold; sideways; a longer time", Move, &[Run, Log, Trends]),
+    row(C::Left, "left", &["h", "left"], "left", "Left: upstream, fold; sideways in a log; a shorter time", Move, &[Run, Log, Trends, Sla, Capacity]),
+    row(C::Right, "right", &["l", "right"], "right", "Right: downstream, unfold; sideways; a longer time", Move, &[Run, Log, Trends, Sla, Capacity]),
     row(C::PageUp, "page-up", &["pgup", "ctrl-u"], "page up", "One page up; half a pane in the graph", Move, ANY),
     row(C::PageDown, "page-down", &["pgdn", "ctrl-d"], "page down", "One page down; half a pane in the graph", Move, ANY),
     row(C::First, "first", &["g", "home"], "top", "To the first row or line", Move, ANY),
     row(C::Last, "last", &["G", "end"], "end", "To the last row or line", Move, ANY),
-    row(C::Open, "open", &["enter"], "open", "Open the run, the full log, the group, the alert's run", Move, &[Fleet, Run, Log, Alerts, System, Actions, Node, Pipeline, Trends]),
+    row(C::Open, "open", &["enter"], "open", "Open the run, the full log, the group, the alert's run", Move, &[Fleet, Run, Log, Alerts, System, Actions, Node, Pipeline, Trends, Compare, Sla, Capacity]),
     row(C::Back, "back", &["esc", "q", "backspace"], "back", "Back one screen; q on the fleet quits", Move, ANY),
     row(C::NextPane, "next-pane", &["tab"], "pane", "Keyboard to the next pane", Move, PANES),
     row(C::PrevPane, "prev-pane", &["shift-tab"], "pane back", "Keyboard to the previous pane", Move, PANES),
@@ -86,9 +88,9 @@ pub static TABLE: &[Row] = &[
     row(C::Expand, "expand", &["space"], "fold", "Expand or collapse the group", Look, &[Run]),
     row(C::ExpandAll, "expand-all", &["O"], "expand all", "Expand all groups", Look, &[Run]),
     row(C::CollapseAll, "collapse-all", &["C"], "collapse all", "Collapse all groups", Look, &[Run]),
-    row(C::ZoomIn, "zoom-in", &["+", "="], "nearer", "Nearer: all of it, rows, boxes; a shorter time", Look, &[Run, Trends]),
-    row(C::ZoomOut, "zoom-out", &["-", "_"], "further", "Further: boxes, rows, dots; a longer time", Look, &[Run, Trends]),
-    row(C::ZoomFit, "zoom-fit", &["0"], "fit", "As near as all of it fits; all of the time", Look, &[Run, Trends]),
+    row(C::ZoomIn, "zoom-in", &["+", "="], "nearer", "Nearer: all of it, rows, boxes; a shorter time", Look, &[Run, Trends, Sla, Capacity]),
+    row(C::ZoomOut, "zoom-out", &["-", "_"], "further", "Further: boxes, rows, dots; a longer time", Look, &[Run, Trends, Sla, Capacity]),
+    row(C::ZoomFit, "zoom-fit", &["0"], "fit", "As near as all of it fits; all of the time", Look, &[Run, Trends, Sla, Capacity]),
     row(C::Center, "center", &["."], "center", "The selection into the middle", Look, &[Run]),
     row(C::PanLeft, "pan-left", &["{", "shift-left"], "pan left", "The window half a pane to the left; earlier", Look, &[Run]),
     row(C::PanRight, "pan-right", &["}", "shift-right"], "pan right", "The window half a pane to the right; later", Look, &[Run]),
@@ -119,12 +121,18 @@ pub static TABLE: &[Row] = &[
     row(C::PrevBookmark, "prev-bookmark", &[","], "bookmark before", "To the previous bookmark", Look, &[Log]),
     row(C::Select, "select", &["v"], "select", "Select from here to the cursor; again: none", Look, &[Log]),
     row(C::NodeDetails, "node-details", &["d"], "details", "The node: native state, times, attempts, values", Look, &[Fleet, Run, Log]),
-    row(C::PipelineDetails, "pipeline-details", &["i"], "about", "The pipeline: schedule, parameters, runs, runbook", Look, &[Fleet, Run, Log, Alerts, Node, Trends]),
-    row(C::Trends, "trends", &["H"], "history", "History and trends of the pipeline, or the node", Look, &[Fleet, Run, Log, Alerts, Node, Pipeline, Trends]),
+    row(C::PipelineDetails, "pipeline-details", &["i"], "about", "The pipeline: schedule, parameters, runs, runbook", Look, &[Fleet, Run, Log, Alerts, Node, Trends, Compare, Sla]),
+    row(C::Trends, "trends", &["H"], "history", "History and trends of the pipeline, or the node", Look, &[Fleet, Run, Log, Alerts, Node, Pipeline, Trends, Compare, Sla]),
+    row(C::Compare, "compare", &["V"], "compare", "This run against the marked one, or the last good one", Look, &[Fleet, Run, Log, Node, Pipeline, Trends]),
+    row(C::CompareWith, "compare-with", &["B"], "mark to compare", "Mark this run: V on another compares with it", Look, &[Fleet, Run, Log, Node, Pipeline, Compare]),
+    row(C::OtherHalf, "other-half", &["v"], "nodes", "Days and hours, or the nodes", Look, &[Trends]),
     row(C::ShowFleet, "show-fleet", &["1"], "fleet", "All pipelines, worst first", Look, ANY),
     row(C::ShowAlerts, "show-alerts", &["2"], "alerts", "All alerts", Look, ANY),
     row(C::ShowSystem, "show-system", &["3"], "system", "Backends, queues, components, notices", Look, ANY),
     row(C::ShowActions, "show-actions", &["4"], "actions", "What was asked for and what became of it", Look, ANY),
+    row(C::ShowSla, "sla", &["5"], "SLA", "What was promised: met, at risk, missed, budgets", Look, ANY),
+    row(C::ShowCapacity, "capacity", &["6"], "capacity", "Queues, pools, busy hours, what could be done", Look, ANY),
+    row(C::ShowDashboard, "dashboard", &["7"], "dashboard", "A dashboard of the config; again: the next one", Look, ANY),
     row(C::Copy, "copy", &["y"], "copy", "Copy what is selected: name and error, log lines", Look, &[Fleet, Run, Log, Alerts, System, Actions, Node, Pipeline]),
     row(C::CopyRecord, "copy-record", &["Y"], "copy record", "Copy the whole record: all of its traceback", Look, &[Log]),
     row(C::SaveLog, "save-log", &["s"], "save", "Save what passes the filters to a file", Look, &[Log]),

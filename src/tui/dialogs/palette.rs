@@ -21,6 +21,8 @@ use super::{Dialog, Next};
 pub enum Entry {
     Command(Command),
     Pipeline(PipelineKey),
+    /// Of the config, by its place there.
+    Dashboard(usize),
 }
 
 #[derive(Debug)]
@@ -47,6 +49,11 @@ impl Palette {
             .collect();
         // what can be done comes first
         all.sort_by_key(|(_, _, why)| why.is_some());
+        let boards = app.settings.dashboards.iter().enumerate();
+        all.extend(boards.map(|(at, board)| {
+            let text = format!("dashboard {}", board.name.value);
+            (Entry::Dashboard(at), text, None)
+        }));
         all.extend(watch.fleet().iter().filter_map(|row| {
             let view = watch.world.pipeline(&row.key)?;
             Some((
@@ -125,6 +132,7 @@ impl Palette {
                 match self.list.selected.clone() {
                     // the question that it may open was not opened with a letter
                     Some(Entry::Command(command)) => app.run_command(watch, command, None, effects),
+                    Some(Entry::Dashboard(at)) => app.show_board(at),
                     Some(Entry::Pipeline(key)) => {
                         app.fleet.touched = true;
                         app.fleet.list.select(key.clone());
@@ -198,6 +206,12 @@ impl Palette {
                         .skip(1);
                     pen.cell(name.as_str(), 36, base).skip(1);
                     pen.put("open pipeline", theme[Token::Muted]);
+                }
+                Entry::Dashboard(at) => {
+                    let board = app.settings.dashboards.get(*at);
+                    let name = board.map_or("", |b| b.name.value.as_str());
+                    pen.cell(SafeText::new(name).as_str(), 38, base).skip(1);
+                    pen.put("open dashboard", theme[Token::Muted]);
                 }
                 Entry::Command(command) => {
                     let row = command.row();

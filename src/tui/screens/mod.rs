@@ -2,6 +2,7 @@
 //! Must not change anything but the memory of what was in view (`Cell`s of scroll positions).
 
 mod actions;
+mod board;
 mod fleet;
 mod fleet_row;
 mod frame;
@@ -84,6 +85,7 @@ pub fn draw_in(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, area: 
         Some(Screen::Alerts) => frame::alerts(app, watch, theme, buf, body, true),
         Some(Screen::System(list)) => system::draw(app, list, watch, theme, buf, body),
         Some(Screen::Actions(list)) => actions::draw(app, list, watch, theme, buf, body),
+        Some(Screen::Board(board)) => board::draw(app, board, watch, theme, buf, body),
         Some(Screen::Past(screen)) => past::draw(app, screen, watch, theme, buf, body),
         Some(Screen::Help(scroll, context)) => {
             help::draw(app, scroll, *context, watch, theme, buf, body)

@@ -1,7 +1,13 @@
 //! Owns the screens about the past: the frame around them, and what is said while there is no answer.
 
+mod capacity;
+mod compare;
 mod node;
+mod nodes;
+mod sla;
 mod trends;
+
+pub use sla::look as sla_look;
 
 use std::sync::Arc;
 
@@ -28,7 +34,10 @@ pub fn draw(
 ) {
     let looked = app.past.look(&screen.question(), app.now);
     let label = label(screen, watch);
-    let span = spans(screen.span, theme);
+    let span = match screen.about {
+        About::Compare { .. } => String::new(),
+        _ => spans(screen.span),
+    };
     let note = if looked.waiting {
         "looking it up".to_owned()
     } else {
@@ -80,13 +89,16 @@ fn body(
     app: &App,
     screen: &PastScreen,
     answer: &Arc<Answer>,
-    _watch: &Watch,
+    watch: &Watch,
     theme: &Theme,
     buf: &mut Buffer,
     area: Rect,
 ) {
     match &**answer {
-        Answer::Pipeline(past) => trends::draw(app, past, theme, buf, area),
+        Answer::Pipeline(past) => trends::draw(app, screen, past, theme, buf, area),
+        Answer::Compare(past) => compare::draw(app, screen, past, theme, buf, area),
+        Answer::Sla(past) => sla::draw(app, screen, past, watch, theme, buf, area),
+        Answer::Capacity(past) => capacity::draw(app, screen, past, watch, theme, buf, area),
         Answer::Node(past) => node::draw(app, screen, past, theme, buf, area),
         Answer::Tail(_) => {}
     }
@@ -96,6 +108,9 @@ fn word(screen: &PastScreen) -> &'static str {
     match screen.about {
         About::Pipeline(_) => "trends",
         About::Node(..) => "history of",
+        About::Compare { .. } => "compare",
+        About::Sla => "SLA",
+        About::Capacity => "capacity",
     }
 }
 
@@ -108,11 +123,13 @@ fn label(screen: &PastScreen, watch: &Watch) -> SafeText {
         About::Node(key, node) => {
             SafeText::new(format!("{} / {}", key.pipeline.safe(), node.safe()))
         }
+        About::Compare { b, .. } => Target::Pipeline(b.pipeline.clone()).label(),
+        About::Sla | About::Capacity => SafeText::default(),
     }
 }
 
 /// The spans there are, the one that is shown between brackets.
-fn spans(now: Span, _theme: &Theme) -> String {
+fn spans(now: Span) -> String {
     let word = |span: &Span| match *span == now {
         true => format!("[{}]", span.word()),
         false => span.word().to_owned(),
@@ -122,7 +139,7 @@ fn spans(now: Span, _theme: &Theme) -> String {
 }
 
 /// A sentence in the place of what is not there.
-fn say(buf: &mut Buffer, area: Rect, theme: &Theme, text: &str) {
+pub(super) fn say(buf: &mut Buffer, area: Rect, theme: &Theme, text: &str) {
     let room = usize::from(area.width).saturating_sub(3);
     for (row, line) in (1u16..).zip(format::wrap(text, room)) {
         Pen::new(buf, area, row, theme)

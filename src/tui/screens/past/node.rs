@@ -118,7 +118,8 @@ fn charts(app: &App, past: &NodePast, theme: &Theme, buf: &mut Buffer, area: Rec
             .collect();
         dots.reverse();
         let bad: Vec<_> = (past.tries.iter().filter(failed))
-            .filter_map(|t| Some((t.at?, (curve.of)(t))))
+            // what made no rows has none: it did not make zero
+            .filter_map(|t| Some((t.at?, Some((curve.of)(t)?))))
             .collect();
         Chart {
             from: past.from,

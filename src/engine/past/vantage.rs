@@ -1,0 +1,131 @@
+//! From where the past is looked at: the present time, and what the present adds to what is kept.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Local, NaiveDateTime, Utc};
+
+use crate::alerts::{Cron, Expect};
+use crate::analytics::Shape;
+use crate::analytics::sla::Objective;
+use crate::engine::Watch;
+use crate::model::{PastNode, PastRun, PipelineKey};
+use crate::world::RunView;
+
+use super::Question;
+
+/// Newest runs of a pipeline with a promise that the present knows of.
+const NEWEST: usize = 3;
+
+/// What is promised of a pipeline.
+#[derive(Clone, Debug)]
+pub struct Promise {
+    pub pipeline: PipelineKey,
+    pub objective: Objective,
+    pub cron: Option<Cron>,
+    /// The share that is to be met.
+    pub target: f64,
+    /// Runs that may not be written down yet, or go on.
+    pub live: Vec<PastRun>,
+}
+
+/// A run as the world knows it.
+pub type Live = (PastRun, Vec<PastNode>);
+
+#[derive(Clone, Debug)]
+pub struct Vantage {
+    pub now: DateTime<Utc>,
+    /// Days and hours are those of this machine's zone, not of UTC.
+    pub local: bool,
+    /// The shape that runs of the pipeline have now.
+    pub shape: Option<Arc<Shape>>,
+    pub live: Vec<Live>,
+    pub promised: Vec<Promise>,
+}
+
+impl Vantage {
+    pub const fn new(now: DateTime<Utc>, local: bool) -> Self {
+        Self {
+            now,
+            local,
+            shape: None,
+            live: Vec::new(),
+            promised: Vec::new(),
+        }
+    }
+
+    /// With what the world knows about a question.
+    #[must_use]
+    pub fn with(mut self, watch: &Watch, question: &Question, expects: &[Expect]) -> Self {
+        let world = &watch.world;
+        match question {
+            Question::Pipeline { key, .. } => self.shape = shape(watch, key),
+            Question::Compare { a, b } => {
+                let views = a.iter().chain([b]).filter_map(|key| world.run(key));
+                self.live = views.map(live).collect();
+                self.shape = shape(watch, &b.pipeline);
+            }
+            Question::Sla { .. } => self.promised = promised(watch, expects, self.now),
+            Question::Node { .. } | Question::Tail(_) | Question::Capacity { .. } => {}
+        }
+        self
+    }
+
+    /// What a clock on the wall shows.
+    pub fn wall(&self, at: DateTime<Utc>) -> NaiveDateTime {
+        match self.local {
+            true => at.with_timezone(&Local).naive_local(),
+            false => at.naive_utc(),
+        }
+    }
+}
+
+fn past(view: &RunView) -> PastRun {
+    PastRun {
+        run: view.run.clone(),
+        health: view.health,
+        seen: view.run.ended_at.unwrap_or(view.run.ordered_at),
+    }
+}
+
+fn live(view: &RunView) -> Live {
+    let key = &view.run.key;
+    let nodes = view.nodes.values().map(|n| PastNode::of(key, n));
+    (past(view), nodes.collect())
+}
+
+fn shape(watch: &Watch, key: &PipelineKey) -> Option<Arc<Shape>> {
+    let mut runs = watch.world.runs_of(key);
+    let view = runs.find(|r| r.topology.is_some() && !r.nodes.is_empty())?;
+    let topology = view.topology.as_deref()?;
+    let members = view.nodes.values().map(|n| (&n.id, n.group.as_ref()));
+    Some(Arc::new(Shape::new(topology, members)))
+}
+
+fn promised(watch: &Watch, expects: &[Expect], now: DateTime<Utc>) -> Vec<Promise> {
+    let promise = |key: &PipelineKey| {
+        let expect = expects.iter().find(|e| e.pipelines.matches(key))?;
+        let objective = Objective {
+            zone: expect.zone,
+            done_by: expect.done_by,
+            start_within: expect.cron.as_ref().map(|_| expect.start_within),
+            duration_limit: expect.duration_limit,
+        };
+        let asks = objective.done_by.is_some()
+            || objective.start_within.is_some()
+            || objective.duration_limit.is_some();
+        let runs = watch.world.runs_of(key).take(NEWEST);
+        let live = runs.map(past).filter(|r| r.run.ordered_at <= now);
+        asks.then(|| Promise {
+            pipeline: key.clone(),
+            objective,
+            cron: expect.cron.clone(),
+            target: TARGET,
+            live: live.collect(),
+        })
+    };
+    let pipelines = watch.world.pipelines();
+    pipelines.filter_map(|p| promise(&p.pipeline.key)).collect()
+}
+
+/// Of a hundred promises one may be missed.
+const TARGET: f64 = 0.99;
