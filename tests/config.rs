@@ -196,8 +196,9 @@ fn the_example_switched_on_documents_every_key() {
     let text = example_switched_on();
     let loaded = parse("config.toml", &text).unwrap_or_else(|error| panic!("{error}"));
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let widgets = loaded.config.dashboards.iter().map(|d| d.widgets.len());
     assert_eq!(
-        loaded.config.backends.len() + loaded.config.channels.len(),
+        loaded.config.backends.len() + loaded.config.channels.len() + widgets.sum::<usize>(),
         config::EXAMPLE.matches("\n#kind = ").count()
     );
     let document: toml::Table = text.parse().unwrap();
@@ -455,4 +456,15 @@ fn a_channel_is_checked_key_by_key() {
         assert!(shown.contains(want), "{text}: {shown}");
         assert!(!shown.contains("hunter2"), "{shown}");
     }
+}
+
+#[test]
+fn a_wrong_query_of_a_dashboard_is_told_with_its_column() {
+    let text = "[[dashboard]]\nname = \"a\"\n[[dashboard.widget]]\nkind = \"top\"\nquery = \"max(last_5m):sum:queue.lenght{*}\"\n";
+    let loaded = parse("config.toml", text).unwrap();
+    let problems = dagtop::alerts::query::dashboards(&loaded.config.dashboards, &loaded.source);
+    let [problem] = &problems[..] else {
+        panic!("{problems:?}")
+    };
+    assert_eq!((problem.line, problem.column), (5, 27));
 }

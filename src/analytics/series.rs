@@ -72,7 +72,9 @@ pub fn seconds(span: Duration) -> f64 {
 /// As near as a span can be.
 pub fn span(seconds: f64) -> Duration {
     let most = Duration::days(36_500);
-    let millis = (seconds * 1000.0).round().clamp(0.0, most.num_milliseconds() as f64);
+    let millis = (seconds * 1000.0)
+        .round()
+        .clamp(0.0, most.num_milliseconds() as f64);
     Duration::milliseconds(millis as i64)
 }
 

@@ -97,7 +97,7 @@ fn a_grid_of_widgets() {
 #[test]
 fn what_cannot_be_shown_says_why_in_its_own_cell() {
     let (_dir, mut s) = at("7 7", (120, 40));
-    s.sees("dashboard odd").sees("leave `by {…}` out");
+    s.sees("dashboard odd").sees("a number shows one");
     s.sees("the history knows no run of it").sees("wrong");
     s.keys("7").sees("dashboard night");
 }

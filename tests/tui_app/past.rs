@@ -180,7 +180,7 @@ fn trends_say_what_changed_and_what_it_hangs_on() {
     let (_dir, mut s) = at("H", (160, 48));
     s.sees("since 3 Nov: +").sees("version 41").sees("usually");
     s.sees("load")
-        .sees("of 30 runs")
+        .sees("of 29 runs")
         .sees("flaky".to_uppercase().as_str());
     s.keys("enter").sees("orders_daily / ");
 }

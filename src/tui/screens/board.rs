@@ -373,6 +373,14 @@ fn week(app: &App, question: &Question, theme: &Theme, buf: &mut Buffer, area: R
     if past.days.is_empty() {
         return say(buf, area, theme, "the history knows no run of it");
     }
+    if area.height < 8 {
+        return say(
+            buf,
+            area,
+            theme,
+            "no room for seven days: give it more `rows`",
+        );
+    }
     let failed = past.week.iter().flatten().any(|c| c.bad > 0);
     let week = past.week.map(|hours| {
         hours.map(|cell| Hour {

@@ -80,6 +80,11 @@ fn advice(past: &CapacityPast) -> Vec<String> {
     all
 }
 
+/// To a tenth.
+fn figure(value: f64) -> String {
+    format::metric((value * 10.0).round() / 10.0)
+}
+
 fn live<'a>(watch: &'a Watch, queue: &QueuePast) -> Option<&'a Queue> {
     let backend = watch
         .world
@@ -131,12 +136,12 @@ fn queues(
             }
             1 => Some(queue.queue.clone()),
             2 => Some(queue.backend.clone()),
-            3 => running.map(format::metric),
-            4 => queue.slots.map(format::metric),
-            5 => last(&queue.waiting).map(format::metric),
+            3 => running.map(figure),
+            4 => queue.slots.map(figure),
+            5 => last(&queue.waiting).map(figure),
             6 => queue.peak.map(|(at, most)| {
                 let when = format::due(at, app.now, app.settings.zone);
-                format!("{} at {when}", format::metric(most))
+                format!("{} at {when}", figure(most))
             }),
             _ => match &queue.full {
                 Some(full) => Some(format!(

@@ -61,7 +61,13 @@ pub fn draw(
         return;
     };
     let mut top = 2;
-    for line in differences(found) {
+    let going = |run: &PastRun| !run.run.state.ended();
+    let open = match (going(before), going(after)) {
+        (_, true) => Some("B goes on: all of its figures are as of now".to_owned()),
+        (true, false) => Some("A goes on: all of its figures are as of now".to_owned()),
+        (false, false) => None,
+    };
+    for line in open.into_iter().chain(differences(found)) {
         let mut pen = Pen::new(buf, area, top, theme);
         pen.skip(1)
             .put(theme.glyphs.bookmark, theme[Token::Warning])

@@ -45,7 +45,7 @@ pub fn draw(
     };
     let title = [
         (word(screen), theme[Token::Muted]),
-        (" ", theme[Token::Text]),
+        (if label.is_empty() { "" } else { " " }, theme[Token::Text]),
         (label.as_str(), theme[Token::Title]),
     ];
     let mut inner = Panel {

@@ -38,7 +38,7 @@ pub fn draw(screen: &PastScreen, past: &PipelinePast, theme: &Theme, buf: &mut B
             let waits = Unit::Share.say(found.wait_share);
             let at_once = found.parallelism;
             note.push_str(&format!(
-                "; the path waits {waits} of its time; {:.1} nodes at once, {:.1} would do; SAVES: were it 30 % faster",
+                "; SAVES: were it 30 % faster; the path waits {waits} of its time; {:.1} nodes at once, {:.1} would do",
                 at_once.average, at_once.useful
             ));
         }
