@@ -357,7 +357,8 @@ fn heard(world: &World, alert: &Alert) -> bool {
                 let known = alert
                     .pipeline()
                     .is_some_and(|p| world.pipeline(p).is_some());
-                view.up() && (view.listed || known)
+                // what is only remembered was not heard
+                view.up() && view.recalled.is_none() && (view.listed || known)
             }
         },
     }

@@ -1,12 +1,13 @@
 //! What is usual for a pipeline at this hour of this weekday: the durations of its runs that ended well.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
 use chrono::{DateTime, Duration, Utc};
 
 use super::like::{ENOUGH, Like};
 use super::stats::quantile;
-use crate::model::{Health, PipelineKey, RunId};
+use crate::model::{Health, PastRun, PipelineKey, Run, RunId};
 use crate::world::RunView;
 
 /// Runs remembered of each pipeline: over a year of daily ones, 17 days of hourly ones.
@@ -38,11 +39,42 @@ pub struct Baselines {
 impl Baselines {
     /// Takes in a run that ended well; any other says nothing about what is usual. Each run counts once.
     pub fn observe(&mut self, view: &RunView) {
-        let run = &view.run;
+        self.add(&view.run, view.health);
+    }
+
+    /// The same of one that was.
+    pub fn recall(&mut self, past: &PastRun) {
+        self.add(&past.run, past.health);
+    }
+
+    /// Takes up what another knows, where it is not known here.
+    pub fn take_up(&mut self, other: Self) {
+        for (key, samples) in other.of {
+            match self.of.entry(key) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(samples);
+                }
+                Entry::Occupied(mut known) => {
+                    let known = known.get_mut();
+                    for sample in samples {
+                        if known.iter().all(|k| k.run != sample.run) {
+                            let at = known.partition_point(|s| s.started <= sample.started);
+                            known.insert(at, sample);
+                        }
+                    }
+                    while known.len() > RUNS {
+                        known.pop_front();
+                    }
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, run: &Run, health: Health) {
         let (Some(started), Some(ended)) = (run.started_at, run.ended_at) else {
             return;
         };
-        if !matches!(view.health, Health::Succeeded | Health::Warned) || ended < started {
+        if !matches!(health, Health::Succeeded | Health::Warned) || ended < started {
             return;
         }
         let samples = self.of.entry(run.key.pipeline.clone()).or_default();

@@ -2,6 +2,7 @@
 
 mod act;
 mod alerting;
+mod history;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ pub use alerting::{
     AlertName, Alerts, AlertsWhat, Notify, NotifyWhat, Rules, RulesWhat, Serve, Silence,
     SilenceAdd, SilenceWhat,
 };
+pub use history::{History, HistoryWhat};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -177,6 +179,7 @@ pub enum Command {
     Diagnose(Diagnose),
     Doctor(Doctor),
     Notify(Notify),
+    History(History),
     Graph(Graph),
     Completions(Completions),
 }

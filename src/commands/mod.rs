@@ -10,6 +10,7 @@ mod diagnose;
 mod diagnosis;
 mod doctor;
 mod graph;
+mod history;
 mod interrupt;
 mod logs;
 mod monitor;
@@ -78,6 +79,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Doctor(args)) => doctor::run(global, &args),
         Some(Command::Notify(args)) => notify::run(global, &args),
         Some(Command::Diagnose(args)) => diagnose::run(global, &args),
+        Some(Command::History(args)) => history::run(global, &args),
         Some(Command::Graph(args)) => graph::run(global, &args),
         Some(Command::Snapshot(args)) => snapshot::run(global, &args),
         Some(Command::Status(args)) => status::run(global, &args),

@@ -6,7 +6,7 @@ use crate::backends::{self, Role};
 use crate::cli::Global;
 use crate::config::{self, Backend, BackendKind, Config, LoadError, Paths, Problems};
 use crate::engine::{DutySettings, Engine, Settings};
-use crate::history::{Audit, Place};
+use crate::history::{Audit, Place, Policy};
 
 use super::session::Session;
 use super::{diagnosis, names};
@@ -54,6 +54,7 @@ pub(super) fn session(config: &Config, paths: &Paths, role: Role) -> Session {
             place: Some(place(config, paths)),
             lead: true,
             events: config.alerts.keep_events,
+            keep: Policy::from(&config.history.keep),
             channels: config.channels.clone(),
         },
         // who only looks, or does one thing, tells nobody and opens no store

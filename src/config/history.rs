@@ -2,14 +2,20 @@
 
 use std::path::Path;
 
+use super::keep::{Keep, keep};
 use super::reader::Table;
 
 /// `[history]`
 #[derive(Clone, Debug, Default)]
-pub struct History {}
+pub struct History {
+    /// How long what is kept.
+    pub keep: Keep,
+}
 
-pub(super) fn history(table: Table<'_>, _dir: &Path) -> History {
-    let history = History {};
+pub(super) fn history(mut table: Table<'_>, dir: &Path) -> History {
+    let history = History {
+        keep: keep(&mut table, dir),
+    };
     table.finish();
     history
 }

@@ -9,11 +9,17 @@ use crate::alerts::channels::{self, Screen};
 use crate::alerts::courier::{Courier, Letter, Status};
 use crate::alerts::outbox::{Beside, Delivery};
 use crate::alerts::{Alerts, Life};
+use crate::analytics::Baselines;
 use crate::config::Channel;
-use crate::history::{Heard, Keeper, Leader, Line, Log, Place, Shelf, Store, StoreError, Write};
-use crate::model::{AlertOrder, By, SafeText, Silence, Stamped};
+use crate::history::{
+    Heard, Keeper, Leader, Line, Log, Place, Policy, Shelf, Store, StoreError, Tend, Write,
+};
+use crate::model::{AlertOrder, BackendId, By, Message, SafeText, Silence, Stamped};
 
+use super::Watch;
 use super::ledger::StoreLedger;
+use super::memory::Memory;
+use super::memory::past::{self, Past};
 
 /// Between two tries to lead.
 const TRY: Duration = Duration::seconds(5);
@@ -39,6 +45,10 @@ pub enum News {
     Screen(Screen),
     /// It stands otherwise with the channels.
     Channels,
+    /// What an earlier program left of the fleet, ...
+    Past(Box<Past>),
+    /// ... and what was usual.
+    Usual(Box<Baselines>),
 }
 
 /// Where things are kept, and who is told.
@@ -51,6 +61,8 @@ pub struct DutySettings {
     pub lead: bool,
     /// What backends tell is kept, for rules to be tested against.
     pub events: bool,
+    /// How long what is kept, and how much of it.
+    pub keep: Policy,
 }
 
 #[derive(Debug)]
@@ -72,6 +84,15 @@ pub(super) struct Duty {
     behind: bool,
     /// Why this program could not take over, as it was last told.
     hindered: Option<SafeText>,
+    /// Everything that was known when this program began to write has been handed over.
+    remembers: bool,
+}
+
+/// A telling as it is kept: what was said, and on which channels.
+#[derive(Serialize)]
+struct Told<'a> {
+    message: &'a Message,
+    channels: &'a [String],
 }
 
 impl Duty {
@@ -91,6 +112,7 @@ impl Duty {
             troubles: Vec::new(),
             behind: false,
             hindered: None,
+            remembers: false,
         };
         let Some(place) = &settings.place else {
             if settings.lead {
@@ -126,7 +148,12 @@ impl Duty {
                 }
             }
         });
-        Ok(Keeper::start(store, heard, self.settings.events))
+        // who only looks once writes nothing and tidies nothing
+        let tend = self
+            .settings
+            .lead
+            .then(|| Tend::new(self.settings.keep.clone()));
+        Ok(Keeper::start(store, heard, self.settings.events, tend))
     }
 
     /// Alerts, silences, and what was done since the leader last wrote.
@@ -175,8 +202,63 @@ impl Duty {
         let Some(keeper) = self.keeper.as_ref().filter(|_| wanted) else {
             return;
         };
-        if !keeper.event(stamped) && !std::mem::replace(&mut self.behind, true) {
-            let text = "the history can't be written as fast as backends tell; some events are missing in it";
+        if !keeper.event(stamped) {
+            self.fell_behind();
+        }
+    }
+
+    /// Reads what an earlier program left of these backends.
+    pub(super) fn recall_fleet(&self, backends: Vec<BackendId>) {
+        if let Some(place) = self.settings.place.as_ref().filter(|_| self.settings.lead) {
+            past::begin(place, backends, self.news.clone());
+        }
+    }
+
+    /// Hands what is to be kept of the world to who writes it. One of several programs is enough.
+    pub(super) fn remember(&mut self, memory: &mut Memory, watch: &mut Watch, now: DateTime<Utc>) {
+        if !self.leads() {
+            return;
+        }
+        let Some(keeper) = &self.keeper else { return };
+        if !std::mem::replace(&mut self.remembers, true) {
+            memory.anew(&watch.world);
+        }
+        let writes = memory.take(watch, keeper.room(), now);
+        // there was room for it; the thread that is gone has been told of
+        let refused = keeper.records(writes).is_err();
+        if refused || memory.take_lost() > 0 {
+            self.fell_behind();
+        }
+    }
+
+    /// It could not be written for a while: everything that is known is handed over again.
+    pub(super) fn recovered(&mut self) {
+        self.remembers = false;
+    }
+
+    /// Whether what backends tell is written here.
+    pub(super) fn remembers(&self) -> bool {
+        self.remembers
+    }
+
+    /// Notes what was told of alerts.
+    fn note(&self, letters: &[Letter]) {
+        let Some(keeper) = &self.keeper else { return };
+        for (message, channels) in letters {
+            let told = Told { message, channels };
+            if let Ok(body) = serde_json::to_string(&told) {
+                keeper.write(Write::Append {
+                    log: Log::Tellings,
+                    at: message.at,
+                    body,
+                });
+            }
+        }
+    }
+
+    fn fell_behind(&mut self) {
+        if !std::mem::replace(&mut self.behind, true) {
+            let text = "the history can't be written as fast as backends tell; some of it is missing in it";
             self.troubles.push(SafeText::new(text));
         }
     }
@@ -274,6 +356,7 @@ impl Duty {
 
     /// Hands over what is to be told and what is to be remembered with it.
     pub(super) fn tell(&mut self, letters: Vec<Letter>, alerts: &mut Alerts) {
+        self.note(&letters);
         let Some(courier) = &self.courier else {
             return;
         };

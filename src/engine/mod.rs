@@ -6,6 +6,7 @@ mod command;
 mod duty;
 mod ledger;
 mod letter;
+mod memory;
 pub mod past;
 mod register;
 mod rehearsal;

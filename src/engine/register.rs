@@ -72,6 +72,11 @@ impl Register {
         Ok(broken)
     }
 
+    /// How much room it takes.
+    pub fn bytes(&mut self) -> Result<u64, StoreError> {
+        self.store.bytes()
+    }
+
     /// Reads every page of the file.
     pub fn check(&mut self) -> Result<(), StoreError> {
         self.store.check()

@@ -26,6 +26,7 @@ use crate::model::{
 use crate::world::{Changes, World};
 
 use super::duty::{self, Deed, Duty, DutySettings, News};
+use super::memory::Memory;
 use super::past::{self, Answer, Question, Vantage};
 use super::{Command, Watch};
 
@@ -94,6 +95,7 @@ impl From<&Config> for Settings {
             duty: DutySettings {
                 channels: config.channels.clone(),
                 events: on.keep_events,
+                keep: history::Policy::from(&config.history.keep),
                 ..DutySettings::default()
             },
             late_after: chrono::Duration::from_std(on.late_after).unwrap_or(chrono::Duration::MAX),
@@ -119,6 +121,7 @@ pub struct Engine {
     reader: Option<Reader>,
     /// What is promised of pipelines.
     expects: Vec<alerts::Expect>,
+    memory: Memory,
     last_action: u64,
     sent: usize,
 }
@@ -149,6 +152,7 @@ impl Engine {
         );
         watch.patterns = settings.patterns.clone();
         let duty = Duty::start(&settings.duty, &mut watch.alerts);
+        duty.recall_fleet(backends.iter().map(|b| b.info().id.clone()).collect());
         let (sender, events) = mpsc::channel(EVENTS);
         let mut peers = IndexMap::new();
         for backend in backends {
@@ -188,6 +192,7 @@ impl Engine {
             duty,
             reader,
             expects: settings.rules.expects.iter().cloned().collect(),
+            memory: Memory::default(),
             last_action: 0,
             sent: 0,
         };
@@ -205,6 +210,9 @@ impl Engine {
         let changes = self.watch.apply(stamped);
         if changes.any() {
             self.duty.event(stamped);
+            if self.duty.remembers() {
+                self.memory.observe(&self.watch.world, stamped);
+            }
         }
         changes
     }
@@ -222,6 +230,7 @@ impl Engine {
             self.send_focus();
         }
         self.tell(now);
+        self.duty.remember(&mut self.memory, &mut self.watch, now);
         changed
     }
 
@@ -270,8 +279,22 @@ impl Engine {
             }
             News::Kept(Heard::Trouble(why)) => self.duty.trouble(why),
             News::Kept(Heard::Recovered { lost }) => {
-                let text = format!("the history is written again; {lost} events are missing in it");
+                let text =
+                    format!("the history is written again; {lost} records are missing in it");
                 self.duty.trouble(SafeText::new(text));
+                self.duty.recovered();
+            }
+            News::Past(past) => {
+                if let Some(why) = past.trouble() {
+                    self.duty.trouble(why);
+                }
+                self.memory.shelved(past.shelved.into_iter());
+                self.watch.world.recall(past.recalled);
+                self.watch.touch();
+            }
+            News::Usual(usual) => {
+                self.watch.baselines.take_up(*usual);
+                self.watch.touch();
             }
             News::Channels => {
                 if let Some(status) = self.duty.channels() {

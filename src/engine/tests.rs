@@ -438,6 +438,7 @@ async fn a_terminal_rings_also_where_another_program_tells_people() {
                 channels: config.channels.clone(),
                 lead: true,
                 events,
+                ..super::DutySettings::default()
             },
             ..Settings::from(&config)
         };

@@ -263,7 +263,19 @@ fn records(open: impl Fn() -> Box<dyn Store>) {
     assert!(bytes > 0 && bytes <= size.bytes);
     assert!(size.bytes > 0);
     assert!(size.records.contains(&("nodes", 4)), "{size:?}");
-    assert_eq!(store.forget(Kind::Tails, t(41)).unwrap(), 1);
+    let early = Write::Tail {
+        log: key.node(&NodeId::new("load")).log(1),
+        at: t(20),
+        text: "first".to_owned(),
+    };
+    store.write(&[early]).unwrap();
+    assert_eq!(store.tails(t(20), 10).unwrap(), []);
+    let told = store.tails(t(41), 10).unwrap();
+    let texts: Vec<&str> = told.iter().map(|tail| tail.text.as_str()).collect();
+    assert_eq!(texts, ["first", "ValueError: no"]);
+    assert_eq!((&told[1].log, told[1].at), (&log, t(40)));
+    assert_eq!(store.tails(t(41), 1).unwrap(), told[..1]);
+    assert_eq!(store.forget(Kind::Tails, t(41)).unwrap(), 2);
     assert_eq!(store.tail(&log).unwrap(), None);
     assert_eq!(store.forget(Kind::Points(Grain::Minute), t(60)).unwrap(), 2);
     assert_eq!(store.forget(Kind::Runs, t(60)).unwrap(), 2);

@@ -1,28 +1,30 @@
 //! The thread that writes: what is handed over is on disk some milliseconds later, many at a time, and nobody waits
 //! for the disk. It also looks what other programs on the same store have written.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 use crate::model::{SafeText, Stamped};
 
 use super::sift::Sift;
-use super::store::{Kind, Line, Log, Shelf, Store, StoreError, Write};
+use super::store::{Line, Log, Shelf, Store, StoreError, Write};
+use super::tend::Tend;
 
-/// What may wait for the disk.
-const WAITING: usize = 8192;
+/// Orders that may wait for the disk ...
+const WAITING: usize = 32_768;
+/// ... and records and events: beyond that there is room only for what people do.
+const ROOM: usize = 24_576;
 /// Written at once.
-const BATCH: usize = 1024;
+const BATCH: usize = 8_192;
 /// Between two looks at what others wrote.
 const LOOK: Duration = Duration::from_millis(500);
-/// What was told before is kept so long.
-const KEEP_EVENTS: chrono::Duration = chrono::Duration::days(14);
-/// And is looked through for what is older so often.
-const PRUNE: chrono::Duration = chrono::Duration::hours(1);
+/// So long records wait for more of them: a page that many change is written once. What people do doesn't wait.
+const LINGER: Duration = Duration::from_millis(200);
 
 /// What the loop hears from the disk.
 #[derive(Debug)]
@@ -33,37 +35,51 @@ pub enum Heard {
     Silences(Vec<String>),
     /// Something can't be written. Told once until it works again.
     Trouble(SafeText),
-    /// It works again; so many events were not kept meanwhile.
+    /// It works again; so many events, and records of runs and metrics, were not kept meanwhile.
     Recovered { lost: u64 },
 }
 
 #[derive(Debug)]
 enum Order {
-    Write(Write),
+    /// Kept until it can be written.
+    Deed(Write),
     Event(Box<Stamped>),
+    Records(Vec<Write>),
 }
 
 /// The end of the thread that the loop holds. When it goes, what waits is written and the thread ends.
 #[derive(Debug)]
 pub struct Keeper {
     orders: Option<SyncSender<Order>>,
+    /// Records and events that wait.
+    waiting: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Keeper {
-    /// `events`: what backends tell is kept as well, for rules to be tested against.
-    pub fn start(store: Box<dyn Store>, heard: mpsc::Sender<Heard>, events: bool) -> Self {
+    /// `events`: what backends tell is kept as well, for rules to be tested against and for replay. `tend`: what else
+    /// the thread does for the store when there is time.
+    pub fn start(
+        store: Box<dyn Store>,
+        heard: mpsc::Sender<Heard>,
+        events: bool,
+        tend: Option<Tend>,
+    ) -> Self {
         let (orders, inbox) = sync_channel(WAITING);
+        let waiting = Arc::new(AtomicUsize::new(0));
         let mut desk = Desk {
             store,
             heard,
             sift: events.then(Sift::default),
+            waiting: Arc::clone(&waiting),
             unwritten: Vec::new(),
+            hurry: false,
             trouble: false,
             lost: 0,
             read: 0,
             silences: Vec::new(),
-            pruned: None,
+            looked: Instant::now(),
+            tend,
         };
         let thread = std::thread::Builder::new()
             .name("history".to_owned())
@@ -71,16 +87,22 @@ impl Keeper {
             .ok();
         Self {
             orders: Some(orders),
+            waiting,
             thread,
         }
     }
 
     /// Is written before any event that waits is dropped. False: the thread has ended, nothing is kept.
     pub fn write(&self, write: Write) -> bool {
-        // waits when thousands of events are before it: what people did is never dropped
+        // records and events leave room for thousands of these: it doesn't wait in practice, and never drops
         self.orders
             .as_ref()
-            .is_some_and(|orders| orders.send(Order::Write(write)).is_ok())
+            .is_some_and(|orders| orders.send(Order::Deed(write)).is_ok())
+    }
+
+    /// So many records there is room for.
+    pub fn room(&self) -> usize {
+        ROOM.saturating_sub(self.waiting.load(Ordering::Relaxed))
     }
 
     /// Keeps what a backend told. False: there is no room for it, the disk is too slow.
@@ -88,11 +110,37 @@ impl Keeper {
         if !Sift::wants(&stamped.event) {
             return true;
         }
+        self.hand(Order::Event(Box::new(stamped.clone())), 1)
+            .is_ok()
+    }
+
+    /// Keeps what follows from it. Gives it back when there is no room for it.
+    pub fn records(&self, records: Vec<Write>) -> Result<(), Vec<Write>> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let many = records.len();
+        self.hand(Order::Records(records), many)
+            .map_err(|order| match order {
+                Order::Records(records) => records,
+                Order::Deed(_) | Order::Event(_) => Vec::new(),
+            })
+    }
+
+    fn hand(&self, order: Order, weight: usize) -> Result<(), Order> {
         let Some(orders) = &self.orders else {
-            return true;
+            return Ok(());
         };
-        let order = Order::Event(Box::new(stamped.clone()));
-        !matches!(orders.try_send(order), Err(TrySendError::Full(_)))
+        if self.room() < weight {
+            return Err(order);
+        }
+        self.waiting.fetch_add(weight, Ordering::Relaxed);
+        orders.try_send(order).map_err(|refused| {
+            self.waiting.fetch_sub(weight, Ordering::Relaxed);
+            match refused {
+                TrySendError::Full(order) | TrySendError::Disconnected(order) => order,
+            }
+        })
     }
 
     /// Writes what waits, and ends.
@@ -116,52 +164,104 @@ struct Desk {
     store: Box<dyn Store>,
     heard: mpsc::Sender<Heard>,
     sift: Option<Sift>,
+    waiting: Arc<AtomicUsize>,
     unwritten: Vec<Write>,
+    /// Among them is something that somebody did.
+    hurry: bool,
     trouble: bool,
     lost: u64,
     /// The last order that was read or written here.
     read: i64,
     /// As they were last told.
     silences: Vec<String>,
-    pruned: Option<DateTime<Utc>>,
+    looked: Instant,
+    tend: Option<Tend>,
 }
 
 impl Desk {
     fn run(&mut self, inbox: &Receiver<Order>) {
         // what was there at the start was read by whoever opened the store
         self.read = self.store.last(Log::Orders).unwrap_or(0);
+        if let Some(tend) = &mut self.tend {
+            tend.begin(self.store.as_mut());
+        }
         loop {
-            match inbox.recv_timeout(LOOK) {
+            match inbox.recv_timeout(self.patience()) {
                 Ok(order) => {
                     self.take(order);
-                    while self.unwritten.len() < BATCH
-                        && let Ok(order) = inbox.try_recv()
-                    {
-                        self.take(order);
-                    }
+                    self.gather(inbox);
                     self.flush();
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    self.flush();
-                    self.look();
-                    self.prune();
-                }
+                Err(RecvTimeoutError::Timeout) => self.flush(),
                 Err(RecvTimeoutError::Disconnected) => {
                     self.flush();
+                    if let Some(tend) = &mut self.tend {
+                        tend.end(self.store.as_mut());
+                    }
                     return;
                 }
             }
-            if self.heard.is_closed() && inbox.try_recv().is_err() {
-                self.flush();
-                return;
+            self.look_about();
+            if self.heard.is_closed() {
+                match inbox.try_recv() {
+                    Ok(order) => self.take(order),
+                    Err(_) => {
+                        self.flush();
+                        return;
+                    }
+                }
             }
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        let busy = self.tend.as_ref().is_some_and(Tend::busy);
+        // what is pruned goes in small steps, with time for others between them
+        match busy && !self.trouble {
+            true => Duration::from_millis(20),
+            false => LOOK,
+        }
+    }
+
+    /// What else is there, or comes at once.
+    fn gather(&mut self, inbox: &Receiver<Order>) {
+        let begun = Instant::now();
+        while self.unwritten.len() < BATCH {
+            let left = match self.hurry {
+                true => Duration::ZERO,
+                false => LINGER.saturating_sub(begun.elapsed()),
+            };
+            let next = match left.is_zero() {
+                true => inbox.try_recv().ok(),
+                false => inbox.recv_timeout(left).ok(),
+            };
+            let Some(order) = next else { return };
+            self.take(order);
+        }
+    }
+
+    /// Now and then: what others wrote, and what is old.
+    fn look_about(&mut self) {
+        if self.looked.elapsed() >= LOOK {
+            self.look();
+            self.looked = Instant::now();
+        }
+        if !self.trouble
+            && let Some(tend) = &mut self.tend
+            && let Some(trouble) = tend.step(self.store.as_mut())
+        {
+            self.tell(Heard::Trouble(trouble));
         }
     }
 
     fn take(&mut self, order: Order) {
         match order {
-            Order::Write(write) => self.unwritten.push(write),
+            Order::Deed(write) => {
+                self.hurry = true;
+                self.unwritten.push(write);
+            }
             Order::Event(stamped) => {
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
                 let Some(sift) = &mut self.sift else { return };
                 let Some(new) = sift.new_of(&stamped) else {
                     return;
@@ -173,6 +273,10 @@ impl Desk {
                         body,
                     });
                 }
+            }
+            Order::Records(records) => {
+                self.waiting.fetch_sub(records.len(), Ordering::Relaxed);
+                self.unwritten.extend(records);
             }
         }
     }
@@ -197,7 +301,11 @@ impl Desk {
         }
         match self.store.write(&self.unwritten) {
             Ok(()) => {
+                if let Some(tend) = &mut self.tend {
+                    tend.written(&self.unwritten);
+                }
                 self.unwritten.clear();
+                self.hurry = false;
                 self.read = self.store.last(Log::Orders).unwrap_or(self.read);
                 if std::mem::take(&mut self.trouble) {
                     let lost = std::mem::take(&mut self.lost);
@@ -208,22 +316,21 @@ impl Desk {
         }
     }
 
-    /// What people did is kept until it can be written; events give way.
+    /// What people did and were told is kept until it can be written; events and records give way.
     fn failed(&mut self, error: &StoreError) {
         if !std::mem::replace(&mut self.trouble, true) {
             self.tell(Heard::Trouble(SafeText::new(error.to_string())));
         }
         let before = self.unwritten.len();
-        self.unwritten.retain(|w| {
-            !matches!(
-                w,
-                Write::Append {
-                    log: Log::Events,
-                    ..
-                }
-            )
+        self.unwritten.retain(|write| match write {
+            Write::Append { log, .. } => !matches!(log, Log::Events | Log::Worlds),
+            Write::Put { shelf, .. } | Write::Remove { shelf, .. } => {
+                !matches!(shelf, Shelf::Pipelines | Shelf::Shapes)
+            }
+            Write::Run(_) | Write::Node(_) | Write::Point(_) | Write::Tail { .. } => false,
         });
         self.lost += u64::try_from(before - self.unwritten.len()).unwrap_or(0);
+        // nothing else makes what could not be written be tried again
         std::thread::sleep(LOOK);
     }
 
@@ -246,16 +353,6 @@ impl Desk {
                 self.tell(Heard::Silences(bodies));
             }
         }
-    }
-
-    fn prune(&mut self) {
-        let now = Utc::now();
-        if self.sift.is_none() || self.pruned.is_some_and(|at| now - at < PRUNE) {
-            return;
-        }
-        self.pruned = Some(now);
-        // an old event more is no trouble
-        let _ = self.store.forget(Kind::Log(Log::Events), now - KEEP_EVENTS);
     }
 
     fn tell(&self, heard: Heard) {

@@ -2,6 +2,7 @@
 //! people did about them, of what backends told, and of runs, attempts and metrics.
 //! Must not know backends, screens or alerts: what they keep is text here.
 
+mod archive;
 mod audit;
 #[cfg(test)]
 mod contract;
@@ -10,9 +11,12 @@ mod leader;
 mod looks;
 mod place;
 mod reader;
+mod retention;
+mod rollup;
 mod sift;
 mod sqlite;
 mod store;
+mod tend;
 
 pub use audit::{Audit, AuditError, Entry, user};
 pub use keeper::{Heard, Keeper};
@@ -20,8 +24,10 @@ pub use leader::Leader;
 pub use looks::{Look, Looks, LooksError};
 pub use place::Place;
 pub use reader::Reader;
+pub use retention::{Policy, Pruned, prune};
 pub use sift::Sift;
 pub use sqlite::Sqlite;
 pub use store::{
-    Ask, Day, Grain, Kind, Line, Log, Of, Point, Shelf, Size, Store, StoreError, Write,
+    Ask, Day, Grain, Kind, Line, Log, Of, Point, Shelf, Size, Store, StoreError, Tail, Write,
 };
+pub use tend::{Tend, TendError};

@@ -27,6 +27,13 @@ impl Place {
         }
     }
 
+    /// The file it is in, if it is in one of this machine.
+    pub fn file(&self) -> Option<PathBuf> {
+        match self {
+            Self::Folder(dir) => Some(dir.join("history.db")),
+        }
+    }
+
     /// Who of all programs on it tells people.
     pub fn leader(&self) -> Leader {
         match self {

@@ -212,6 +212,14 @@ pub enum Kind {
     Log(Log),
 }
 
+/// The end of the log of a failed attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tail {
+    pub log: LogKey,
+    pub at: DateTime<Utc>,
+    pub text: String,
+}
+
 /// A line of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -308,6 +316,9 @@ pub trait Store: Send {
     ) -> Result<Vec<Point>, StoreError>;
 
     fn tail(&mut self, log: &LogKey) -> Result<Option<String>, StoreError>;
+
+    /// Tails that were written before a time, the oldest first, at most so many.
+    fn tails(&mut self, before: DateTime<Utc>, most: usize) -> Result<Vec<Tail>, StoreError>;
 
     fn size(&mut self) -> Result<Size, StoreError>;
 

@@ -52,6 +52,9 @@ impl Bucket {
 /// Ticks of a bucket, and ticks for which such buckets are kept.
 const TIERS: [(u32, u32); 3] = [(1, 180), (6, 9_360), (360, 69_120)];
 
+/// How old what is recorded may be so that it is known to the minute, in ticks.
+pub(super) const MINUTES: u32 = TIERS[1].1;
+
 /// How far back anything is known, in ticks: eight days.
 pub const REACH: u32 = TIERS[2].1;
 
@@ -162,6 +165,30 @@ impl History {
             };
             list.range(at..).take_while(move |b| b.start < to)
         })
+    }
+
+    /// All that was recorded from a tick on for so many, as far as it is known that exactly.
+    pub(super) fn sum(&self, from: u32, ticks: u32) -> Option<Bucket> {
+        let mut sum: Option<Bucket> = None;
+        // wider ones are older
+        for (list, (width, _)) in self.tiers.iter().zip(TIERS).rev() {
+            if width > ticks {
+                continue;
+            }
+            let at = list.partition_point(|b| b.start < from);
+            for bucket in list.range(at..).take_while(|b| b.start - from < ticks) {
+                match &mut sum {
+                    Some(sum) => sum.merge(bucket),
+                    None => {
+                        sum = Some(Bucket {
+                            start: from,
+                            ..*bucket
+                        })
+                    }
+                }
+            }
+        }
+        sum.filter(|bucket| bucket.count > 0)
     }
 
     /// The level just before a tick: NaN where it was over, `None` where there was none yet.

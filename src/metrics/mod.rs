@@ -5,6 +5,7 @@
 
 pub mod catalog;
 mod history;
+mod news;
 mod recorder;
 mod source;
 mod store;
@@ -14,6 +15,7 @@ mod tests;
 
 pub use catalog::{Kind, Metric, Name};
 pub use history::{Bucket, History, width_at};
+pub use news::Width;
 pub use recorder::Recorder;
 pub use store::{Limits, Series, SeriesId, Stats, Store};
 pub use tags::{Tag, Tags, plain};
@@ -22,6 +24,11 @@ use chrono::{DateTime, Utc};
 
 /// Seconds of a tick.
 pub const TICK: i64 = 10;
+
+/// When a tick begins.
+pub fn moment(tick: u32) -> DateTime<Utc> {
+    DateTime::from_timestamp(i64::from(tick) * TICK, 0).unwrap_or_default()
+}
 
 /// The tick a moment lies in, counted from the epoch. Moments before it are in its first.
 pub fn tick(at: DateTime<Utc>) -> u32 {

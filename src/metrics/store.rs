@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::catalog::{Kind, Name};
-use super::history::{History, REACH};
+use super::history::{Bucket, History, REACH};
+use super::news::{News, Width};
 use super::source::Source;
 use super::tags::{Tag, Tags};
 use super::tick;
@@ -85,6 +86,8 @@ pub struct Store {
     swept: u32,
     reach: u32,
     stats: Stats,
+    /// What was recorded and not taken yet, where somebody takes it.
+    news: Option<News>,
 }
 
 impl Default for Store {
@@ -107,7 +110,27 @@ impl Store {
             swept: 0,
             reach: REACH,
             stats: Stats::default(),
+            news: None,
         }
+    }
+
+    /// From now on what is recorded can be taken.
+    pub fn keep_news(&mut self) {
+        self.news.get_or_insert_default();
+    }
+
+    /// What was recorded in minutes that are over, each minute of a series as one; what is older than a day as one
+    /// hour. A minute comes again when more was recorded in it.
+    pub fn take_news(&mut self, now: DateTime<Utc>) -> Vec<(SeriesId, Width, Bucket)> {
+        let Some(news) = &mut self.news else {
+            return Vec::new();
+        };
+        let over = news.take_over(tick(now));
+        let sums = over.into_iter().filter_map(|(width, start, id)| {
+            let sum = self.get(id)?.history.sum(start, width.ticks())?;
+            Some((id, width, sum))
+        });
+        sums.collect()
     }
 
     /// Takes in a value: of a count how many, of the others the value itself.
@@ -129,7 +152,11 @@ impl Store {
             series.written = series.written.max(tick);
             if !series.history.add(tick, value, now) {
                 self.stats.late += 1;
+                return;
             }
+        }
+        if let Some(news) = &mut self.news {
+            news.heard(id, tick, now);
         }
     }
 
@@ -271,6 +298,9 @@ impl Store {
             return;
         };
         self.free.push(id.0);
+        if let Some(news) = &mut self.news {
+            news.gone(id);
+        }
         if let Some(index) = self.by_name.get_mut(series.name as usize) {
             index.by_tags.remove(&series.tags);
             index.ids.retain(|known| *known != id);

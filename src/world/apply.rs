@@ -151,6 +151,9 @@ impl World {
             Event::Pipelines { list, complete } => {
                 backend.listed |= *complete;
                 self.pipelines_seen(id, list, *complete);
+                if *complete {
+                    self.recalled_no_more(id);
+                }
                 Changes {
                     fleet: true,
                     ..Changes::default()
@@ -251,10 +254,11 @@ impl World {
         let key = &run.key;
         if let Some(view) = self.runs.get_mut(key) {
             view.seen = at;
+            let recalled = std::mem::take(&mut view.recalled);
             let mut run = run.clone();
             run.counts = run.counts.or(view.run.counts);
             if view.run == run {
-                return false;
+                return recalled;
             }
             let moved = view.run.ordered_at != run.ordered_at;
             view.moved = at;
@@ -294,7 +298,7 @@ impl World {
         }
     }
 
-    fn sort_runs(&mut self, pipeline: &PipelineKey) {
+    pub(super) fn sort_runs(&mut self, pipeline: &PipelineKey) {
         let Some(view) = self.pipelines.get_mut(pipeline) else {
             return;
         };
@@ -309,7 +313,7 @@ impl World {
         }
     }
 
-    fn forget(&mut self, run: &RunKey) {
+    pub(super) fn forget(&mut self, run: &RunKey) {
         self.runs.remove(run);
         self.detailed.retain(|k| k != run);
     }

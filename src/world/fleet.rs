@@ -20,6 +20,8 @@ pub struct FleetRow {
     pub paused: bool,
     /// Its backend does not answer: what is shown is old.
     pub stale: bool,
+    /// What it says is from before this program began.
+    pub recalled: bool,
     /// The run that the row speaks of: the worst of those that are going and the newest.
     pub run: Option<RunKey>,
     /// The node to look at first in that run.
@@ -175,6 +177,11 @@ impl World {
                 .backends
                 .get(&key.backend)
                 .is_some_and(|b| b.stale_since().is_some()),
+            recalled: run.is_some_and(|r| r.recalled)
+                || self
+                    .backends
+                    .get(&key.backend)
+                    .is_some_and(|b| b.recalled.is_some()),
             run: run.map(|r| r.run.key.clone()),
             node: run.and_then(|r| r.worst_node()).map(|n| n.id.clone()),
             active,

@@ -6,6 +6,7 @@
 mod apply;
 mod fleet;
 mod health;
+mod recall;
 mod sum;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ mod view;
 pub use apply::Changes;
 pub use fleet::{Fleet, FleetRow, Tally};
 pub use health::run_health;
+pub use recall::Recalled;
 pub use view::{ActionView, BackendView, PipelineView, RunView};
 
 use std::collections::{BTreeMap, HashMap};

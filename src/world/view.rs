@@ -28,6 +28,8 @@ pub struct BackendView {
     pub last_good: Option<DateTime<Utc>>,
     /// Since when it has not been up.
     pub down_since: Option<DateTime<Utc>>,
+    /// What is shown of it is from before this program began, from then.
+    pub recalled: Option<DateTime<Utc>>,
     /// Whether its pipelines have been listed once: before that, "none" is "not known yet".
     pub listed: bool,
     /// Records that could not be read, and the last of them.
@@ -47,6 +49,7 @@ impl BackendView {
             checks: Vec::new(),
             last_good: None,
             down_since: None,
+            recalled: None,
             listed: false,
             bad_records: 0,
             last_bad: None,
@@ -60,8 +63,10 @@ impl BackendView {
     /// Since when what is shown of it is old: `None` while it answers.
     pub fn stale_since(&self) -> Option<DateTime<Utc>> {
         match self.status.reach {
-            Reach::Up | Reach::Connecting => None,
-            Reach::Down { .. } | Reach::Refused { .. } => self.last_good.or(self.down_since),
+            Reach::Up | Reach::Connecting => self.recalled,
+            Reach::Down { .. } | Reach::Refused { .. } => {
+                self.recalled.or(self.last_good).or(self.down_since)
+            }
         }
     }
 
@@ -110,6 +115,8 @@ pub struct RunView {
     pub seen: DateTime<Utc>,
     /// When we last heard something new of it or of one of its nodes.
     pub moved: DateTime<Utc>,
+    /// It is from before this program began: nobody has told it since.
+    pub recalled: bool,
 }
 
 impl RunView {
@@ -125,6 +132,7 @@ impl RunView {
             health: Health::Unknown,
             seen,
             moved: seen,
+            recalled: false,
         }
     }
 

@@ -143,7 +143,8 @@ pub fn find(scene: &Scene<'_>, rules: &Rules) -> Vec<Finding> {
     for trouble in scene.troubles {
         health::channel(&mut found, trouble);
     }
-    for row in scene.fleet {
+    // nobody is woken for what was true before this program began
+    for row in scene.fleet.iter().filter(|row| !row.recalled) {
         health::pipeline(&mut found, row);
         schedule::pipeline(&mut found, row);
         for view in watched_runs(scene.world, row) {

@@ -8,6 +8,7 @@ use crate::config::Paths;
 use crate::engine::Register;
 use crate::history::Place;
 use crate::tui::term::Caps;
+use crate::tui::widgets::format;
 
 use super::report::Check;
 
@@ -48,9 +49,9 @@ pub(super) fn state(paths: &Paths) -> Vec<Check> {
     // one that is not there is made when it is needed
     if paths.state_dir.join("history.db").exists() {
         let checked = Register::open(&Place::Folder(paths.state_dir.clone()))
-            .and_then(|mut store| store.check());
+            .and_then(|mut store| store.check().and_then(|()| store.bytes()));
         checks.push(match checked {
-            Ok(()) => Check::ok("the history of alerts is whole"),
+            Ok(bytes) => Check::ok(format!("the history is whole; {}", format::bytes(bytes))),
             Err(error) => Check::problem(error.to_string()),
         });
     }

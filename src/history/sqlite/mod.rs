@@ -5,6 +5,8 @@ mod put;
 mod records;
 mod room;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,7 +18,7 @@ use crate::config::paths::{append_private_file, create_private_dir};
 use crate::model::{LogKey, NodeId, PastNode, PastRun, RunKey, SafeText};
 
 use super::store::{
-    Ask, Day, Grain, Kind, Line, Log, Point, Shelf, Size, Store, StoreError, Write,
+    Ask, Day, Grain, Kind, Line, Log, Point, Shelf, Size, Store, StoreError, Tail, Write,
 };
 
 /// How long a writer waits for another.
@@ -244,6 +246,10 @@ impl Store for Sqlite {
         records::tail(&self.db, log).map_err(error)
     }
 
+    fn tails(&mut self, before: DateTime<Utc>, most: usize) -> Result<Vec<Tail>, StoreError> {
+        records::tails(&self.db, before, most).map_err(error)
+    }
+
     fn size(&mut self) -> Result<Size, StoreError> {
         room::size(&self.db).map_err(error)
     }
@@ -253,7 +259,12 @@ impl Store for Sqlite {
     }
 
     fn vacuum(&mut self) -> Result<(), StoreError> {
-        self.db.execute_batch("vacuum").map_err(error)
+        self.db.execute_batch("vacuum").map_err(error)?;
+        // the file grows smaller only when what was written is moved into it; a reader may be in the way
+        let moved = self
+            .db
+            .query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()));
+        moved.map_err(error)
     }
 
     fn check(&mut self) -> Result<(), StoreError> {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row, Statement, params};
 
-use crate::history::store::{Ask, Day, Grain, Of, Point};
+use crate::history::store::{Ask, Day, Grain, Of, Point, Tail};
 use crate::model::{
     BackendId, LogKey, NodeId, PastNode, PastRun, PipelineKey, Run, RunKey, SafeText,
 };
@@ -73,11 +73,28 @@ pub(super) fn runs(
     bind(&mut rows, ask, &of)?;
     let mut rows = rows.raw_query();
     while let Some(row) = rows.next()? {
-        if !each(run(row)?) {
+        if let Some(run) = readable(run(row))?
+            && !each(run)
+        {
             break;
         }
     }
     Ok(())
+}
+
+/// A row that makes no sense hides no other.
+fn readable<T>(row: Result<T>) -> Result<Option<T>> {
+    use rusqlite::Error;
+    match row {
+        Ok(row) => Ok(Some(row)),
+        Err(
+            Error::InvalidColumnType(..)
+            | Error::FromSqlConversionFailure(..)
+            | Error::IntegralValueOutOfRange(..)
+            | Error::Utf8Error(..),
+        ) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn bind(rows: &mut Statement<'_>, ask: &Ask, of: &rusqlite::types::Value) -> Result<()> {
@@ -101,13 +118,16 @@ pub(super) fn recent(db: &Connection, each: usize) -> Result<Vec<PastRun>> {
         .query_map([], |row| row.get(0))?
         .collect::<Result<_>>()?;
     let mut one = db.prepare_cached(&text)?;
-    let mut all = Vec::new();
+    let mut all: Vec<PastRun> = Vec::new();
     for pipeline in pipelines {
-        let mut runs: Vec<PastRun> = one
-            .query_map(params![pipeline, each], run)?
-            .collect::<Result<_>>()?;
-        runs.reverse();
-        all.append(&mut runs);
+        let first = all.len();
+        let mut rows = one.query(params![pipeline, each])?;
+        while let Some(row) = rows.next()? {
+            all.extend(readable(run(row))?);
+        }
+        if let Some(own) = all.get_mut(first..) {
+            own.reverse();
+        }
     }
     Ok(all)
 }
@@ -210,7 +230,9 @@ pub(super) fn nodes(
     }
     let mut rows = rows.raw_query();
     while let Some(row) = rows.next()? {
-        if !each(node(row)?) {
+        if let Some(node) = readable(node(row))?
+            && !each(node)
+        {
             break;
         }
     }
@@ -265,6 +287,24 @@ pub(super) fn tail(db: &Connection, log: &LogKey) -> Result<Option<String>> {
         |row| row.get(0),
     )
     .optional()
+}
+
+pub(super) fn tails(db: &Connection, before: DateTime<Utc>, most: usize) -> Result<Vec<Tail>> {
+    let mut rows = db.prepare_cached(
+        "select p.backend, p.pipeline, r.run, m.node, t.attempt, t.at, t.text from tails t join runs r on r.id = t.run
+           join pipelines p on p.id = r.pipeline join node_names m on m.id = t.node
+         where t.at < ? order by t.at, t.run, t.node, t.attempt limit ?",
+    )?;
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let rows = rows.query_map(params![millis(before), most], |row| {
+        let node: String = row.get(3)?;
+        Ok(Tail {
+            log: run_key(row)?.node(&NodeId::new(node)).log(row.get(4)?),
+            at: time(row.get(5)?),
+            text: row.get(6)?,
+        })
+    })?;
+    rows.collect()
 }
 
 fn run_key(row: &Row<'_>) -> Result<RunKey> {

@@ -45,7 +45,10 @@ impl<'a> BackendChip<'a> {
     /// How old its last answer is, or why it has none. `accent` is looked up by who knows the theme.
     pub fn of(view: &'a BackendView, now: DateTime<Utc>, accent: Option<Style>) -> Self {
         let note = match &view.status.reach {
-            Reach::Connecting => "connecting".to_owned(),
+            Reach::Connecting => match view.stale_since() {
+                Some(at) => format!("connecting, as of {}", format::age(at, now)),
+                None => "connecting".to_owned(),
+            },
             Reach::Up => view
                 .last_good
                 .map(|at| format::duration(now - at))
