@@ -117,6 +117,7 @@ fn expect(written: &config::Expect, wrong: &mut Vec<Wrong>) -> Expect {
         done_by: written.done_by.as_ref().and_then(|at| time(at, wrong)),
         fresh: written.fresh.map(span),
         finished: written.finished,
+        target: written.target.unwrap_or(default.target),
         duration_limit: written.duration_limit.map(span),
         after: written.after.iter().cloned().map(Glob).collect(),
         priority: written.priority.as_ref().and_then(|at| priority(at, wrong)),

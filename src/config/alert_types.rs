@@ -78,6 +78,8 @@ pub struct Expect {
     pub done_by: Option<At<String>>,
     pub fresh: Option<Duration>,
     pub finished: bool,
+    /// The share of times at which that is to hold.
+    pub target: Option<f64>,
     pub duration_limit: Option<Duration>,
     /// Patterns of what it needs.
     pub after: Vec<String>,

@@ -66,6 +66,7 @@ pub(super) fn expects(tables: Vec<Table<'_>>) -> Vec<Expect> {
             done_by: table.take_str("done_by"),
             fresh: positive(&mut table, "fresh"),
             finished: table.take_bool("finished").unwrap_or(false),
+            target: table.take_number("target", 0.5..=0.999_99),
             duration_limit: positive(&mut table, "duration_limit"),
             after: strings(&mut table, "after")
                 .into_iter()

@@ -81,8 +81,8 @@ pub struct Monitor {
     /// What another program shows, until it has ended.
     shown: Option<TempFile>,
     files: u64,
-    /// Of each kind of question about a pipeline the one that is looked up: a newer one takes its place.
-    asking: HashMap<(&'static str, Option<PipelineKey>), AbortHandle>,
+    /// What is looked up in the history.
+    asking: HashMap<Question, AbortHandle>,
 }
 
 impl Monitor {
@@ -248,6 +248,11 @@ impl Monitor {
                 }
             }
             Effect::Ask(question) => self.ask(question),
+            Effect::Unask(question) => {
+                if let Some(asked) = self.asking.remove(&question) {
+                    asked.abort();
+                }
+            }
             Effect::Redraw => return Flow::Repaint,
             Effect::Suspend => return Flow::Suspend,
             Effect::Quit(code) => return Flow::Quit(code),
@@ -305,7 +310,7 @@ impl Monitor {
             return;
         };
         let results = self.results.clone();
-        let about = (question.kind(), question.pipeline().cloned());
+        let about = question.clone();
         let asked = tokio::spawn(async move {
             let came = match answer.await {
                 Ok(came) => came.map_err(Unanswered::from),
@@ -314,7 +319,6 @@ impl Monitor {
             // nobody hears it after the end
             let _ = results.send(Happening::Answered(question, came)).await;
         });
-        self.asking.retain(|_, asked| !asked.is_finished());
         if let Some(before) = self.asking.insert(about, asked.abort_handle()) {
             before.abort();
         }
@@ -442,6 +446,7 @@ impl Application for Monitor {
                 self.update(Msg::Say(Level::Bad, text))
             }
             Happening::Answered(question, came) => {
+                self.asking.remove(&question);
                 self.update(Msg::Answered(question, came.map(Arc::new)))
             }
             Happening::Kept(kept) => {

@@ -129,7 +129,7 @@ impl Snapshot {
 
     /// Whether everything that the picture shows has come.
     pub fn ready(&self, watch: &Watch) -> bool {
-        if !self.questions.is_empty() {
+        if !self.questions.is_empty() || self.app.board_pending() {
             return false;
         }
         let Some(run) = self.app.focus(watch).runs.first().cloned() else {

@@ -311,3 +311,21 @@ fn time_of_a_frame() {
         println!("{name}: {:?} a frame", start.elapsed() / 50);
     }
 }
+
+#[test]
+fn a_cursor_move_over_the_past_is_cheap_and_asks_nothing_in_passing() {
+    for keys in ["enter,H", "6", "5"] {
+        let (_dir, mut session) = crate::past_world::session((120, 40));
+        crate::places::go(&mut session, keys);
+        let mut wire = Wire::new(&session);
+        let asked = session.asked().len();
+        let mut most = 0;
+        for _ in 0..15 {
+            session.quick("j");
+            most = most.max(wire.bytes(&session));
+        }
+        println!("cursor move at {keys}: at most {most} bytes");
+        assert!(most <= 256, "{keys}: {most} bytes");
+        assert_eq!(session.asked().len(), asked, "{keys}");
+    }
+}

@@ -82,7 +82,8 @@ fn a_node_of_a_run_has_a_history_with_the_end_of_its_log() {
     s.sees("orders_daily / load")
         .sees("137")
         .sees("OutOfMemoryError: Java heap space");
-    s.keys("g").sees("only the ends of failed attempts are");
+    s.keys("g").wait(400);
+    s.sees("only the ends of failed attempts are");
     s.keys("H").sees("trends orders_daily");
 }
 

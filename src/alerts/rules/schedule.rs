@@ -99,6 +99,8 @@ pub struct Expect {
     pub fresh: Option<Duration>,
     /// Tell when it is done.
     pub finished: bool,
+    /// The share of times at which its deadlines are to hold: what may be missed is its budget.
+    pub target: f64,
     pub duration_limit: Option<Duration>,
     /// What it needs.
     pub after: Vec<Glob>,
@@ -118,6 +120,7 @@ impl Expect {
             done_by: None,
             fresh: None,
             finished: false,
+            target: 0.99,
             duration_limit: None,
             after: Vec::new(),
             priority: None,

@@ -77,7 +77,7 @@ impl Span {
 }
 
 /// What somebody wants to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Question {
     Pipeline {
         key: PipelineKey,
@@ -104,18 +104,6 @@ pub enum Question {
 }
 
 impl Question {
-    /// Of questions of one kind the newest is asked.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Pipeline { .. } => "pipeline",
-            Self::Node { .. } => "node",
-            Self::Tail(_) => "tail",
-            Self::Compare { .. } => "compare",
-            Self::Sla { .. } => "sla",
-            Self::Capacity { .. } => "capacity",
-        }
-    }
-
     /// About the same, maybe over another time.
     pub fn like(&self, other: &Self) -> bool {
         match (self, other) {

@@ -14,6 +14,8 @@ use super::{Span, Vantage, seconds};
 pub(super) const RUNS: usize = 5_000;
 /// The calendar shows as much, however short the span is.
 const CALENDAR: Duration = Duration::weeks(26);
+/// Days are shown this far back.
+const YEAR: Duration = Duration::weeks(53);
 
 /// A run, as far as curves need it.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +97,46 @@ pub(super) fn answer(
     let from = to - span.length();
     let all = runs(store, key, from.min(to - CALENDAR), to)?;
     let judged = judge(store, key, &all, from, frame)?;
-    Ok(read(key, span, from, &all, judged, frame))
+    let mut past = read(key, span, from, &all, judged, frame);
+    older_days(store, &mut past, to)?;
+    Ok(past)
+}
+
+/// What became of days outlives their runs: those before the first run that was looked at.
+fn older_days(
+    store: &mut dyn Store,
+    past: &mut PipelinePast,
+    to: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let ask = Ask {
+        of: Of::Pipeline(past.key.clone()),
+        from: to - YEAR,
+        to,
+        newest_first: false,
+        most: 400,
+    };
+    let first = past.days.first().map(|d| d.date);
+    let mut older = Vec::new();
+    for day in store.days(&ask)? {
+        let date = day.at.date_naive();
+        if first.is_some_and(|first| date >= first) {
+            break;
+        }
+        let count = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+        older.push(Day {
+            date,
+            runs: count(day.good + day.bad + day.other),
+            bad: count(day.bad),
+            worst: match (day.bad, day.other) {
+                (1.., _) => Health::Failed,
+                (0, 1..) => Health::Cancelled,
+                (0, 0) => Health::Succeeded,
+            },
+        });
+    }
+    older.append(&mut past.days);
+    past.days = older;
+    Ok(())
 }
 
 /// The newest runs of a time, the oldest first.

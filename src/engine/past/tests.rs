@@ -129,6 +129,27 @@ fn the_attempts_of_a_node_and_the_end_of_a_log() {
     assert!(found.tries.is_empty());
 }
 
+#[test]
+fn days_outlive_their_runs() {
+    let old = now() - Duration::days(200);
+    let (_dir, mut store) = seeded(&[
+        put(run("a", old, 9, Health::Failed)),
+        put(run("a", now() - Duration::days(2), 9, Health::Succeeded)),
+    ]);
+    let before = now() - Duration::days(100);
+    store.forget(crate::history::Kind::Runs, before).unwrap();
+    let question = Question::Pipeline {
+        key: key("a"),
+        span: Span::Week,
+    };
+    let Answer::Pipeline(past) = answer(&mut store, &question, &frame()).unwrap() else {
+        panic!("another answer");
+    };
+    let days: Vec<_> = past.days.iter().map(|d| (d.date, d.worst)).collect();
+    assert_eq!(days.len(), 2, "{days:?}");
+    assert_eq!(days[0], (old.date_naive(), Health::Failed));
+}
+
 /// One run a night, each of two nodes; from the 31st on the second takes twice as long, with another version.
 fn nights() -> Vec<Write> {
     let mut writes = Vec::new();

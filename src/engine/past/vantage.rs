@@ -119,13 +119,10 @@ fn promised(watch: &Watch, expects: &[Expect], now: DateTime<Utc>) -> Vec<Promis
             pipeline: key.clone(),
             objective,
             cron: expect.cron.clone(),
-            target: TARGET,
+            target: expect.target,
             live: live.collect(),
         })
     };
     let pipelines = watch.world.pipelines();
     pipelines.filter_map(|p| promise(&p.pipeline.key)).collect()
 }
-
-/// Of a hundred promises one may be missed.
-const TARGET: f64 = 0.99;

@@ -1,6 +1,6 @@
 //! A dashboard of the config: what its widgets show, computed from what is known now.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -18,7 +18,11 @@ use super::{App, Screen};
 /// Between two looks at the metrics.
 const EVERY: Duration = Duration::seconds(10);
 /// Points of a curve.
-const POINTS: i32 = 90;
+const POINTS: i64 = 90;
+/// Points that are computed at once: keys come first again after that.
+const SLICE: usize = 12;
+/// Between two slices.
+const NEXT: Duration = Duration::milliseconds(20);
 /// Curves of a chart, and rows of a list.
 const CURVES: usize = 3;
 const ROWS: usize = 50;
@@ -53,6 +57,12 @@ pub struct Board {
     /// In the order of the config.
     pub shown: Vec<Shown>,
     looked: Option<DateTime<Utc>>,
+    /// Curves are not there in whole yet.
+    partial: bool,
+    /// Values of charts by widget and place on its grid of time: what was does not change.
+    past: HashMap<usize, BTreeMap<i64, Vec<(String, f64)>>>,
+    /// How many points may still be computed in this look.
+    budget: usize,
     /// Queries made ready, by widget.
     readings: HashMap<usize, (Reading, Found)>,
 }
@@ -63,6 +73,9 @@ impl Board {
             at,
             shown: Vec::new(),
             looked: None,
+            partial: false,
+            past: HashMap::new(),
+            budget: 0,
             readings: HashMap::new(),
         }
     }
@@ -83,6 +96,8 @@ impl Board {
 
     fn look(&mut self, dashboard: &Dashboard, watch: &Watch, now: DateTime<Utc>) {
         self.looked = Some(now);
+        self.partial = false;
+        self.budget = SLICE;
         let widgets = dashboard.widgets.iter().enumerate();
         let shown = widgets.map(|(i, widget)| self.widget(i, widget, watch, now));
         self.shown = shown.collect();
@@ -154,49 +169,90 @@ impl Board {
                 values.truncate(ROWS);
                 Shown::Top(values, unit)
             }
-            _ => curves(reading, found, widget, watch, now, &values),
+            _ => {
+                let seen = self.past.entry(i).or_default();
+                let reading = (&*reading, found);
+                self.partial |= extend(seen, reading, widget, watch, now, &mut self.budget);
+                curves(seen, unit, widget, now, values)
+            }
         }
     }
 }
 
-fn curves(
-    reading: &Reading,
-    found: &mut Found,
+/// Computes what is missing of the curves, the newest first; says whether something still is.
+fn extend(
+    seen: &mut BTreeMap<i64, Vec<(String, f64)>>,
+    (reading, found): (&Reading, &mut Found),
     widget: &Widget,
     watch: &Watch,
     now: DateTime<Utc>,
-    last: &[(String, f64)],
+    budget: &mut usize,
+) -> bool {
+    let step = step(widget);
+    let newest = now.timestamp() / step;
+    seen.retain(|place, _| *place > newest - POINTS);
+    for place in (newest - POINTS + 1..=newest).rev() {
+        if seen.contains_key(&place) {
+            continue;
+        }
+        if *budget == 0 {
+            return true;
+        }
+        *budget -= 1;
+        let Some(at) = DateTime::from_timestamp(place * step, 0) else {
+            continue;
+        };
+        let values = reading.values(&watch.metrics, at, found).into_iter();
+        let values = values.filter_map(|(group, value)| Some((name(&group), value?)));
+        seen.insert(place, values.filter(|(_, v)| v.is_finite()).collect());
+    }
+    false
+}
+
+/// Seconds between two points.
+fn step(widget: &Widget) -> i64 {
+    (span(widget.span).length().num_seconds() / POINTS).max(1)
+}
+
+/// `now`: the value of each group as of now, the highest first.
+fn curves(
+    seen: &BTreeMap<i64, Vec<(String, f64)>>,
+    unit: Option<Unit>,
+    widget: &Widget,
+    at: DateTime<Utc>,
+    now: Vec<(String, f64)>,
 ) -> Shown {
-    let length = span(widget.span).length();
-    let step = length / POINTS;
-    let mut all: HashMap<String, Curve> = HashMap::new();
-    for n in (0..=POINTS).rev() {
-        let at = now - step * n;
-        for (group, value) in reading.values(&watch.metrics, at, found) {
-            if let Some(value) = value.filter(|v| v.is_finite()) {
-                all.entry(name(&group)).or_default().push((at, value));
+    let step = step(widget);
+    let mut all: HashMap<&str, Curve> = HashMap::new();
+    for (place, values) in seen {
+        if let Some(at) = DateTime::from_timestamp(place * step, 0) {
+            for (name, value) in values {
+                all.entry(name.as_str()).or_default().push((at, *value));
             }
         }
+    }
+    for (name, value) in &now {
+        all.entry(name.as_str()).or_default().push((at, *value));
     }
     if all.is_empty() {
         let text = format!("nothing was measured in this {}", span(widget.span).word());
         return Shown::Not(SafeText::new(text));
     }
     let place = |name: &str| {
-        last.iter()
+        now.iter()
             .position(|(n, _)| n == name)
             .unwrap_or(usize::MAX)
     };
     let count = all.len();
-    let mut curves: Vec<(String, Curve)> = all.into_iter().collect();
-    curves.sort_by(|a, b| place(&a.0).cmp(&place(&b.0)).then(a.0.cmp(&b.0)));
+    let mut curves: Vec<(&str, Curve)> = all.into_iter().collect();
+    curves.sort_by(|a, b| place(a.0).cmp(&place(b.0)).then(a.0.cmp(b.0)));
     curves.truncate(CURVES);
     Shown::Chart {
-        from: now - length,
-        to: now,
-        curves,
+        from: at - span(widget.span).length(),
+        to: at,
+        curves: curves.into_iter().map(|(n, c)| (n.to_owned(), c)).collect(),
         all: count,
-        unit: reading.unit(),
+        unit,
     }
 }
 
@@ -238,16 +294,25 @@ impl App {
         let Some(dashboard) = self.settings.dashboards.get(board.at) else {
             return;
         };
-        if board.looked.is_none_or(|at| now - at >= EVERY || now < at) {
+        let wait = if board.partial { NEXT } else { EVERY };
+        if board.looked.is_none_or(|at| now - at >= wait || now < at) {
             board.look(dashboard, watch, now);
         }
     }
 
     pub(super) fn board_wake(&self) -> Option<DateTime<Utc>> {
         match self.stack.last() {
-            Some(Screen::Board(board)) if !self.hidden => Some(board.looked? + EVERY),
+            Some(Screen::Board(board)) if !self.hidden => {
+                let wait = if board.partial { NEXT } else { EVERY };
+                Some(board.looked? + wait)
+            }
             _ => None,
         }
+    }
+
+    /// A dashboard is on screen that is not there in whole yet.
+    pub(in crate::tui) fn board_pending(&self) -> bool {
+        matches!(self.stack.last(), Some(Screen::Board(board)) if board.partial || board.looked.is_none())
     }
 
     pub(in crate::tui) fn show_board(&mut self, at: usize) {

@@ -97,6 +97,7 @@ impl App {
         match self.stack.last() {
             None => Some(self.fleet.rests_since),
             Some(Screen::Run(run)) => Some(run.rests_since),
+            Some(Screen::Past(screen)) => Some(screen.rests_since),
             Some(_) => None,
         }
     }
@@ -111,6 +112,7 @@ impl App {
                     run.follow(view);
                 }
             }
+            Some(Screen::Past(screen)) => screen.rests_since = DateTime::UNIX_EPOCH,
             Some(_) => {}
         }
         if self.stack.is_empty() {

@@ -154,6 +154,8 @@ pub enum Effect {
     KeepLook(PipelineKey, Look),
     /// To be looked up in the history.
     Ask(Question),
+    /// Nobody wants to know it any more.
+    Unask(Question),
     Quit(i32),
 }
 

@@ -47,7 +47,10 @@ impl App {
             Some(Screen::Past(_)) if matches!(command, Command::Left | Command::Right) => {
                 self.set_span(command);
             }
-            Some(Screen::Past(screen)) => step_list(&mut screen.list, command),
+            Some(Screen::Past(screen)) => {
+                screen.rests_since = self.now;
+                step_list(&mut screen.list, command);
+            }
             Some(Screen::Log(_) | Screen::Board(_)) => {}
         }
     }

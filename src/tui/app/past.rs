@@ -115,7 +115,13 @@ impl Past {
         now: DateTime<Utc>,
         effects: &mut Vec<Effect>,
     ) {
-        self.asked.retain(|a| wanted.contains(&a.question));
+        self.asked.retain(|asked| {
+            let wanted = wanted.contains(&asked.question);
+            if !wanted {
+                effects.push(Effect::Unask(asked.question.clone()));
+            }
+            wanted
+        });
         for question in wanted {
             if self.asked.iter().any(|a| a.question == question) {
                 continue;
@@ -194,9 +200,9 @@ impl App {
         if !self.settings.history || self.hidden {
             return;
         }
+        self.sync_past();
         let wanted = self.questions();
         self.past.ask(watch, wanted, self.now, effects);
-        self.sync_past();
     }
 
     pub(super) fn past_answered(

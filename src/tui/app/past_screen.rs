@@ -1,5 +1,7 @@
 //! A screen about the past: whose, over which span, and what is selected on it.
 
+use chrono::{DateTime, Utc};
+
 use crate::engine::past::{Answer, NodePast, PipelinePast, Question, Span};
 use crate::model::{NodeId, NodeState, PipelineKey, RunKey};
 use crate::tui::command::{Command, Context};
@@ -37,6 +39,9 @@ pub struct PastScreen {
     pub list: ListState<PastRow>,
     /// The other half of what has no room at once.
     pub second: bool,
+    /// What the panes beside the rows speak of: they follow when the cursor rests.
+    pub shown: Option<PastRow>,
+    pub rests_since: DateTime<Utc>,
 }
 
 impl PastScreen {
@@ -46,6 +51,8 @@ impl PastScreen {
             span,
             list: ListState::default(),
             second: false,
+            shown: None,
+            rests_since: DateTime::UNIX_EPOCH,
         }
     }
 
@@ -82,7 +89,7 @@ impl PastScreen {
         let About::Node(_, node) = &self.about else {
             return None;
         };
-        let Some(PastRow::Try(run, attempt)) = &self.list.selected else {
+        let Some(PastRow::Try(run, attempt)) = &self.shown else {
             return None;
         };
         (*attempt > 0).then(|| Question::Tail(run.node(node).log(*attempt)))
@@ -250,6 +257,7 @@ impl App {
 
     /// What is selected follows what is known.
     pub(super) fn sync_past(&mut self) {
+        let rests = self.rests();
         let Some(Screen::Past(screen)) = self.stack.last_mut() else {
             return;
         };
@@ -282,6 +290,9 @@ impl App {
                 screen.list.sync(queues.collect());
             }
             Some(Answer::Tail(_)) | None => {}
+        }
+        if rests || screen.shown.is_none() {
+            screen.shown.clone_from(&screen.list.selected);
         }
     }
 

@@ -168,7 +168,7 @@ fn queues(
     .draw(buf, list, theme, &mut top, &mut cell);
     screen.list.saw(top, shown);
     if chart > 0
-        && let Some(PastRow::Queue(backend, name)) = &screen.list.selected
+        && let Some(PastRow::Queue(backend, name)) = &screen.shown
         && let Some(queue) = past
             .queues
             .iter()

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use crate::engine::past::{Answer, NodePast, Try};
 use crate::model::NodeState;
-use crate::tui::app::{App, PastScreen};
+use crate::tui::app::{App, PastRow, PastScreen};
 use crate::tui::theme::{Theme, Token};
 use crate::tui::widgets::chart::{Chart, Look, Unit};
 use crate::tui::widgets::table::{Column, Table, Width};
@@ -207,7 +207,13 @@ fn last_words(app: &App, screen: &PastScreen, theme: &Theme, buf: &mut Buffer, a
             return heading(buf, rows(area, 0, 1), theme, "log", &why);
         }
     };
-    heading(buf, rows(area, 0, 1), theme, "log", "its last lines");
+    let note = match &screen.shown {
+        Some(PastRow::Try(run, attempt)) => {
+            format!("the last lines of attempt {attempt} of {}", run.run.safe())
+        }
+        _ => String::new(),
+    };
+    heading(buf, rows(area, 0, 1), theme, "log", &note);
     let room = usize::from(area.height.saturating_sub(1));
     let from = lines.len().saturating_sub(room);
     for (row, line) in (1u16..).zip(lines.iter().skip(from)) {

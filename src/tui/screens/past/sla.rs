@@ -199,7 +199,7 @@ fn misses(
     buf: &mut Buffer,
     area: Rect,
 ) {
-    let Some(PastRow::Pipeline(key)) = &screen.list.selected else {
+    let Some(PastRow::Pipeline(key)) = &screen.shown else {
         return;
     };
     let Some(row) = past.rows.iter().find(|r| r.pipeline == *key) else {
