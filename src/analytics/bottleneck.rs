@@ -93,10 +93,10 @@ pub fn bottlenecks(
     for (key, attempts) in by_run(nodes, |key| known.contains_key(key)) {
         let Some(run) = known.get(key) else { continue };
         let wholes = wholes(attempts);
-        let first = wholes.iter().filter_map(|w| w.from).min();
-        let Some(start) = run.run.started_at.or(first) else {
+        let Some(first) = wholes.iter().filter_map(|w| w.from).min() else {
             continue;
         };
+        let start = run.run.started_at.map_or(first, |start| start.min(first));
         let model = Model::of(&wholes, shape, start);
         let Some(length) = model.length() else {
             continue;

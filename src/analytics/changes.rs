@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::season::{Seasonal, noise};
 use super::series::{Sample, by_time, time_of};
-use super::split::{Costs, split};
+use super::split::{Costs, rank_test, split};
 use super::stats::{Spread, middle};
-use super::trend::{inflation, line};
+use super::trend::{follows, inflation, line};
 use crate::model::{PastRun, SafeText};
 
 /// Medians of neighbours that are looked at, at most.
@@ -18,6 +18,8 @@ const LEAST: usize = 7;
 const SMALL: f64 = 0.05;
 /// What a change costs, in logarithms of how many points there are: found on seeds 1 to 40 of the accuracy test.
 const PENALTY: f64 = 3.0;
+/// How often the price is found anew.
+const ROUNDS: usize = 5;
 /// Above this p of a rank test it is no change.
 const SURE: f64 = 0.001;
 
@@ -127,15 +129,21 @@ fn attempt(points: &[f64], slope: f64) -> (f64, Vec<usize>) {
     let floor = points.iter().fold(0.0_f64, |m, v| m.max(v.abs())) * 1e-6;
     let width = width.max(floor).max(1e-12);
     let costs = Costs::of(&level, width);
-    let n = (level.len() as f64).ln();
-    let first = split(&costs, PENALTY * n, LEAST);
-    // noise that follows itself looks like steps: the price rises with it
-    let factor = inflation(&rest(&level, &first.1));
-    if factor <= 1.0 {
-        return first;
+    // noise that follows itself looks like steps: the more it does, the dearer a cut; what is left without cuts follows
+    // itself most, so the price only falls
+    let price = PENALTY * (level.len() as f64).ln();
+    let mut found = (f64::INFINITY, Vec::new());
+    for _ in 0..ROUNDS {
+        let r = follows(&rest(&level, &found.1));
+        let dear = (1.0 + r) / (1.0 - r).powf(1.5);
+        let next = split(&costs, price * dear, LEAST);
+        let same = next.1 == found.1;
+        found = next;
+        if same {
+            break;
+        }
     }
-    let (cost, cuts) = split(&costs, PENALTY * n * factor, LEAST);
-    (cost, cuts)
+    found
 }
 
 /// The standard deviation of normal noise in units of its mean distance.
@@ -235,13 +243,17 @@ fn one(
         let chunks = all.chunks(size);
         chunks.filter_map(|c| middle(&mut c.to_vec())).collect()
     };
+    let (a_points, b_points) = (points(a), points(b));
+    let around = |all: &[f64], centre: f64| all.iter().map(|v| v - centre).collect::<Vec<f64>>();
+    let left = [around(&a_points, middle_a), around(&b_points, middle_b)].concat();
+    let alone = inflation(&left);
     let values = |part: &[Sample]| Spread::of(part.iter().map(|s| s.value));
     let change = Change {
         at: samples.get(at)?.at,
         before: values(samples.get(from..at)?)?,
         after: values(samples.get(at..to)?)?,
         times,
-        p: super::split::rank_test(&points(a), &points(b)),
+        p: rank_test(&a_points, &b_points, alone),
     };
     Some((change, effect))
 }
@@ -318,4 +330,63 @@ pub fn since_last<'a>(samples: &'a [Sample], changes: &[Change]) -> &'a [Sample]
     };
     let from = samples.partition_point(|s| s.at < last.at);
     samples.get(from..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tell::{at, run};
+    use super::*;
+
+    const DAY: i64 = 86_400;
+
+    #[test]
+    fn what_changed_beside_it_is_told() {
+        let mut runs: Vec<PastRun> = (0..20)
+            .map(|day| run("p", day, day as i64 * DAY, Some(60)))
+            .collect();
+        for (day, run) in runs.iter_mut().enumerate() {
+            // two days before the change
+            run.run.version = Some(if day < 8 { "40" } else { "41" }.into());
+            run.run.params = vec![
+                ("day".into(), day.to_string().into()),
+                ("size".into(), if day < 10 { "small" } else { "large" }.into()),
+                ("zone".into(), "eu".into()),
+            ];
+        }
+        let text = |t: &str| Some(SafeText::new(t));
+        let expected = [
+            Beside::Version {
+                at: at(8 * DAY),
+                from: text("40"),
+                to: text("41"),
+            },
+            Beside::Parameter {
+                at: at(10 * DAY),
+                name: "size".into(),
+                from: text("small"),
+                to: text("large"),
+            },
+        ];
+        assert_eq!(beside(at(10 * DAY), &runs), expected);
+        runs.reverse();
+        assert_eq!(beside(at(10 * DAY), &runs), expected);
+        assert_eq!(beside(at(18 * DAY), &runs), []);
+    }
+
+    #[test]
+    fn one_outlier_is_no_change() {
+        let series = |value: &dyn Fn(i64) -> f64| -> Vec<Sample> {
+            (0..40)
+                .map(|i| Sample {
+                    at: at(i * DAY),
+                    value: value(i) + (i % 3) as f64,
+                })
+                .collect()
+        };
+        assert_eq!(changes(&series(&|i| if i == 20 { 900.0 } else { 100.0 })), []);
+        assert_eq!(changes(&series(&|_| 100.0)), []);
+        let found = changes(&series(&|i| if i < 20 { 100.0 } else { 50.0 }));
+        assert_eq!(found.len(), 1);
+        assert_eq!(found.first().map(|c| c.at), Some(at(20 * DAY)));
+    }
 }

@@ -195,3 +195,47 @@ pub fn reaches(samples: &[Sample], limit: f64, now: DateTime<Utc>) -> Option<Rea
         trend,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::tell::at;
+    use super::*;
+
+    const HALF_DAY: i64 = 43_200;
+
+    fn line(per_day: f64) -> Vec<Sample> {
+        let sample = |i: i64| Sample {
+            at: at(i * HALF_DAY),
+            value: 100.0 + per_day * i as f64 / 2.0 + (i % 2) as f64 / 10.0,
+        };
+        (0..41).map(sample).collect()
+    }
+
+    #[test]
+    fn limits_are_reached_from_below_and_from_above() {
+        let now = at(40 * HALF_DAY);
+        let days = |per_day, limit| {
+            let reach = reaches(&line(per_day), limit, now)?;
+            Some(((reach.when - now).num_hours() as f64 / 24.0).round())
+        };
+        // 140 now
+        assert_eq!(days(2.0, 160.0), Some(10.0));
+        assert_eq!(days(2.0, 120.0), Some(0.0));
+        assert_eq!(days(2.0, 90.0), None);
+        assert_eq!(days(2.0, 1e9), None);
+        // 60 now
+        assert_eq!(days(-2.0, 50.0), Some(5.0));
+        assert_eq!(days(-2.0, 150.0), None);
+        assert_eq!(days(0.0, 150.0), None);
+    }
+
+    #[test]
+    fn a_level_stays_and_few_say_nothing() {
+        let later = [at(60 * HALF_DAY)];
+        let band = forecast(&line(0.0), &later).unwrap()[0];
+        assert!(band.low <= band.median && band.median <= band.high);
+        assert!((99.9..100.3).contains(&band.median), "{}", band.median);
+        assert_eq!(forecast(&line(0.0)[..9], &later), None);
+    }
+}

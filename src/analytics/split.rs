@@ -101,8 +101,9 @@ pub fn split(costs: &Costs, price: f64, least: usize) -> (f64, Vec<usize>) {
     (best[n], cuts)
 }
 
-/// The two-sided p of the rank-sum test of Mann and Whitney by its normal approximation, corrected for ties.
-pub fn rank_test(a: &[f64], b: &[f64]) -> f64 {
+/// The two-sided p of the rank-sum test of Mann and Whitney by its normal approximation, corrected for ties; so many
+/// values that follow each other count as one.
+pub fn rank_test(a: &[f64], b: &[f64], as_one: f64) -> f64 {
     let (na, nb) = (a.len() as f64, b.len() as f64);
     if a.is_empty() || b.is_empty() {
         return 1.0;
@@ -128,7 +129,7 @@ pub fn rank_test(a: &[f64], b: &[f64]) -> f64 {
     if variance <= 0.0 {
         return 1.0;
     }
-    let z = ((u - na * nb / 2.0).abs() - 0.5).max(0.0) / variance.sqrt();
+    let z = ((u - na * nb / 2.0).abs() - 0.5).max(0.0) / (variance * as_one.max(1.0)).sqrt();
     two_sided(z)
 }
 
@@ -179,9 +180,9 @@ mod tests {
     #[test]
     fn the_rank_test_by_hand() {
         // all of one below all of the other: U = 0, z = (12.5 - 0.5) / sqrt(25 * 11 / 12)
-        let p = rank_test(&[1.0, 2.0, 3.0, 4.0, 5.0], &[6.0, 7.0, 8.0, 9.0, 10.0]);
+        let p = rank_test(&[1.0, 2.0, 3.0, 4.0, 5.0], &[6.0, 7.0, 8.0, 9.0, 10.0], 1.0);
         assert!((p - 0.0122).abs() < 2e-4, "{p}");
-        assert_eq!(rank_test(&[1.0; 9], &[1.0; 9]), 1.0);
+        assert_eq!(rank_test(&[1.0; 9], &[1.0; 9], 1.0), 1.0);
         assert!((two_sided(1.96) - 0.05).abs() < 1e-4);
     }
 }

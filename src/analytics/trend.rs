@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::season::Seasonal;
+use super::season::{Seasonal, noise};
 use super::series::{Sample, by_time};
-use super::stats::middle;
+use super::stats::{MAD_TO_SIGMA, middle};
 
 /// Points that pairs are made of, at most: 300 make 44,850 pairs.
 const POINTS: usize = 300;
@@ -132,18 +132,20 @@ pub fn line(x: &[f64], y: &[f64]) -> Option<Line> {
 }
 
 /// How many values that follow each other count as one: `(1 + r) / (1 - r)` with their autocorrelation `r`, from 1.
-/// It is measured by medians: `r = 1 - (noise of steps / noise)^2`.
 pub fn inflation(rest: &[f64]) -> f64 {
-    let mut apart: Vec<f64> = rest.to_vec();
-    let Some(centre) = middle(&mut apart) else {
-        return 1.0;
+    let r = follows(rest);
+    (1.0 + r) / (1.0 - r)
+}
+
+/// The autocorrelation of values around one level, 0 to 0.8, by medians: `r = 1 - (noise of steps / noise)^2`.
+pub fn follows(rest: &[f64]) -> f64 {
+    let Some(centre) = middle(&mut rest.to_vec()) else {
+        return 0.0;
     };
     let mut apart: Vec<f64> = rest.iter().map(|v| (v - centre).abs()).collect();
-    let all = middle(&mut apart).unwrap_or(0.0) * super::stats::MAD_TO_SIGMA;
+    let all = middle(&mut apart).unwrap_or(0.0) * MAD_TO_SIGMA;
     if all <= 0.0 {
-        return 1.0;
+        return 0.0;
     }
-    let step = super::season::noise(rest);
-    let r = (1.0 - (step / all).powi(2)).clamp(0.0, 0.8);
-    (1.0 + r) / (1.0 - r)
+    (1.0 - (noise(rest) / all).powi(2)).clamp(0.0, 0.8)
 }

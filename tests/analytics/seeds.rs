@@ -68,6 +68,8 @@ pub struct Make {
     /// Growth from the first to the last sample, in logarithms.
     pub growth: f64,
     pub steps: usize,
+    /// The smallest and the largest of them, in logarithms.
+    pub sizes: (f64, f64),
     /// Share of outliers, three times the value or a third.
     pub outliers: f64,
     /// Share of samples that are missing.
@@ -98,7 +100,7 @@ pub fn series(seed: u64, make: Make) -> Made {
     let sizes: Vec<f64> = cuts
         .iter()
         .map(|_| {
-            let size = rng.between(0.2, 0.6);
+            let size = rng.between(make.sizes.0, make.sizes.1);
             if rng.share() < 0.5 { size } else { -size }
         })
         .collect();
