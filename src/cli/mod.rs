@@ -3,6 +3,7 @@
 mod act;
 mod alerting;
 mod history;
+mod records;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,9 @@ pub use alerting::{
     SilenceAdd, SilenceWhat,
 };
 pub use history::{History, HistoryWhat};
+pub use records::{
+    Audit, AuditFilter, AuditFormat, AuditWhat, Export, ExportFormat, ExportWhat, GrainName,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -172,12 +176,14 @@ pub enum Command {
     Act(Act),
     Snapshot(Snapshot),
     Alerts(Alerts),
+    Audit(Audit),
     Silence(Silence),
     Rules(Rules),
     Serve(Serve),
     Open(Open),
     Diagnose(Diagnose),
     Doctor(Doctor),
+    Export(Export),
     Notify(Notify),
     History(History),
     Graph(Graph),

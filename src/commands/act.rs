@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::backends::Role;
 use crate::cli::{Act, ActionName, Global};
 use crate::engine::{Command, Watch};
+use crate::history::audit::What;
 use crate::model::{
     Action, ActionError, ActionId, ActionOptions, ActionRequest, ActionStatus, Health, PipelineKey,
     Plan, Run, RunKey, SafeText, Scope, Support, Target, TargetKind,
@@ -336,6 +337,8 @@ pub(super) async fn act(
     approve: impl AsyncFnOnce(&Session, &Plan) -> anyhow::Result<bool>,
 ) -> anyhow::Result<Outcome> {
     if let Some(why) = impossible(session, action, &target) {
+        let what = What::impossible(action.word(), &target, &why);
+        session.engine.record(what);
         return Ok(Outcome::Refused { why });
     }
     let id = session.engine.next_action();

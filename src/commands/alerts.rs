@@ -10,8 +10,10 @@ use crate::alerts::Life;
 use crate::cli::{Alerts, AlertsWhat, Global};
 use crate::engine::{Deed, Register, meant};
 use crate::history;
+use crate::history::audit::What;
 use crate::model::{Alert, AlertDeed, AlertId, AlertOrder, By, SafeText};
 
+use super::audit::audited;
 use super::{Exit, open, print, print_json, say};
 
 pub(super) fn run(global: &Global, args: &Alerts) -> anyhow::Result<Exit> {
@@ -51,9 +53,11 @@ pub(super) fn run(global: &Global, args: &Alerts) -> anyhow::Result<Exit> {
         return Ok(Exit::Bad);
     }
     let done = format!("{} {}", order.deed.word(), order.id.label());
+    let what = What::alert(&order);
     register
         .did(&Deed::Alert(order))
         .context("can't write it down")?;
+    audited(global, Some(&mut register), what);
     print(format!("{done}\n"))?;
     Ok(Exit::Done)
 }

@@ -4,11 +4,13 @@
 mod act;
 mod address;
 mod alerts;
+mod audit;
 mod completions;
 mod demo;
 mod diagnose;
 mod diagnosis;
 mod doctor;
+mod export;
 mod graph;
 mod history;
 mod interrupt;
@@ -17,6 +19,7 @@ mod monitor;
 mod names;
 mod notify;
 mod open;
+mod outlet;
 mod paths;
 mod rules;
 mod run;
@@ -26,6 +29,7 @@ mod session;
 mod silence;
 mod snapshot;
 mod status;
+mod times;
 mod watch;
 
 use std::io::{self, Write as _};
@@ -72,6 +76,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Demo(_)) => demo::run(global),
         Some(Command::Run(args)) => run::run(global, &args),
         Some(Command::Alerts(args)) => alerts::run(global, &args),
+        Some(Command::Export(args)) => export::run(global, &args),
+        Some(Command::Audit(args)) => audit::run(global, &args),
         Some(Command::Silence(args)) => silence::run(global, &args),
         Some(Command::Rules(args)) => rules::run(global, &args),
         Some(Command::Serve(_)) => serve::run(global),

@@ -6,10 +6,10 @@ use crate::backends::{self, Role};
 use crate::cli::Global;
 use crate::config::{self, Backend, BackendKind, Config, LoadError, Paths, Problems};
 use crate::engine::{DutySettings, Engine, Settings};
-use crate::history::{Audit, Place, Policy};
+use crate::history::{Audit, Place, Policy, audit};
 
 use super::session::Session;
-use super::{diagnosis, names};
+use super::{diagnosis, names, say};
 
 /// How long a backend may take to tidy up, beyond what it gives its processes.
 const GRACE: Duration = Duration::from_secs(3);
@@ -60,7 +60,25 @@ pub(super) fn session(config: &Config, paths: &Paths, role: Role) -> Session {
         // who only looks, or does one thing, tells nobody and opens no store
         Role::Act | Role::Observe => DutySettings::default(),
     };
-    with_duty(config, &enabled(config), paths, role, duty)
+    let mut session = with_duty(config, &enabled(config), paths, role, duty);
+    if !matches!(role, Role::Observe) {
+        audit_config(&mut session, paths);
+    }
+    session
+}
+
+/// What is other in the configuration than when it was last used is written down.
+fn audit_config(session: &mut Session, paths: &Paths) {
+    match audit::Settings::look(&paths.state_dir, &paths.config_file) {
+        Ok(Some((what, seen))) => session.engine.record_before(what, move |written| {
+            if written {
+                // told once more next time
+                let _ = seen.keep();
+            }
+        }),
+        Ok(None) => {}
+        Err(error) => say(format!("the configuration can't be audited: {error}")),
+    }
 }
 
 /// For one look at a screen, which shows what was done about alerts.

@@ -15,6 +15,7 @@ use crate::backends::Role;
 use crate::cli::Global;
 use crate::config::{Channel, ChannelKind};
 use crate::engine::{News, Watch};
+use crate::history::audit::{Kind, What};
 use crate::model::{AlertState, Reach, SafeText};
 
 use super::interrupt::{Interrupted, Interrupts};
@@ -37,6 +38,9 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Exit> {
         let mut session = open::session(&config, &paths, Role::Operate);
         let mut interrupts = Interrupts::listen().context("can't listen for signals")?;
         let mut service = Service::new(global.json);
+        let started = What::done(Kind::Program, "serve", paths.config_file.to_string_lossy());
+        let started = started.with("version", env!("CARGO_PKG_VERSION"));
+        session.engine.record(started);
         let ended = tokio::select! {
             which = interrupts.next() => Ok(which),
             ended = service.serve(&mut session) => ended,
@@ -125,6 +129,10 @@ impl Service {
 
     /// Writes what is new since the last look.
     fn report(&mut self, session: &mut Session) {
+        while let Some(trouble) = session.engine.audit_trouble() {
+            self.journal
+                .say("error", "audit", &trouble.to_string(), &[]);
+        }
         for trouble in session.engine.troubles() {
             self.journal.say("error", "history", trouble.as_str(), &[]);
         }

@@ -8,8 +8,10 @@ use crate::alerts::Silences;
 use crate::cli::{Global, Silence as Args, SilenceAdd, SilenceWhat};
 use crate::engine::{Deed, Register};
 use crate::history;
+use crate::history::audit::What;
 use crate::model::{By, SafeText, Silence, When};
 
+use super::audit::audited;
 use super::{Exit, Usage, open, print, print_json, say};
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
@@ -26,7 +28,9 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
                 .put(silence.clone())
                 .map_err(|error| Usage(error.to_string()))?;
             let id = silence.id.clone();
+            let what = What::silence(&silence);
             register.did(&Deed::Silence(silence))?;
+            audited(global, Some(&mut register), what);
             print(format!("{id}\n"))?;
             Ok(Exit::Done)
         }
@@ -38,7 +42,9 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
                 return Ok(Exit::Bad);
             }
             let id = id.clone();
+            let what = What::unsilence(&id);
             register.did(&Deed::Unsilence { id, by })?;
+            audited(global, Some(&mut register), what);
             Ok(Exit::Done)
         }
     }

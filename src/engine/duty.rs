@@ -11,6 +11,7 @@ use crate::alerts::outbox::{Beside, Delivery};
 use crate::alerts::{Alerts, Life};
 use crate::analytics::Baselines;
 use crate::config::Channel;
+use crate::history::audit::Link;
 use crate::history::{
     Heard, Keeper, Leader, Line, Log, Place, Policy, Shelf, Store, StoreError, Tend, Write,
 };
@@ -49,6 +50,8 @@ pub enum News {
     Past(Box<Past>),
     /// ... and what was usual.
     Usual(Box<Baselines>),
+    /// The audit can't be written.
+    Audit,
 }
 
 /// Where things are kept, and who is told.
@@ -322,6 +325,28 @@ impl Duty {
             }
         });
         self.courier = Some(courier);
+    }
+
+    /// For others who have news.
+    pub(super) fn news(&self) -> mpsc::Sender<News> {
+        self.news.clone()
+    }
+
+    /// Notes beside the audit how far it goes, so that an end that is cut off shows.
+    pub(super) fn mark_audit(&self, key: String, head: Link) {
+        let Some(keeper) = &self.keeper else { return };
+        if let Ok(body) = serde_json::to_string(&head) {
+            keeper.write(Write::Put {
+                shelf: Shelf::Marks,
+                key,
+                body,
+            });
+        }
+    }
+
+    /// Several programs could do this.
+    pub(super) fn shares(&self) -> bool {
+        self.leader.is_some()
     }
 
     pub(super) fn leads(&self) -> bool {

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::alerts::Life;
+use crate::history::audit::Link;
 use crate::history::{Line, Log, Place, Shelf, Store, StoreError, Write};
 use crate::model::{AlertId, Silence, Stamped};
 
@@ -52,6 +53,23 @@ impl Register {
     pub fn did(&mut self, deed: &Deed) -> Result<(), StoreError> {
         let batch: Vec<Write> = writes(deed);
         self.store.write(&batch)
+    }
+
+    /// The last line of the audit, as whoever wrote one last noted it here.
+    pub fn audit_head(&mut self, key: &str) -> Result<Option<Link>, StoreError> {
+        let marks = self.store.shelf(Shelf::Marks)?;
+        let mark = marks.iter().find(|(k, _)| k == key);
+        Ok(mark.and_then(|(_, body)| serde_json::from_str(body).ok()))
+    }
+
+    /// Notes it.
+    pub fn mark_audit(&mut self, key: String, head: Link) -> Result<(), StoreError> {
+        let body = serde_json::to_string(&head).unwrap_or_default();
+        self.store.write(&[Write::Put {
+            shelf: Shelf::Marks,
+            key,
+            body,
+        }])
     }
 
     /// What backends told from a time on, the oldest first. Says how many lines could not be read.

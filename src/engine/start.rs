@@ -17,6 +17,7 @@ use crate::alerts::{self, Alerts, Policy, Rules};
 use crate::backends::{Backend, Emitter, Link, Request};
 use crate::config::{self, Config};
 use crate::diagnosis::Ready;
+use crate::history::audit::{Kind, Scribe, What};
 use crate::history::{self, Audit, AuditError, Heard, Reader, StoreError};
 use crate::logs::{DEFAULT_LIMIT, LogStore, Spill};
 use crate::model::{
@@ -113,7 +114,7 @@ pub struct Engine {
     pub watch: Watch,
     peers: IndexMap<BackendId, Peer>,
     focus: Focus,
-    audit: Option<Audit>,
+    scribe: Option<Scribe>,
     /// Why nothing is written down, told once.
     audit_trouble: Option<AuditError>,
     duty: Duty,
@@ -122,6 +123,8 @@ pub struct Engine {
     /// What is promised of pipelines.
     expects: Vec<alerts::Expect>,
     memory: Memory,
+    /// That this program tells people has been written down.
+    led: bool,
     last_action: u64,
     sent: usize,
 }
@@ -177,8 +180,13 @@ impl Engine {
             );
         }
         watch.refresh(Utc::now());
-        let (audit, audit_trouble) = match audit {
-            Ok(audit) => (Some(audit), None),
+        let (scribe, audit_trouble) = match audit {
+            Ok(audit) => {
+                let news = duty.news();
+                // the loop that has no room for it is about to look anyway
+                let nudge = move || drop(news.try_send(News::Audit));
+                (Some(Scribe::start(audit, nudge)), None)
+            }
             Err(trouble) => (None, Some(trouble)),
         };
         let reader = settings.duty.place.clone();
@@ -187,12 +195,13 @@ impl Engine {
             watch,
             peers,
             focus: Focus::default(),
-            audit,
+            scribe,
             audit_trouble,
             duty,
             reader,
             expects: settings.rules.expects.iter().cloned().collect(),
             memory: Memory::default(),
+            led: false,
             last_action: 0,
             sent: 0,
         };
@@ -201,11 +210,11 @@ impl Engine {
 
     /// Takes in an observation; an action's outcome goes to the audit on its way.
     pub fn apply(&mut self, stamped: &Stamped) -> Changes {
-        if let (Event::Action { id, status }, Some(audit)) = (&stamped.event, &mut self.audit)
+        if let Event::Action { id, status } = &stamped.event
             && let Some(action) = self.watch.world.action(*id)
-            && let Err(trouble) = audit.status(&action.request, status)
+            && let Some(what) = What::status(&action.request, status)
         {
-            self.audit_trouble = Some(trouble);
+            self.record(what);
         }
         let changes = self.watch.apply(stamped);
         if changes.any() {
@@ -224,6 +233,7 @@ impl Engine {
             self.heard(news);
         }
         self.duty.lead(now, &mut self.watch.alerts);
+        self.audit_duty();
         self.watch.others_tell = self.duty.others_tell();
         let changed = self.watch.refresh(now);
         if changed {
@@ -303,6 +313,8 @@ impl Engine {
                 self.watch.touch();
             }
             News::Screen(screen) => return Some(screen),
+            // whoever looks asks for it
+            News::Audit => {}
         }
         None
     }
@@ -335,7 +347,46 @@ impl Engine {
 
     /// Something about the audit that a person must know, once.
     pub fn audit_trouble(&mut self) -> Option<AuditError> {
-        self.audit_trouble.take()
+        let waiting = self.scribe.as_ref().and_then(Scribe::trouble);
+        self.audit_trouble.take().or(waiting)
+    }
+
+    /// Writes down what was done here.
+    pub fn record(&mut self, what: What) {
+        if let Some(scribe) = &self.scribe
+            && let Err(trouble) = scribe.write(what)
+        {
+            self.audit_trouble = Some(trouble);
+        }
+    }
+
+    /// The same, and does this when it is on the disk (true), or can't be.
+    pub fn record_before(&mut self, what: What, then: impl FnOnce(bool) + Send + 'static) {
+        match &self.scribe {
+            Some(scribe) => {
+                if let Err(trouble) = scribe.before(what, then) {
+                    self.audit_trouble = Some(trouble);
+                }
+            }
+            None => then(false),
+        }
+    }
+
+    /// What the audit and the duty have to do with each other.
+    fn audit_duty(&mut self) {
+        if let Some(scribe) = &mut self.scribe
+            && let Some(head) = scribe.new_head()
+        {
+            self.duty.mark_audit(scribe.mark().to_owned(), head);
+        }
+        let leads = self.duty.leads() && self.duty.shares();
+        if leads && !std::mem::replace(&mut self.led, true) {
+            self.record(What::done(
+                Kind::Program,
+                "lead",
+                "tells people from now on",
+            ));
+        }
     }
 
     /// How many actions were approved and sent.
@@ -367,19 +418,24 @@ impl Engine {
                 };
                 let order = AlertOrder { id, by, deed };
                 if self.watch.alerts.order(&order) {
+                    self.record(What::alert(&order));
                     self.duty.did(&Deed::Alert(order));
                 }
                 self.watch.touch();
             }
             Command::Silence(silence) => {
                 match self.watch.alerts.silence(silence.clone()) {
-                    Ok(()) => self.duty.did(&Deed::Silence(silence)),
+                    Ok(()) => {
+                        self.record(What::silence(&silence));
+                        self.duty.did(&Deed::Silence(silence));
+                    }
                     Err(error) => self.duty.trouble(SafeText::new(error.to_string())),
                 }
                 self.watch.touch();
             }
             Command::Unsilence(id) => {
                 if self.watch.alerts.unsilence(&id) {
+                    self.record(What::unsilence(&id));
                     let by = By {
                         who: history::user(),
                         at: Utc::now(),
@@ -437,11 +493,19 @@ impl Engine {
             return;
         };
         let backend = action.request.target.backend().clone();
-        if let Some(audit) = &mut self.audit
-            && let Err(trouble) = audit.approved(&action.request, &plan.summary, plan.hits.len())
-        {
-            self.audit_trouble = Some(trouble);
-        }
+        let what = What::approved(&action.request, &plan);
+        let permit = match self.peers.get(&backend) {
+            None => Err("there is no such backend"),
+            Some(peer) => peer.requests.clone().try_reserve_owned().map_err(unsent),
+        };
+        let permit = match permit {
+            Ok(permit) => permit,
+            Err(why) => {
+                self.record(what);
+                self.settle(&backend, id, ActionError::Unreachable(SafeText::new(why)));
+                return;
+            }
+        };
         let at = Utc::now();
         let requested = Event::Action {
             id,
@@ -453,7 +517,8 @@ impl Engine {
             event: requested,
         });
         self.sent += 1;
-        self.send(&backend, id, Request::Execute(plan));
+        // it goes out when the line is on the disk; one that can't be written is told
+        self.record_before(what, move |_| drop(permit.send(Request::Execute(plan))));
     }
 
     fn send(&mut self, backend: &BackendId, id: ActionId, request: Request) {
@@ -461,8 +526,7 @@ impl Engine {
             None => "there is no such backend",
             Some(peer) => match peer.requests.try_send(request) {
                 Ok(()) => return,
-                Err(TrySendError::Full(_)) => "it has not answered earlier requests",
-                Err(TrySendError::Closed(_)) => "its watcher has stopped",
+                Err(error) => unsent(error),
             },
         };
         self.settle(backend, id, ActionError::Unreachable(SafeText::new(why)));
@@ -499,7 +563,22 @@ impl Engine {
                 abort.abort();
             }
         }
+        if let Some(mut scribe) = self.scribe {
+            // its last lines wait for the disk
+            let key = scribe.mark().to_owned();
+            let head = tokio::task::spawn_blocking(move || scribe.close()).await;
+            if let Ok(Some(head)) = head {
+                self.duty.mark_audit(key, head);
+            }
+        }
         self.duty.close().await;
+    }
+}
+
+fn unsent<T>(error: TrySendError<T>) -> &'static str {
+    match error {
+        TrySendError::Full(_) => "it has not answered earlier requests",
+        TrySendError::Closed(_) => "its watcher has stopped",
     }
 }
 

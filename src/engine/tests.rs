@@ -213,6 +213,9 @@ async fn a_plan_is_executed_only_after_a_yes_and_is_audited() {
     .await;
     // a second yes to the same plan is no yes
     engine.command(Command::Execute(ActionId(1)));
+    let Going { engine, events } = engine;
+    drop(events);
+    engine.shutdown(Duration::from_secs(5)).await;
     let audit = std::fs::read_to_string(dir.path().join("audit.jsonl")).unwrap();
     let steps: Vec<String> = audit
         .lines()

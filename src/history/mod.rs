@@ -3,7 +3,7 @@
 //! Must not know backends, screens or alerts: what they keep is text here.
 
 mod archive;
-mod audit;
+pub mod audit;
 #[cfg(test)]
 mod contract;
 mod keeper;
@@ -18,7 +18,7 @@ mod sqlite;
 mod store;
 mod tend;
 
-pub use audit::{Audit, AuditError, Entry, user};
+pub use audit::{Audit, AuditError, user};
 pub use keeper::{Heard, Keeper};
 pub use leader::Leader;
 pub use looks::{Look, Looks, LooksError};

@@ -79,6 +79,7 @@ impl Home {
         let text = std::fs::read_to_string(self.state().join("audit.jsonl")).unwrap_or_default();
         text.lines()
             .map(|line| serde_json::from_str(line).unwrap())
+            .filter(|line: &serde_json::Value| line["kind"] == "action")
             .collect()
     }
 

@@ -41,21 +41,6 @@ pub fn html(text: &str) -> String {
     out
 }
 
-/// A field of CEF's header: pipe and backslash (ArcSight Common Event Format, revision 25, "Character encoding").
-pub fn cef_header(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('|', "\\|")
-        .replace(['\r', '\n'], " ")
-}
-
-/// A value of CEF's extension: equals sign, backslash and line ends.
-pub fn cef_value(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('=', "\\=")
-        .replace('\r', "\\r")
-        .replace('\n', "\\n")
-}
-
 /// A value of syslog's structured data: quote, backslash and closing bracket (RFC 5424 section 6.3.3).
 pub fn sd_param(text: &str) -> String {
     text.replace('\\', "\\\\")
@@ -93,8 +78,6 @@ mod tests {
             html("<a href='x' b=\"y\">&"),
             "&lt;a href=&#39;x&#39; b=&quot;y&quot;&gt;&amp;"
         );
-        assert_eq!(cef_header("a|b\\c\nd=e"), "a\\|b\\\\c d=e");
-        assert_eq!(cef_value("a=b\\c\nd|e"), "a\\=b\\\\c\\nd|e");
         assert_eq!(sd_param("a\"b]c\\d[e"), "a\\\"b\\]c\\\\d[e");
         assert_eq!(json("a\"b\\c\nd"), "a\\\"b\\\\c\\nd");
         assert_eq!(form("a b&c=d/é"), "a%20b%26c%3Dd%2F%C3%A9");

@@ -14,11 +14,12 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket, lookup_host};
 use tokio_rustls::TlsConnector;
 
-use super::escape::{cef_header, cef_value, sd_param};
+use super::escape::sd_param;
 use super::text::{Text, cut, cut_bytes, dedup_key, rule, urgency};
 use super::{Receipt, SendError};
 use crate::config::{self, SyslogFormat, Transport};
 use crate::model::{Message, Occasion, Priority};
+use crate::net::cef::Cef;
 use crate::net::tls;
 
 /// What receivers of datagrams should take at least (RFC 5426 section 3.2), in bytes.
@@ -210,7 +211,6 @@ fn structured(message: &Message, text: &Text, room: usize) -> String {
     data + "]"
 }
 
-/// `CEF:0|Vendor|Product|Version|Class|Name|Severity|Extension`. Name and class are at most 512 and 1023 characters.
 fn cef(message: &Message, text: &Text, room: usize) -> String {
     let alert = &message.alert;
     let severity = match urgency(message) {
@@ -225,11 +225,11 @@ fn cef(message: &Message, text: &Text, room: usize) -> String {
         Occasion::Resolved => "success",
         _ => "failure",
     };
-    let mut line = format!(
-        "CEF:0|dagtop|dagtop|{}|{}|{}|{severity}|",
-        env!("CARGO_PKG_VERSION"),
-        cef_header(&cut(&rule(message), 100)),
-        cef_header(&cut(&text.headline, 200)),
+    let mut line = Cef::new(
+        &cut(&rule(message), 100),
+        &cut(&text.headline, 200),
+        severity,
+        room,
     );
     let fact = |key: &str| text.get(key).map(|v| cut(v, 400)).unwrap_or_default();
     let pairs = [
@@ -251,17 +251,8 @@ fn cef(message: &Message, text: &Text, room: usize) -> String {
         ("request", fact("url")),
         ("msg", fact("error")),
     ];
-    let mut first = true;
     for (name, value) in pairs {
-        if value.is_empty() {
-            continue;
-        }
-        let space = if first { "" } else { " " };
-        let part = format!("{space}{name}={}", cef_value(&value));
-        if line.len() + part.len() <= room {
-            line.push_str(&part);
-            first = false;
-        }
+        line.pair(name, &value);
     }
-    line
+    line.to_string()
 }

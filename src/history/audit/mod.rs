@@ -1,0 +1,32 @@
+//! Owns the audit: who did what, one JSON line for every step, appended to a private file and chained by hashes, so that
+//! a line that was changed, removed, inserted or moved shows. Must not know screens or backends.
+//!
+//! A line is `{"n":…,"prev":"…",…,"hash":"…"}`: its number, the hash of the line before it, what was done, and last its
+//! own hash: SHA-256 over the bytes of the line before `,"hash":`. The numbers go on over files.
+
+mod cef;
+mod chain;
+mod entry;
+mod file;
+mod read;
+mod scribe;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use std::path::Path;
+
+pub use cef::line as cef;
+pub use chain::{Hash, Link};
+pub use entry::{Entry, Kind, Step, What, Who, user};
+pub use file::{Audit, AuditError};
+pub use read::{Found, Trail};
+pub use scribe::Scribe;
+pub use settings::Settings;
+pub use verify::{Finding, Verdict, Wanted};
+
+/// Under which the last line of the audit of this machine is noted in the store, which several may share.
+pub fn mark(state_dir: &Path) -> String {
+    format!("audit:{}:{}", entry::host(), state_dir.display())
+}
