@@ -129,6 +129,23 @@ impl Alerts {
         self.show();
     }
 
+    /// How it was: for a replay, in which no rule is evaluated and nobody is told.
+    pub fn replay(&mut self, changed: impl IntoIterator<Item = Life>, gone: &[AlertId]) {
+        for id in gone {
+            self.lives.remove(id);
+        }
+        for life in changed {
+            self.lives.insert(life.alert.id.clone(), life);
+        }
+        self.show();
+    }
+
+    /// Knows of no alert any more.
+    pub fn forget_all(&mut self) {
+        self.lives.clear();
+        self.show();
+    }
+
     /// Evaluates every rule. One alert per rule and subject. Says whether anything changed that a person sees.
     pub fn evaluate(&mut self, scene: &Scene<'_>) -> bool {
         let expects = &mut self.settings.rules.expects;

@@ -349,7 +349,10 @@ mod tests {
             run.run.version = Some(if day < 8 { "40" } else { "41" }.into());
             run.run.params = vec![
                 ("day".into(), day.to_string().into()),
-                ("size".into(), if day < 10 { "small" } else { "large" }.into()),
+                (
+                    "size".into(),
+                    if day < 10 { "small" } else { "large" }.into(),
+                ),
                 ("zone".into(), "eu".into()),
             ];
         }
@@ -383,7 +386,10 @@ mod tests {
                 })
                 .collect()
         };
-        assert_eq!(changes(&series(&|i| if i == 20 { 900.0 } else { 100.0 })), []);
+        assert_eq!(
+            changes(&series(&|i| if i == 20 { 900.0 } else { 100.0 })),
+            []
+        );
         assert_eq!(changes(&series(&|_| 100.0)), []);
         let found = changes(&series(&|i| if i < 20 { 100.0 } else { 50.0 }));
         assert_eq!(found.len(), 1);

@@ -3,6 +3,7 @@
 mod act;
 mod alerting;
 mod history;
+mod past;
 mod records;
 
 use std::path::PathBuf;
@@ -22,6 +23,8 @@ pub use history::{History, HistoryWhat};
 pub use records::{
     Audit, AuditFilter, AuditFormat, AuditWhat, Export, ExportFormat, ExportWhat, GrainName,
 };
+
+pub use past::{Record, Replay, Report};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -181,6 +184,9 @@ pub enum Command {
     Rules(Rules),
     Serve(Serve),
     Open(Open),
+    Replay(Replay),
+    Record(Record),
+    Report(Report),
     Diagnose(Diagnose),
     Doctor(Doctor),
     Export(Export),
@@ -360,6 +366,14 @@ pub struct Snapshot {
     /// Of the demo instead of the configured backends
     #[arg(long)]
     pub demo: bool,
+
+    /// Of a recording instead of the configured backends
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["demo", "after"])]
+    pub replay: Option<PathBuf>,
+
+    /// Of this moment: 03:05, "2026-11-20 03:05"; without --replay of the history
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["demo", "after"])]
+    pub at: Option<String>,
 
     /// Let the backends work for this many seconds before the picture is taken
     #[arg(long, default_value_t = 0, value_name = "SECONDS")]

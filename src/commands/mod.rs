@@ -15,12 +15,16 @@ mod graph;
 mod history;
 mod interrupt;
 mod logs;
+mod moment;
 mod monitor;
 mod names;
 mod notify;
 mod open;
 mod outlet;
 mod paths;
+mod record;
+mod replay;
+mod report;
 mod rules;
 mod run;
 mod run_dbt;
@@ -81,6 +85,9 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Silence(args)) => silence::run(global, &args),
         Some(Command::Rules(args)) => rules::run(global, &args),
         Some(Command::Serve(_)) => serve::run(global),
+        Some(Command::Replay(args)) => replay::run(global, &args),
+        Some(Command::Record(args)) => record::run(global, &args),
+        Some(Command::Report(args)) => report::run(global, &args),
         Some(Command::Open(args)) => monitor::open(global, &args),
         Some(Command::Doctor(args)) => doctor::run(global, &args),
         Some(Command::Notify(args)) => notify::run(global, &args),

@@ -8,10 +8,12 @@ use chrono::Utc;
 
 use crate::cli::{Global, PictureFormat, ScreenName, Snapshot as Args};
 use crate::config::{Config, Dashboard, Paths, dashboards};
-use crate::engine::Watch;
 use crate::engine::past::Unanswered;
+use crate::engine::replay::{Moved, Span};
+use crate::engine::{Command, Engine, Settings, Watch};
 use crate::model::Target;
 use crate::tui::app::About;
+use crate::tui::app::Replay;
 use crate::tui::snapshot::{Place, Snapshot};
 use crate::tui::svg::{buffer_to_ansi, buffer_to_svg, buffer_to_text};
 use crate::tui::term::session::SessionOptions;
@@ -20,8 +22,10 @@ use crate::tui::widgets::Zone;
 
 use super::session::Session;
 use super::watch::Screen;
-use super::{Exit, Usage, address, demo, open, print};
+use super::{Exit, Usage, address, demo, diagnosis, moment, open, print, record};
 
+/// Around a moment: where something failed is marked.
+const AROUND: chrono::Duration = chrono::Duration::hours(12);
 /// Longest wait for what the picture shows, once everything is listed.
 const SETTLE: Duration = Duration::from_secs(10);
 
@@ -33,9 +37,22 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
         global.over(&mut config.ui);
         config
     } else {
-        open::load(global, &paths)?
+        match open::load(global, &paths) {
+            Ok(config) => config,
+            // a recording can be looked at where nothing is configured
+            Err(_) if args.replay.is_some() => {
+                let mut config = Config::default();
+                global.over(&mut config.ui);
+                config
+            }
+            Err(error) => return Err(error.into()),
+        }
     };
     let screen = Screen::new(&config, &paths);
+    if args.replay.is_some() || args.at.is_some() {
+        print(replayed(&config, &paths, screen, args)?)?;
+        return Ok(Exit::Done);
+    }
     // beside a demo that somebody watches, and gone afterwards
     let scratch = args.demo.then(|| {
         let name = format!("snapshot-{}", std::process::id());
@@ -132,11 +149,71 @@ async fn take(session: &mut Session, screen: Screen, args: &Args) -> anyhow::Res
             .await;
     }
     let buffer = snapshot.draw(&session.engine.watch, &theme);
-    Ok(match args.format {
-        PictureFormat::Text => buffer_to_text(&buffer),
-        PictureFormat::Ansi => buffer_to_ansi(&buffer, caps.color),
-        PictureFormat::Svg => buffer_to_svg(&buffer, "dagtop"),
-    })
+    Ok(picture(&buffer, args.format, &caps))
+}
+
+fn picture(buffer: &ratatui::buffer::Buffer, format: PictureFormat, caps: &Caps) -> String {
+    match format {
+        PictureFormat::Text => buffer_to_text(buffer),
+        PictureFormat::Ansi => buffer_to_ansi(buffer, caps.color),
+        PictureFormat::Svg => buffer_to_svg(buffer, "dagtop"),
+    }
+}
+
+/// A moment of a recording, or of the history.
+fn replayed(config: &Config, paths: &Paths, screen: Screen, args: &Args) -> anyhow::Result<String> {
+    let zone = screen.settings.zone;
+    let now = Utc::now();
+    let mut opened = record::reel(config, paths, args.replay.as_deref(), || {
+        let at = args.at.as_deref();
+        let at = at.map_or(Ok(now), |text| moment::before(text, zone, now))?;
+        Ok(Span {
+            from: at - AROUND,
+            to: (at + AROUND).min(now),
+        })
+    })?;
+    let reel = &mut opened.reel;
+    let at = match &args.at {
+        Some(text) => moment::before(text, zone, reel.span().to)?,
+        None => reel.span().to,
+    };
+    let settings = Settings {
+        patterns: diagnosis::of(config),
+        ..Settings::from(config)
+    };
+    settings.patterns.wait();
+    let mut watch = Engine::still(&settings, at).watch;
+    if let Moved::Scene(scene) = reel.go(at)? {
+        watch.shows(*scene);
+    }
+    let at = reel.at().unwrap_or(at);
+    watch.refresh(at);
+    let mut replay = Replay::new(reel.span(), at);
+    while let Some(more) = reel.marks()? {
+        replay.marks.extend(more);
+    }
+    replay.marked = true;
+    let place = place(&watch, &screen.settings.dashboards, args)?;
+    let caps = caps(screen.terminal, args.format);
+    let theme = screen.theme(&caps);
+    let mut snapshot = Snapshot::new(screen.settings, args.size, place, &watch);
+    snapshot.replays(replay);
+    // once to learn which logs are on it
+    for _ in 0..2 {
+        for command in snapshot.settle(&watch, now) {
+            let Command::Focus(focus) = command else {
+                continue;
+            };
+            let keys = focus.logs.into_iter().chain(focus.tails);
+            let keys: Vec<_> = keys.filter(|key| watch.had_ended(key)).collect();
+            for (key, tail) in reel.tails(&keys)? {
+                watch.shows_log(&key, tail, at);
+            }
+        }
+        watch.touch();
+        watch.refresh(at);
+    }
+    Ok(picture(&snapshot.draw(&watch, &theme), args.format, &caps))
 }
 
 /// A file has no terminal to ask: pictures have colours and Unicode unless told otherwise.

@@ -21,6 +21,7 @@ use super::Watch;
 use super::ledger::StoreLedger;
 use super::memory::Memory;
 use super::memory::past::{self, Past};
+use super::replay::{Keeping, Line as Kept, Lives};
 
 /// Between two tries to lead.
 const TRY: Duration = Duration::seconds(5);
@@ -85,6 +86,8 @@ pub(super) struct Duty {
     troubles: Vec<SafeText>,
     /// Events found no room in the history: told once.
     behind: bool,
+    /// What makes a replay out of what is kept.
+    keeping: Keeping,
     /// Why this program could not take over, as it was last told.
     hindered: Option<SafeText>,
     /// Everything that was known when this program began to write has been handed over.
@@ -114,6 +117,7 @@ impl Duty {
             inbox: Some(inbox),
             troubles: Vec::new(),
             behind: false,
+            keeping: Keeping::default(),
             hindered: None,
             remembers: false,
         };
@@ -205,6 +209,7 @@ impl Duty {
         let Some(keeper) = self.keeper.as_ref().filter(|_| wanted) else {
             return;
         };
+        self.keeping.event();
         if !keeper.event(stamped) {
             self.fell_behind();
         }
@@ -263,6 +268,26 @@ impl Duty {
         if !std::mem::replace(&mut self.behind, true) {
             let text = "the history can't be written as fast as backends tell; some of it is missing in it";
             self.troubles.push(SafeText::new(text));
+        }
+    }
+
+    /// Keeps whole worlds for a replay, a piece at a time.
+    pub(super) fn keep(&mut self, watch: &Watch, now: DateTime<Utc>) {
+        if let Some(keeper) = self.keeper.as_ref()
+            && self.settings.events
+            && self.courier.is_some()
+        {
+            self.keeping.step(keeper, watch, now);
+        }
+    }
+
+    /// Keeps a line of what a person did here.
+    pub(super) fn acted(&self, line: Option<Kept>) {
+        let keeper = self.keeper.as_ref().filter(|_| self.settings.events);
+        if let (Some(keeper), Some(line)) = (keeper, line)
+            && let Some(body) = line.text()
+        {
+            keeper.beside(line.at, body);
         }
     }
 
@@ -380,12 +405,23 @@ impl Duty {
     }
 
     /// Hands over what is to be told and what is to be remembered with it.
-    pub(super) fn tell(&mut self, letters: Vec<Letter>, alerts: &mut Alerts) {
+    pub(super) fn tell(&mut self, letters: Vec<Letter>, alerts: &mut Alerts, now: DateTime<Utc>) {
         self.note(&letters);
         let Some(courier) = &self.courier else {
             return;
         };
         let (changed, gone) = alerts.take_changes();
+        if let Some(keeper) = self.keeper.as_ref().filter(|_| self.settings.events)
+            && !(changed.is_empty() && gone.is_empty())
+        {
+            let lives = Lives {
+                changed: changed.clone(),
+                gone: gone.clone(),
+            };
+            if let Some(body) = Kept::alerts(now, lives).text() {
+                keeper.beside(now, body);
+            }
+        }
         let shelf = Shelf::Alerts.word();
         let puts = changed.iter().filter_map(|life| {
             Some(Beside {

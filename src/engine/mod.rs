@@ -10,6 +10,7 @@ mod memory;
 pub mod past;
 mod register;
 mod rehearsal;
+pub mod replay;
 mod start;
 #[cfg(test)]
 mod tests;

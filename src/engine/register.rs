@@ -8,6 +8,7 @@ use crate::history::{Line, Log, Place, Shelf, Store, StoreError, Write};
 use crate::model::{AlertId, Silence, Stamped};
 
 use super::duty::{Deed, read_up_to, writes};
+use super::replay::Line as Kept;
 
 pub struct Register {
     store: Box<dyn Store>,
@@ -80,8 +81,9 @@ impl Register {
     ) -> Result<u64, StoreError> {
         let mut broken = 0;
         let mut line = |line: Line| {
-            match serde_json::from_str(&line.body) {
-                Ok(stamped) => each(stamped),
+            match serde_json::from_str::<Kept>(&line.body) {
+                // what only a replay looks at is no event
+                Ok(kept) => kept.stamped().into_iter().for_each(&mut each),
                 Err(_) => broken += 1,
             }
             true

@@ -29,7 +29,7 @@ use crate::world::{Changes, World};
 use super::duty::{self, Deed, Duty, DutySettings, News};
 use super::memory::Memory;
 use super::past::{self, Answer, Question, Vantage};
-use super::{Command, Watch};
+use super::{Command, Watch, replay};
 
 /// Events that may wait between backends and the engine.
 const EVENTS: usize = 1024;
@@ -127,6 +127,8 @@ pub struct Engine {
     led: bool,
     last_action: u64,
     sent: usize,
+    /// The past is shown: nothing is asked of anybody, nothing is told or written, and this is the time.
+    still: Option<DateTime<Utc>>,
 }
 
 /// The engine's ends of one backend's link.
@@ -204,8 +206,48 @@ impl Engine {
             led: false,
             last_action: 0,
             sent: 0,
+            still: None,
         };
         (engine, events)
+    }
+
+    /// Without backends, history or channels: for the past.
+    pub fn still(settings: &Settings, at: DateTime<Utc>) -> Self {
+        let mut watch = Watch::new(
+            World::default(),
+            LogStore::new(settings.log_memory),
+            Alerts::new(alerts(settings)),
+            settings.late_after,
+        );
+        watch.patterns = settings.patterns.clone();
+        watch.replayed = true;
+        let duty = Duty::start(&DutySettings::default(), &mut watch.alerts);
+        Self {
+            watch,
+            peers: IndexMap::new(),
+            focus: Focus::default(),
+            audit: None,
+            audit_trouble: None,
+            duty,
+            reader: None,
+            expects: Vec::new(),
+            last_action: 0,
+            sent: 0,
+            still: Some(at),
+        }
+    }
+
+    /// The past is shown as it was at this time.
+    pub fn stand_at(&mut self, at: DateTime<Utc>) {
+        if self.still.is_some() {
+            self.still = Some(at);
+            self.watch.touch();
+        }
+    }
+
+    /// What is on screen.
+    pub fn focus(&self) -> &Focus {
+        &self.focus
     }
 
     /// Takes in an observation; an action's outcome goes to the audit on its way.
@@ -223,11 +265,23 @@ impl Engine {
                 self.memory.observe(&self.watch.world, stamped);
             }
         }
+        if let Event::Action { id, .. } = &stamped.event {
+            self.acted(*id);
+        }
         changes
+    }
+
+    fn acted(&self, id: ActionId) {
+        if let Some(view) = self.watch.world.action(id) {
+            self.duty.acted(replay::acted(&history::user(), view));
+        }
     }
 
     /// Computes rows and alerts, asks for the logs that explain the worst failures, and has people told.
     pub fn refresh(&mut self) -> bool {
+        if let Some(at) = self.still {
+            return self.watch.refresh(at);
+        }
         let now = Utc::now();
         for news in self.duty.waiting_news() {
             self.heard(news);
@@ -241,6 +295,7 @@ impl Engine {
         }
         self.tell(now);
         self.duty.remember(&mut self.memory, &mut self.watch, now);
+        self.duty.keep(&self.watch, now);
         changed
     }
 
@@ -267,7 +322,7 @@ impl Engine {
         let tellings = self.watch.alerts.take_tellings();
         let letters = tellings.into_iter().map(|t| self.watch.letter(t, now));
         let letters = letters.collect();
-        self.duty.tell(letters, &mut self.watch.alerts);
+        self.duty.tell(letters, &mut self.watch.alerts, now);
     }
 
     /// What the loop must hear beside the backends. Whoever takes it hands it to [`Engine::heard`]; untaken, it is
@@ -401,6 +456,9 @@ impl Engine {
     }
 
     pub fn command(&mut self, command: Command) {
+        if self.still.is_some() && !matches!(command, Command::Focus(_)) {
+            return;
+        }
         match command {
             Command::Focus(focus) => {
                 let read = focus.logs.iter().chain(&focus.tails).cloned();
@@ -516,6 +574,7 @@ impl Engine {
             at,
             event: requested,
         });
+        self.acted(id);
         self.sent += 1;
         // it goes out when the line is on the disk; one that can't be written is told
         self.record_before(what, move |_| drop(permit.send(Request::Execute(plan))));

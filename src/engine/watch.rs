@@ -32,6 +32,8 @@ pub struct Watch {
     pub others_tell: bool,
     /// A message waits for the error line that it is about.
     pub awaiting: bool,
+    /// What is shown was: alerts are as they were kept, no rule is evaluated.
+    pub replayed: bool,
     /// Numbers of what happened, for rules and trends.
     pub metrics: Metrics,
     recorder: Recorder,
@@ -60,6 +62,7 @@ impl Watch {
             channels: Channels::default(),
             others_tell: false,
             awaiting: false,
+            replayed: false,
             metrics: Metrics::new(Limits::default()),
             recorder: Recorder::new(),
             patterns: Ready::default(),
@@ -199,6 +202,9 @@ impl Watch {
         let mut changed = self.fleet.refresh(&self.world, now, self.late_after);
         self.logs
             .retain(|key| self.world.run(&key.node.run).is_some());
+        if self.replayed {
+            return changed;
+        }
         self.logs.expire(now.into());
         let (world, logs) = (&self.world, &self.logs);
         changed |= self.alerts.evaluate(&Scene {
@@ -214,6 +220,17 @@ impl Watch {
             },
         });
         changed
+    }
+
+    /// Shows another moment: everything that is derived is made anew.
+    pub fn becomes(&mut self, mut world: World, baselines: Baselines) {
+        world.follows(&self.world);
+        self.world = world;
+        self.baselines = baselines;
+        self.logs.retain(|_| false);
+        self.unread.clear();
+        self.unready.clear();
+        self.touch();
     }
 
     /// Makes the next `refresh` compute everything: something that it reads was changed by hand.

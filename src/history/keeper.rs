@@ -7,13 +7,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
-use crate::model::{SafeText, Stamped};
+use crate::model::{Event, SafeText, Stamped};
 
+use super::shapes::Shapes;
 use super::sift::Sift;
 use super::store::{Line, Log, Shelf, Store, StoreError, Write};
 use super::tend::Tend;
+use super::worlds::Packing;
 
 /// Orders that may wait for the disk ...
 const WAITING: usize = 32_768;
@@ -39,12 +42,27 @@ pub enum Heard {
     Recovered { lost: u64 },
 }
 
+/// A piece of a whole world, in the order in which it is handed over.
+#[derive(Debug)]
+pub enum Retold {
+    /// A line that says what follows. Everything that was handed over before is in the world.
+    Begin {
+        at: DateTime<Utc>,
+        head: String,
+    },
+    Events(Vec<Stamped>),
+    /// Of those that no backend tells.
+    Line(String),
+    End,
+}
+
 #[derive(Debug)]
 enum Order {
     /// Kept until it can be written.
     Deed(Write),
     Event(Box<Stamped>),
     Records(Vec<Write>),
+    World(Retold),
 }
 
 /// The end of the thread that the loop holds. When it goes, what waits is written and the thread ends.
@@ -72,6 +90,8 @@ impl Keeper {
             heard,
             sift: events.then(Sift::default),
             waiting: Arc::clone(&waiting),
+            shapes: Shapes::default(),
+            packing: None,
             unwritten: Vec::new(),
             hurry: false,
             trouble: false,
@@ -123,7 +143,7 @@ impl Keeper {
         self.hand(Order::Records(records), many)
             .map_err(|order| match order {
                 Order::Records(records) => records,
-                Order::Deed(_) | Order::Event(_) => Vec::new(),
+                Order::Deed(_) | Order::Event(_) | Order::World(_) => Vec::new(),
             })
     }
 
@@ -141,6 +161,22 @@ impl Keeper {
                 TrySendError::Full(order) | TrySendError::Disconnected(order) => order,
             }
         })
+    }
+
+    /// Keeps a line beside the events that a replay could do without.
+    pub fn beside(&self, at: DateTime<Utc>, body: String) {
+        let write = Write::Append {
+            log: Log::Events,
+            at,
+            body,
+        };
+        // it finds no room: so be it
+        let _ = self.hand(Order::Records(vec![write]), 1);
+    }
+
+    /// Keeps a piece of a whole world. False: there is no room for it, and all of it is to begin again.
+    pub fn world(&self, piece: Retold) -> bool {
+        self.hand(Order::World(piece), 1).is_ok()
     }
 
     /// Writes what waits, and ends.
@@ -165,6 +201,9 @@ struct Desk {
     heard: mpsc::Sender<Heard>,
     sift: Option<Sift>,
     waiting: Arc<AtomicUsize>,
+    shapes: Shapes,
+    /// A whole world that is being handed over, and its time.
+    packing: Option<(DateTime<Utc>, Packing)>,
     unwritten: Vec<Write>,
     /// Among them is something that somebody did.
     hurry: bool,
@@ -266,7 +305,7 @@ impl Desk {
                 let Some(new) = sift.new_of(&stamped) else {
                     return;
                 };
-                if let Ok(body) = serde_json::to_string(&new) {
+                if let Some(body) = self.line(&new) {
                     self.unwritten.push(Write::Append {
                         log: Log::Events,
                         at: stamped.at,
@@ -277,6 +316,66 @@ impl Desk {
             Order::Records(records) => {
                 self.waiting.fetch_sub(records.len(), Ordering::Relaxed);
                 self.unwritten.extend(records);
+            }
+            Order::World(piece) => {
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
+                self.pack(piece);
+            }
+        }
+    }
+
+    /// How an event is written down; its shape is written first.
+    fn line(&mut self, stamped: &Stamped) -> Option<String> {
+        let Event::Topology { run, topology } = &stamped.event else {
+            return serde_json::to_string(stamped).ok();
+        };
+        let (line, put) = self.shapes.line(stamped, run, topology, Utc::now())?;
+        self.unwritten.extend(put);
+        Some(line)
+    }
+
+    fn pack(&mut self, piece: Retold) {
+        match piece {
+            Retold::Begin { at, head } => {
+                // what came before it must have its number
+                self.flush();
+                let begun = match self.unwritten.is_empty() {
+                    true => self.store.last(Log::Events).ok(),
+                    false => None,
+                };
+                self.packing = begun.map(|upto| {
+                    let mut packing = Packing::new(upto);
+                    packing.line(&head);
+                    (at, packing)
+                });
+                if let Some(sift) = &mut self.sift {
+                    sift.begin_anew();
+                }
+            }
+            Retold::Events(all) => {
+                if self.packing.is_none() {
+                    return;
+                }
+                let lines: Vec<String> = all.iter().filter_map(|one| self.line(one)).collect();
+                if let Some((_, packing)) = &mut self.packing {
+                    lines.iter().for_each(|line| packing.line(line));
+                }
+            }
+            Retold::Line(line) => {
+                if let Some((_, packing)) = &mut self.packing {
+                    packing.line(&line);
+                }
+            }
+            Retold::End => {
+                if let Some((at, packing)) = self.packing.take()
+                    && let Some(body) = packing.finish()
+                {
+                    self.unwritten.push(Write::Append {
+                        log: Log::Worlds,
+                        at,
+                        body,
+                    });
+                }
             }
         }
     }
@@ -329,6 +428,8 @@ impl Desk {
             }
             Write::Run(_) | Write::Node(_) | Write::Point(_) | Write::Tail { .. } => false,
         });
+        // shapes may be among what is gone
+        self.shapes = Shapes::default();
         self.lost += u64::try_from(before - self.unwritten.len()).unwrap_or(0);
         // nothing else makes what could not be written be tried again
         std::thread::sleep(LOOK);

@@ -13,18 +13,21 @@ mod place;
 mod reader;
 mod retention;
 mod rollup;
+mod shapes;
 mod sift;
 mod sqlite;
 mod store;
 mod tend;
+pub mod worlds;
 
 pub use audit::{Audit, AuditError, user};
-pub use keeper::{Heard, Keeper};
+pub use keeper::{Heard, Keeper, Retold};
 pub use leader::Leader;
 pub use looks::{Look, Looks, LooksError};
 pub use place::Place;
 pub use reader::Reader;
 pub use retention::{Policy, Pruned, prune};
+pub use shapes::{ShapeOf, Shapes, put as put_shape, read as read_shape};
 pub use sift::Sift;
 pub use sqlite::Sqlite;
 pub use store::{

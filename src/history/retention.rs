@@ -9,6 +9,7 @@ use chrono::{DateTime, Duration, Utc};
 use crate::config;
 
 use super::archive::Archive;
+use super::shapes;
 use super::store::{Ask, Grain, Kind, Log, Of, Store, StoreError};
 use super::tend::TendError;
 
@@ -109,6 +110,8 @@ fn word(kind: Kind) -> &'static str {
 #[derive(Clone, Copy, Debug)]
 enum Job {
     Cut(Kind, DateTime<Utc>),
+    /// Shapes of runs go when nothing that was told since refers to them.
+    Shapes(DateTime<Utc>),
     /// What is oldest goes until there is room.
     Size,
 }
@@ -139,6 +142,9 @@ impl Retention {
         self.looked = Some(now);
         let cuts = self.policy.cuts(now).into_iter();
         self.jobs = cuts.map(|(kind, before)| Job::Cut(kind, before)).collect();
+        if let Some(before) = now.checked_sub_signed(self.policy.events) {
+            self.jobs.push_back(Job::Shapes(before));
+        }
         self.jobs.push_back(Job::Size);
     }
 
@@ -156,6 +162,10 @@ impl Retention {
         };
         let (kind, gone) = match job {
             Job::Cut(kind, before) => (Some(kind), self.cut(store, kind, before)?),
+            Job::Shapes(before) => {
+                shapes::prune(store, before)?;
+                (None, 0)
+            }
             Job::Size => self.shrink(store, now)?,
         };
         if gone > 0 {
@@ -177,7 +187,7 @@ impl Retention {
             let (_, gone) = self.step(store, now)?;
             let kind = match job {
                 Job::Cut(kind, _) => kind,
-                Job::Size => Kind::Log(Log::Events),
+                Job::Shapes(_) | Job::Size => Kind::Log(Log::Events),
             };
             pruned.add(kind, gone);
             each(&pruned);

@@ -1,6 +1,8 @@
 //! The monitor: the screen on top of a running engine. Hands observations to the engine and keys
 //! to the app, runs the effects, draws. The only place where the two meet.
 
+mod player;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::alerts::channels::Screen;
 use crate::engine::past::{Answer, Question, Unanswered};
+use crate::engine::replay::{self, Reel, ReelError};
 use crate::engine::{Engine, News};
 use crate::history::{self, Looks, LooksError};
 use crate::model::{PipelineKey, SafeText, Stamped};
@@ -30,6 +33,7 @@ use super::term::runtime::Notice;
 use super::term::{Application, Flow, Input, Program, Request};
 use super::theme::Theme;
 use super::widgets::Zone;
+use player::Player;
 
 /// Results of effects that may wait for the loop.
 const RESULTS: usize = 16;
@@ -54,6 +58,8 @@ pub enum Happening {
     Answered(Question, Result<Answer, Unanswered>),
     /// Looks were written down, or could not be.
     Kept(Result<(), LooksError>),
+    /// The reel of a replay is back.
+    Reeled(Box<Reel>, Result<replay::Answer, ReelError>),
 }
 
 /// The engine with a screen.
@@ -83,6 +89,7 @@ pub struct Monitor {
     files: u64,
     /// What is looked up in the history.
     asking: HashMap<Question, AbortHandle>,
+    player: Player,
 }
 
 impl Monitor {
@@ -138,6 +145,7 @@ impl Monitor {
             shown: None,
             files: 0,
             asking: HashMap::new(),
+            player: Player::default(),
         };
         (monitor, happenings)
     }
@@ -220,6 +228,8 @@ impl Monitor {
         match effect {
             Effect::Engine(command) => {
                 self.engine.command(command);
+                self.want_tails();
+                self.reel_on();
                 // an answer may be there already: a read-only backend refuses at once
                 self.changes.actions = true;
             }
@@ -253,6 +263,7 @@ impl Monitor {
                     asked.abort();
                 }
             }
+            Effect::Replay(ask) => self.ask_reel(ask),
             Effect::Redraw => return Flow::Repaint,
             Effect::Suspend => return Flow::Suspend,
             Effect::Quit(code) => return Flow::Quit(code),
@@ -436,6 +447,7 @@ impl Application for Monitor {
                 self.line();
                 self.update(Msg::LanesReady(done))
             }
+            Happening::Reeled(reel, answer) => self.reeled(reel, answer),
             Happening::Said(level, text) => self.update(Msg::Say(level, text)),
             Happening::Written(program) => {
                 self.requests.push(Request::Run(program));

@@ -12,7 +12,7 @@ use crate::engine::{Command, Watch};
 use crate::model::Target;
 use crate::world::Changes;
 
-use super::app::{About, App, Effect, ListState, Msg, Screen, Settings};
+use super::app::{About, App, Effect, ListState, Msg, Replay, Screen, Settings};
 use super::screens;
 use super::theme::Theme;
 
@@ -63,6 +63,11 @@ impl Snapshot {
             log_open: false,
             questions: Vec::new(),
         }
+    }
+
+    /// What is shown was.
+    pub fn replays(&mut self, replay: Replay) {
+        self.app.start_replay(replay);
     }
 
     /// Takes in what the world has become. The engine must carry out what comes back.

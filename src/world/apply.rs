@@ -16,7 +16,7 @@ use super::{World, run_health};
 /// How many runs of a pipeline are remembered.
 const MAX_RUNS: usize = 40;
 /// How many runs keep all their nodes; the others keep those that are a problem.
-const MAX_DETAILED: usize = 12;
+pub(super) const MAX_DETAILED: usize = 12;
 /// How many requests are remembered; settled ones go first.
 pub(super) const MAX_ACTIONS: usize = 64;
 
@@ -400,7 +400,7 @@ impl World {
     fn keep_detailed(&mut self, run: &RunKey) {
         self.detailed.retain(|k| k != run);
         self.detailed.push(run.clone());
-        if self.detailed.len() <= MAX_DETAILED {
+        if self.detailed.len() <= self.most_detailed.0 {
             return;
         }
         let oldest = self.detailed.remove(0);

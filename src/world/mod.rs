@@ -7,6 +7,7 @@ mod apply;
 mod fleet;
 mod health;
 mod recall;
+mod retell;
 mod sum;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,10 @@ use indexmap::IndexMap;
 
 use crate::model::{ActionId, BackendId, BackendInfo, Node, NodeKey, PipelineKey, RunKey, Target};
 
+/// How many runs keep all their nodes.
+#[derive(Debug)]
+struct MostDetailed(usize);
+
 /// Everything that is known, as last observed.
 #[derive(Debug, Default)]
 pub struct World {
@@ -33,6 +38,7 @@ pub struct World {
     actions: BTreeMap<ActionId, ActionView>,
     /// Runs whose nodes are all here, oldest first: bounds what is kept.
     detailed: Vec<RunKey>,
+    most_detailed: MostDetailed,
     revision: u64,
 }
 

@@ -19,6 +19,9 @@ impl App {
         if !command.moves() {
             self.come_to_rest(watch);
         }
+        if self.in_replay(command, effects) {
+            return;
+        }
         if let Some(action) = command.action() {
             self.ask(watch, action, key, effects);
             return;
@@ -190,6 +193,17 @@ impl App {
             | Command::SetState
             | Command::Note
             | Command::Stop => {}
+            // carried out by the player
+            Command::ReplayPlay
+            | Command::ReplayNext
+            | Command::ReplayPrev
+            | Command::ReplayNextFailure
+            | Command::ReplayPrevFailure
+            | Command::ReplayFaster
+            | Command::ReplaySlower
+            | Command::ReplayJump
+            | Command::ReplayStart
+            | Command::ReplayEnd => {}
             // carried out by the log
             Command::FilterIn
             | Command::FilterOut

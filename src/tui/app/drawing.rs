@@ -86,7 +86,7 @@ impl RunScreen {
     /// Another box will be selected: the window stays for a moment.
     pub(super) fn leave(&mut self) {
         if self.look.brought_to == self.selected {
-            self.look.left_at = self.now;
+            self.look.left_at = self.wall;
         }
     }
 
@@ -98,7 +98,7 @@ impl RunScreen {
 
     /// Whether it is time for the window to follow.
     pub(super) fn window_is_late(&self) -> bool {
-        (self.now - self.look.left_at).abs() >= LAG
+        (self.wall - self.look.left_at).abs() >= LAG
     }
 
     /// Brings the window to the selection.

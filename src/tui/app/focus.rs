@@ -76,7 +76,7 @@ impl App {
 
     /// Whether the cursor stands still; where nothing follows it, it always does.
     pub fn rests(&self) -> bool {
-        (self.moved_at()).is_none_or(|moved| (self.now - moved).abs() >= REST)
+        (self.moved_at()).is_none_or(|moved| (self.wall - moved).abs() >= REST)
     }
 
     pub(super) fn rest_until(&self) -> Option<DateTime<Utc>> {

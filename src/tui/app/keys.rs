@@ -43,7 +43,10 @@ impl App {
         let key = Key::of(&press);
         // these work whatever is open
         let context = self.context();
-        let command = self.settings.keymap.command(context, key);
+        // in a replay the keys of its player come first
+        let player = self.replay.as_ref();
+        let player = player.and_then(|_| self.settings.keymap.command(Context::Replay, key));
+        let command = player.or_else(|| self.settings.keymap.command(context, key));
         if let Some(c @ (Command::Quit | Command::Suspend | Command::Redraw)) = command
             && !press.repeat
         {
@@ -74,7 +77,7 @@ impl App {
         if self
             .notices
             .current()
-            .is_some_and(|l| self.now - l.at > READ)
+            .is_some_and(|l| self.wall - l.at > READ)
         {
             self.notices.dismiss();
         }
@@ -212,7 +215,7 @@ impl App {
         if self.stack.is_empty() && self.fleet.typing {
             self.fleet.touched = false;
             self.fleet.sync(watch);
-            self.fleet.rests_since = self.now;
+            self.fleet.rests_since = self.wall;
         }
         if let Some(Screen::Run(run)) = self.stack.last_mut()
             && run.finding
@@ -268,6 +271,8 @@ fn moves(command: Command) -> bool {
             | Command::PrevMatch
             | Command::NextBookmark
             | Command::PrevBookmark
+            | Command::ReplayNext
+            | Command::ReplayPrev
     )
 }
 

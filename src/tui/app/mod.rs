@@ -23,6 +23,7 @@ mod past;
 mod past_screen;
 mod places;
 mod rates;
+mod replay;
 mod run;
 mod tree;
 mod views;
@@ -46,6 +47,7 @@ pub use notices::{Level, Line, Notices};
 pub use overview::KeptOverview;
 pub use past::{Looked, Past};
 pub use past_screen::{About, PastRow, PastScreen};
+pub use replay::{Replay, SPEEDS, Went, moment};
 pub use run::{LaidOut, Pane, RunScreen};
 pub use tree::{Tree, TreeRow};
 pub use views::{Sort, View, Worst};
@@ -124,6 +126,8 @@ pub enum Msg {
     LanesReady(LanesDone),
     /// From the history.
     Answered(Question, Result<Arc<Answer>, Unanswered>),
+    /// A replay shows another moment, or can't.
+    Went(Went),
     /// There is time to search logs further.
     Slice,
     /// Something to tell, from outside the world: a copy that went through, a file that was saved.
@@ -156,6 +160,8 @@ pub enum Effect {
     Ask(Question),
     /// Nobody wants to know it any more.
     Unask(Question),
+    /// To be asked of the reel of a replay.
+    Replay(engine::replay::Ask),
     Quit(i32),
 }
 
@@ -233,7 +239,11 @@ pub struct LogScreen {
 #[derive(Debug)]
 pub struct App {
     pub settings: Settings,
+    /// The time that what is shown is of: in a replay, that of the moment.
     pub now: DateTime<Utc>,
+    /// The clock on the wall: how long something has been on screen.
+    pub wall: DateTime<Utc>,
+    pub replay: Option<Replay>,
     pub size: (u16, u16),
     /// The terminal told that nobody looks.
     pub hidden: bool,
@@ -270,6 +280,8 @@ impl App {
         Self {
             settings,
             now,
+            wall: now,
+            replay: None,
             size,
             hidden: false,
             fleet: FleetState::default(),
@@ -316,18 +328,23 @@ impl App {
                 self.changed_at = self.now;
             }
             Msg::Tick(now) => {
-                self.now = now;
+                self.wall = now;
+                if self.replay.is_none() {
+                    self.now = now;
+                    self.rates.sample(watch, now);
+                }
                 self.notices.expire(now);
-                self.rates.sample(watch, now);
+                self.play(&mut effects);
             }
             Msg::LayoutReady(done) => self.layout_ready(done),
             Msg::LanesReady(done) => self.lanes_ready(&done),
             Msg::Answered(question, came) => self.past_answered(&question, came),
+            Msg::Went(went) => self.went(went),
             Msg::Slice => {
                 self.search_logs(watch);
                 return effects;
             }
-            Msg::Say(level, text) => self.notices.say(self.now, level, text),
+            Msg::Say(level, text) => self.notices.say(self.wall, level, text),
         }
         self.settle(watch, &mut effects);
         effects
@@ -386,7 +403,7 @@ impl App {
     }
 
     pub(crate) fn say(&mut self, level: Level, text: impl AsRef<str>) {
-        self.notices.say(self.now, level, SafeText::new(text));
+        self.notices.say(self.wall, level, SafeText::new(text));
     }
 
     /// Runs that somebody waits for and that have ended.

@@ -18,7 +18,7 @@ impl App {
             None if self.fleet.pane == Pane::Alerts => step_list(&mut self.alerts, command),
             None => {
                 self.fleet.touched = true;
-                self.fleet.rests_since = self.now;
+                self.fleet.rests_since = self.wall;
                 step_list(&mut self.fleet.list, command);
             }
             Some(Screen::Alerts) => step_list(&mut self.alerts, command),
@@ -96,7 +96,7 @@ impl App {
                 match next {
                     Some(next) => {
                         self.fleet.touched = true;
-                        self.fleet.rests_since = self.now;
+                        self.fleet.rests_since = self.wall;
                         self.fleet.list.select_at(*next);
                     }
                     None => self.say(super::Level::Info, "no pipeline that is shown is a problem"),

@@ -66,6 +66,7 @@ pub struct RunScreen {
     pub(super) beside: Beside,
     /// When it was when the screen was last brought up to date, and when the rows were last put in order.
     pub(super) now: DateTime<Utc>,
+    pub(super) wall: DateTime<Utc>,
     pub(super) sorted_at: DateTime<Utc>,
     pub time: TimeWindow,
     pub grid: GridMemory,
@@ -106,6 +107,7 @@ impl RunScreen {
             sort: look.sort,
             beside: Beside::default(),
             now: DateTime::UNIX_EPOCH,
+            wall: DateTime::UNIX_EPOCH,
             sorted_at: DateTime::UNIX_EPOCH,
             time: TimeWindow::default(),
             grid: GridMemory::default(),
@@ -186,7 +188,7 @@ impl RunScreen {
             self.attempt = None;
             self.leave();
         }
-        self.rests_since = self.now;
+        self.rests_since = self.wall;
         self.selected = Some(id);
     }
 
@@ -255,7 +257,7 @@ impl RunScreen {
             self.rebuild(view);
         }
         // rows that are sorted by what changes stay where they are for a second
-        if self.sort != Sort::Order && self.now - self.sorted_at >= RESORT {
+        if self.sort != Sort::Order && self.wall - self.sorted_at >= RESORT {
             self.rebuild(view);
         }
         if !self.touched
@@ -403,11 +405,12 @@ impl App {
         let fleet_log = self.fleet_log(watch);
         self.fleet.log.show(fleet_log.into_iter().collect());
         let rests = self.rests();
-        let room = crate::tui::screens::graph_room(self.size);
+        let room = crate::tui::screens::graph_room(self.size, self.replay.is_some());
         for screen in &mut self.stack {
             match screen {
                 Screen::Run(run) => {
                     run.now = self.now;
+                    run.wall = self.wall;
                     run.fit(room);
                     if let Some(view) = watch.world.run(&run.run) {
                         if moves {

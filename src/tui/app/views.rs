@@ -151,7 +151,7 @@ const EXTRA: usize = 6;
 impl RunScreen {
     pub(super) fn rebuild(&mut self, view: &RunView) {
         self.rows = Arc::new(rows_of(&self.tree, view, &self.folds, self.sort, self.now));
-        self.sorted_at = self.now;
+        self.sorted_at = self.wall;
     }
 
     /// The runs of the grid, oldest first, and where its cursor is.
@@ -323,6 +323,7 @@ impl App {
         opened.folds.clone_from(&run.folds);
         opened.touched = run.touched;
         opened.now = run.now;
+        opened.wall = run.wall;
         self.stack.push(Screen::Run(Box::new(opened)));
         true
     }

@@ -16,6 +16,9 @@ impl App {
         } else {
             Duration::minutes(1)
         };
+        if self.replay.is_some() {
+            return self.wake_in_replay();
+        }
         let now = self.now;
         let mut at = now.duration_trunc(step).unwrap_or(now) + step;
         let awaits = watch.awaiting || watch.patterns.pending();
@@ -35,8 +38,23 @@ impl App {
         at
     }
 
+    /// Nothing happens by itself in the past: only what the person at the keyboard began goes on.
+    fn wake_in_replay(&self) -> DateTime<Utc> {
+        let waits = [
+            self.play_wake(),
+            self.notices.wake(),
+            self.rest_until(),
+            self.window_until(),
+        ];
+        let ahead = waits.into_iter().flatten().filter(|at| *at > self.wall);
+        ahead.min().unwrap_or(self.wall + Duration::hours(1))
+    }
+
     /// Whether something on screen is shown to the second.
     pub fn ticking(&self, watch: &Watch) -> bool {
+        if self.replay.is_some() {
+            return true;
+        }
         // "succeeded 15s ago", "retry in 12s"
         let young = (self.now - self.changed_at).abs() <= Duration::seconds(65);
         let retries = |b: &crate::world::BackendView| matches!(b.status.reach, Reach::Down { retry_at: Some(at), .. } if at >= self.now);

@@ -2,7 +2,7 @@
 
 use crate::engine::Watch;
 use crate::model::{Action, Reach, SafeText};
-use crate::tui::app::{App, draft};
+use crate::tui::app::{App, SPEEDS, draft};
 
 use super::{Command, Context};
 
@@ -22,6 +22,23 @@ impl Command {
                 | Self::NextProblem
                 | Self::PrevProblem
         )
+    }
+
+    /// Changes something that others see, or asks backends for something.
+    pub const fn acts(self) -> bool {
+        self.action().is_some()
+            || matches!(
+                self,
+                Self::Mark
+                    | Self::MarkAll
+                    | Self::Ack
+                    | Self::Silence
+                    | Self::AlertNote
+                    | Self::AlertResolve
+                    | Self::RetryLetters
+                    | Self::Watch
+                    | Self::Refresh
+            )
     }
 
     /// The action a command asks for.
@@ -44,6 +61,16 @@ impl Command {
 /// Why a command can't be carried out here and now, with the nearest thing that can be done; `None`: it can.
 pub fn disabled_reason(command: Command, app: &App, watch: &Watch) -> Option<SafeText> {
     let context = app.context();
+    if app.replay.is_some() {
+        if command.row().applies(Context::Replay) {
+            return replay_reason(command, app).map(SafeText::new);
+        }
+        if command.acts() {
+            return Some(SafeText::new(
+                "this is a replay: nothing can be done in the past",
+            ));
+        }
+    }
     if !command.row().applies(context) {
         let places: Vec<&str> = command.row().contexts.iter().map(|c| c.word()).collect();
         return Some(SafeText::new(format!("works in: {}", places.join(", "))));
@@ -160,6 +187,27 @@ pub fn disabled_reason(command: Command, app: &App, watch: &Watch) -> Option<Saf
             because("this is the newest run")
         }
         _ if context == Context::Log => log_reason(command, app, watch).map(SafeText::new),
+        _ => None,
+    }
+}
+
+/// Why the player of a replay can't do it.
+fn replay_reason(command: Command, app: &App) -> Option<&'static str> {
+    let replay = app.replay.as_ref()?;
+    let (from, to) = (replay.span.from, replay.span.to);
+    match command {
+        Command::ReplayPlay | Command::ReplayNext | Command::ReplayNextFailure
+            if replay.at >= to && !replay.playing =>
+        {
+            Some("this is the end of what was recorded")
+        }
+        Command::ReplayPrev | Command::ReplayPrevFailure if replay.at <= from => {
+            Some("this is the start of what was recorded")
+        }
+        Command::ReplayFaster if replay.speed() == SPEEDS[SPEEDS.len() - 1] => {
+            Some("it can't go faster")
+        }
+        Command::ReplaySlower if replay.speed() == SPEEDS[0] => Some("it can't go slower"),
         _ => None,
     }
 }

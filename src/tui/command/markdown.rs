@@ -16,7 +16,7 @@ pub fn keys_markdown() -> String {
                 .iter()
                 .map(|k| format!("`{}`", k.replace('|', "\\|")))
                 .collect();
-            let places = if row.contexts.len() == super::Context::ALL.len() {
+            let places = if row.contexts == super::table::ANY {
                 "everywhere".to_owned()
             } else {
                 row.contexts

@@ -120,6 +120,16 @@ pub enum Command {
     SetState,
     Note,
     Stop,
+    ReplayPlay,
+    ReplayNext,
+    ReplayPrev,
+    ReplayNextFailure,
+    ReplayPrevFailure,
+    ReplayFaster,
+    ReplaySlower,
+    ReplayJump,
+    ReplayStart,
+    ReplayEnd,
     Refresh,
     Redraw,
     Suspend,
@@ -143,10 +153,12 @@ pub enum Context {
     Capacity,
     Dashboard,
     Help,
+    /// Over all of them while the past is shown.
+    Replay,
 }
 
 impl Context {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Fleet,
         Self::Run,
         Self::Log,
@@ -161,6 +173,7 @@ impl Context {
         Self::Capacity,
         Self::Dashboard,
         Self::Help,
+        Self::Replay,
     ];
 
     pub const fn word(self) -> &'static str {
@@ -179,6 +192,7 @@ impl Context {
             Self::Capacity => "capacity",
             Self::Dashboard => "dashboard",
             Self::Help => "help",
+            Self::Replay => "replay",
         }
     }
 }
@@ -189,17 +203,25 @@ pub enum Group {
     Move,
     Look,
     Act,
+    Replay,
     Program,
 }
 
 impl Group {
-    pub const ALL: [Self; 4] = [Self::Move, Self::Look, Self::Act, Self::Program];
+    pub const ALL: [Self; 5] = [
+        Self::Move,
+        Self::Look,
+        Self::Act,
+        Self::Replay,
+        Self::Program,
+    ];
 
     pub const fn title(self) -> &'static str {
         match self {
             Self::Move => "Move",
             Self::Look => "Look",
             Self::Act => "Act",
+            Self::Replay => "Replay",
             Self::Program => "Program",
         }
     }

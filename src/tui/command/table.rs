@@ -2,11 +2,17 @@
 
 use super::Command as C;
 use super::Context::{
-    Actions, Alerts, Capacity, Compare, Fleet, Log, Node, Pipeline, Run, Sla, System, Trends,
+    Actions, Alerts, Capacity, Compare, Dashboard, Fleet, Help, Log, Node, Pipeline, Run, Sla,
+    System, Trends,
 };
 use super::{Context, Group, Row};
 
-const ANY: &[Context] = &Context::ALL;
+pub(super) const ANY: &[Context] = &[
+    Fleet, Run, Log, Alerts, System, Actions, Node, Pipeline, Trends, Compare, Sla, Capacity,
+    Dashboard, Help,
+];
+/// Where the past is shown.
+const PAST: &[Context] = &[Context::Replay];
 /// Screens with more than one pane.
 const PANES: &[Context] = &[Fleet, Run, Log, Alerts];
 /// Where something that can be acted upon is selected.
@@ -47,7 +53,7 @@ const fn act(
     }
 }
 
-use Group::{Act, Look, Move, Program};
+use Group::{Act, Look, Move, Program, Replay};
 
 /// Every command, in the order of help.
 #[rustfmt::skip]
@@ -157,6 +163,17 @@ pub static TABLE: &[Row] = &[
     act(C::SetState, "set-state", &["m"], "set state", "Set the state of a node by hand", &[Run, Log, Node]),
     act(C::Note, "note", &["c"], "note", "Leave a note at the run or node", &[Fleet, Run, Log, Node]),
     act(C::Stop, "stop", &["!"], "stop all", "Emergency stop: all runs of a pipeline or a backend", &[Fleet, Run, Log, Alerts, Pipeline, System]),
+
+    row(C::ReplayPlay, "replay-play", &["space"], "play", "Play, or pause", Replay, PAST),
+    row(C::ReplayNext, "replay-next", &["."], "next event", "To the next event", Replay, PAST),
+    row(C::ReplayPrev, "replay-prev", &[","], "event before", "To the event before", Replay, PAST),
+    row(C::ReplayNextFailure, "replay-next-failure", &["}"], "next failure", "To the next failure of a run or node", Replay, PAST),
+    row(C::ReplayPrevFailure, "replay-prev-failure", &["{"], "failure before", "To the failure before", Replay, PAST),
+    row(C::ReplayFaster, "replay-faster", &["+"], "faster", "Play faster: x1, x10, x60, x600, x3600", Replay, PAST),
+    row(C::ReplaySlower, "replay-slower", &["-"], "slower", "Play slower", Replay, PAST),
+    row(C::ReplayJump, "replay-jump", &["@"], "go to", "Go to a time: 03:05, 2026-11-20 03:05, +10m, -2h", Replay, PAST),
+    row(C::ReplayStart, "replay-start", &["home"], "start", "To the start of what was recorded", Replay, PAST),
+    row(C::ReplayEnd, "replay-end", &["end"], "end", "To the end of what was recorded", Replay, PAST),
 
     row(C::Refresh, "refresh", &["ctrl-r", "f5"], "refresh", "Ask every backend to look again now", Program, ANY),
     row(C::Redraw, "redraw", &["ctrl-l"], "redraw", "Paint the screen anew", Program, ANY),

@@ -25,7 +25,7 @@ impl Filters {
     }
 
     pub(crate) fn key(mut self, app: &mut App, watch: &Watch, press: KeyPress) -> Next {
-        let settled = settled(self.since, app.now);
+        let settled = settled(self.since, app.wall);
         let Some(view) = app.log_view_mut() else {
             return Next::Close;
         };

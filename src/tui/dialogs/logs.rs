@@ -41,12 +41,12 @@ impl Logs {
             key,
             offers,
             at: next,
-            since: app.now,
+            since: app.wall,
         })
     }
 
     pub(crate) fn key(mut self, app: &mut App, watch: &Watch, press: KeyPress) -> Next {
-        let settled = settled(self.since, app.now);
+        let settled = settled(self.since, app.wall);
         let last = self.offers.len() - 1;
         match press.code {
             KeyCode::Esc | KeyCode::Char('q' | '*') => return Next::Close,

@@ -7,6 +7,7 @@ mod choose;
 mod confirm;
 mod confirm_view;
 mod filters;
+mod jump;
 mod logs;
 mod palette;
 mod record;
@@ -17,6 +18,7 @@ pub use alert::AlertLine;
 pub use choose::{Choose, NoteLine};
 pub use confirm::{Confirm, Item, Stage};
 pub use filters::Filters;
+pub use jump::Jump;
 pub use logs::Logs;
 pub use palette::{Entry, Palette};
 pub use record::RecordView;
@@ -47,6 +49,7 @@ pub enum Dialog {
     Filters(Filters),
     Logs(Box<Logs>),
     Record(Box<RecordView>),
+    Jump(Box<Jump>),
 }
 
 /// What happens to a question after a key.
@@ -100,6 +103,7 @@ impl Dialog {
     pub fn way_out(&self) -> &'static str {
         match self {
             Self::Filters(_) | Self::Logs(_) | Self::Record(_) => "close",
+            Self::Jump(_) => "stay",
             _ => "no, leave everything as it is",
         }
     }
@@ -111,6 +115,7 @@ impl Dialog {
             Self::Palette(palette) => palette.paste(text),
             Self::Note(note) => note.paste(text),
             Self::Alert(line) => line.paste(text),
+            Self::Jump(jump) => jump.paste(text),
             // a name that has to be typed has to be typed
             Self::Confirm(_) | Self::State(_) => false,
             Self::Filters(_) | Self::Logs(_) | Self::Record(_) => false,
@@ -135,6 +140,7 @@ impl Dialog {
             Self::Filters(filters) => filters.draw(app, theme, buf, area),
             Self::Logs(logs) => logs.draw(theme, buf, area),
             Self::Record(record) => record.draw(app, theme, buf, area),
+            Self::Jump(jump) => jump.draw(app, theme, buf, area),
         }
     }
 }
@@ -154,6 +160,7 @@ impl App {
             Dialog::Filters(filters) => filters.key(self, watch, press),
             Dialog::Logs(logs) => logs.key(self, watch, press),
             Dialog::Record(record) => record.key(self, press, effects),
+            Dialog::Jump(jump) => jump.key(self, press, effects),
         };
         // a command that was chosen in a question may have opened another one
         if let Next::Keep(dialog) = next {

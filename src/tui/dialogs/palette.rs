@@ -128,6 +128,16 @@ impl Palette {
             KeyCode::PageUp => self.list.pick(Pick::Up(page)),
             KeyCode::PageDown => self.list.pick(Pick::Down(page)),
             KeyCode::Enter if press.repeat => {}
+            // `at 03:05`, in a replay
+            KeyCode::Enter
+                if self
+                    .line
+                    .value()
+                    .strip_prefix("at ")
+                    .is_some_and(|time| app.jump(time, effects)) =>
+            {
+                return Next::Close;
+            }
             KeyCode::Enter => {
                 match self.list.selected.clone() {
                     // the question that it may open was not opened with a letter

@@ -77,7 +77,7 @@ impl RecordView {
             facts,
             fields,
             list,
-            since: app.now,
+            since: app.wall,
         })
     }
 
@@ -98,7 +98,7 @@ impl RecordView {
         press: KeyPress,
         effects: &mut Vec<Effect>,
     ) -> Next {
-        let settled = settled(self.since, app.now);
+        let settled = settled(self.since, app.wall);
         let page = self.list.page();
         match press.code {
             KeyCode::Esc | KeyCode::Char('q' | 'o') => return Next::Close,

@@ -68,8 +68,15 @@ pub fn top_line(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, area:
         .collect();
     let read_only =
         watch.world.backends().next().is_some() && watch.world.backends().all(|b| b.info.read_only);
-    let mode = if read_only { "read only" } else { "" };
+    let replay = app.replay.as_ref();
+    let replay = replay.map(|r| r.word(app.settings.zone, theme.glyphs.ascii));
+    let mode = match &replay {
+        Some(word) => word.as_str(),
+        None if read_only => "read only",
+        None => "",
+    };
     Header {
+        loud: replay.is_some(),
         tally: Tally::of(watch.fleet()),
         backends: &chips,
         mode,
@@ -137,9 +144,13 @@ pub fn bottom_line(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, ar
             wanted(context).iter().filter(can).copied().collect(),
         );
     }
-    let labels: Vec<(String, &str)> = hinted
-        .1
+    let player: &[Command] = match app.replay {
+        Some(_) => &PLAYER,
+        None => &[],
+    };
+    let labels: Vec<(String, &str)> = player
         .iter()
+        .chain(hinted.1.iter())
         .map(|c| (app.settings.keymap.label(*c), c.row().short))
         .collect();
     let shown: Vec<(&str, &str)> = labels
@@ -148,6 +159,16 @@ pub fn bottom_line(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, ar
         .collect();
     hints::draw(buf, area, theme, &shown);
 }
+
+/// In a replay its player comes first.
+const PLAYER: [Command; 6] = [
+    Command::ReplayPlay,
+    Command::ReplayNext,
+    Command::ReplayPrev,
+    Command::ReplayNextFailure,
+    Command::ReplayJump,
+    Command::ReplayFaster,
+];
 
 /// What to hint at, the most useful first; what can't be done now is left out.
 fn wanted(context: Context) -> &'static [Command] {
@@ -290,7 +311,7 @@ fn wanted(context: Context) -> &'static [Command] {
             C::Help,
         ],
         Context::Dashboard => &[C::Back, C::ShowDashboard, C::Refresh, C::Palette, C::Help],
-        Context::Help => &[C::Back, C::Down, C::PageDown, C::Palette, C::Help],
+        Context::Help | Context::Replay => &[C::Back, C::Down, C::PageDown, C::Palette, C::Help],
     }
 }
 

@@ -45,7 +45,7 @@ pub fn draw(
         focused: true,
     }
     .draw(buf, area, theme);
-    let lines = lines(context);
+    let lines = lines(context, app.replay.is_some());
     let height = usize::from(inner.height);
     let top = scroll.top.get().min(lines.len().saturating_sub(height));
     scroll.top.set(top);
@@ -90,12 +90,13 @@ pub fn draw(
     scrollbar::bar(buf, bar, theme, top, lines.len(), std::iter::empty());
 }
 
-fn lines(context: Context) -> Vec<Line> {
+fn lines(context: Context, replay: bool) -> Vec<Line> {
     let mut all = vec![Line::Heading(format!("Keys in: {}", context.word()))];
+    let here = |row: &&Row| row.applies(context) || replay && row.applies(Context::Replay);
     for group in Group::ALL {
         let rows: Vec<&Row> = TABLE
             .iter()
-            .filter(|r| r.group == group && r.applies(context))
+            .filter(|r| r.group == group && here(r))
             .collect();
         if rows.is_empty() {
             continue;
@@ -104,7 +105,7 @@ fn lines(context: Context) -> Vec<Line> {
         all.push(Line::Heading(group.title().to_owned()));
         all.extend(rows.into_iter().map(Line::Command));
     }
-    let others: Vec<&Row> = TABLE.iter().filter(|r| !r.applies(context)).collect();
+    let others: Vec<&Row> = TABLE.iter().filter(|r| !here(r)).collect();
     if !others.is_empty() {
         all.push(Line::Gap);
         all.push(Line::Heading("On other screens".to_owned()));

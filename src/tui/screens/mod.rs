@@ -11,6 +11,7 @@ mod log;
 mod pages;
 mod past;
 mod prompt;
+mod replay;
 mod run;
 mod run_graph;
 mod run_grid;
@@ -48,14 +49,17 @@ fn is_small(area: Rect) -> bool {
 }
 
 /// Columns and rows there are for the graph of a run at this size.
-pub fn graph_room((width, height): (u16, u16)) -> (u16, u16) {
+pub fn graph_room((width, height): (u16, u16), replay: bool) -> (u16, u16) {
     let area = Rect {
         x: 0,
         y: 0,
         width,
         height,
     };
-    let (_, body, _) = frame::split(area);
+    let (_, mut body, _) = frame::split(area);
+    if replay {
+        body = replay::split(body).0;
+    }
     let (main, _) = run::split(body, has_sidebar((width, height)));
     (main.width.saturating_sub(2), main.height.saturating_sub(2))
 }
@@ -72,8 +76,13 @@ pub fn draw_in(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, area: 
     if area.is_empty() {
         return;
     }
-    let (top, body, bottom) = frame::split(area);
+    let (top, mut body, bottom) = frame::split(area);
     frame::top_line(app, watch, theme, buf, top);
+    if let Some(player) = &app.replay {
+        let (rest, line) = replay::split(body);
+        replay::draw(app, player, theme, buf, line);
+        body = rest;
+    }
     match app.stack.last() {
         None => fleet::draw(app, watch, theme, buf, body),
         Some(Screen::Run(run)) => run::draw(app, run, watch, theme, buf, body),

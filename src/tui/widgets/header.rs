@@ -35,6 +35,8 @@ pub struct Header<'a> {
     pub backends: &'a [BackendChip<'a>],
     /// A word about the whole: "read only", "recording".
     pub mode: &'a str,
+    /// That word is the last to go, and nobody can miss it.
+    pub loud: bool,
     pub now: DateTime<Utc>,
     pub zone: Zone,
     /// The time to the second; else to the minute, for a screen that is drawn once a minute.
@@ -143,7 +145,13 @@ impl Header<'_> {
         };
         let mut name = vec![("dagtop".to_owned(), theme[Token::Title])];
         if !self.mode.is_empty() {
-            name.push((format!(" {}", self.mode), theme[Token::Warning]));
+            let token = if self.loud {
+                Token::MatchCurrent
+            } else {
+                Token::Warning
+            };
+            name.push((" ".to_owned(), theme[Token::Text]));
+            name.push((self.mode.to_owned(), theme[token]));
         }
         name.push(("   ".to_owned(), theme[Token::Text]));
         let named = |rest: Vec<Piece>| name.iter().cloned().chain(rest).collect::<Vec<_>>();
@@ -155,7 +163,10 @@ impl Header<'_> {
         forms
             .into_iter()
             .find(|form| columns(form) < room)
-            .unwrap_or_else(|| tallies(false, false))
+            .unwrap_or_else(|| match self.loud {
+                true => vec![(self.mode.trim().to_owned(), theme[Token::MatchCurrent])],
+                false => tallies(false, false),
+            })
     }
 
     fn trouble(&self) -> bool {
@@ -250,6 +261,7 @@ mod tests {
             tally,
             backends: &backends,
             mode: "",
+            loud: false,
             now: Utc.with_ymd_and_hms(2026, 11, 20, 3, 14, 7).unwrap(),
             zone: Zone::Utc,
             seconds: true,

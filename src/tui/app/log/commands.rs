@@ -47,7 +47,7 @@ impl App {
         effects: &mut Vec<Effect>,
     ) {
         match command {
-            Command::Filters => self.dialog = Some(Dialog::filters(self.now)),
+            Command::Filters => self.dialog = Some(Dialog::filters(self.wall)),
             Command::MergeLogs => self.dialog = Dialog::logs(self, watch),
             Command::OpenRecord => self.dialog = Dialog::record(self, watch),
             Command::CopyRecord => self.copy_record(watch, effects),
