@@ -155,7 +155,12 @@ fn figures(mut all: Vec<Time>) -> (Time, Time, Time) {
 pub fn main() {
     let dir = tempfile::tempdir().unwrap();
     let (heard, _keep) = tokio::sync::mpsc::channel(64);
-    let mut keeper = Keeper::start(Box::new(Sqlite::open(dir.path()).unwrap()), heard, true);
+    let mut keeper = Keeper::start(
+        Box::new(Sqlite::open(dir.path()).unwrap()),
+        heard,
+        true,
+        None,
+    );
     let mut other = Sqlite::open(dir.path()).unwrap();
     let mut watch = watch();
     let mut keeping = Keeping::default();

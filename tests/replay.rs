@@ -190,7 +190,7 @@ fn body(lines: &[String], below: usize) -> String {
 /// Watches the night live, keeps it as the engine does, and remembers the screen at these times.
 fn live(dir: &Path, times: &[i64], keys: &[&str]) -> Vec<String> {
     let (heard, _keep) = tokio::sync::mpsc::channel(64);
-    let mut keeper = Keeper::start(Box::new(Sqlite::open(dir).unwrap()), heard, true);
+    let mut keeper = Keeper::start(Box::new(Sqlite::open(dir).unwrap()), heard, true, None);
     let mut watch = watch();
     let mut screens = Vec::new();
     let mut events = night().into_iter().peekable();

@@ -121,6 +121,7 @@ pub struct Export {
     #[arg(value_enum)]
     pub what: ExportWhat,
 
+    /// How it is written
     #[arg(long, value_enum, default_value = "csv")]
     pub format: ExportFormat,
 

@@ -115,7 +115,6 @@ fn has_literal_secret(loaded: &Loaded) -> bool {
     let config = &loaded.config;
     let backends = config.backends.iter().flat_map(server::secrets);
     let channels = config.channels.iter().flat_map(super::Channel::secrets);
-    backends
-        .chain(channels)
-        .any(|secret| matches!(secret, super::Secret::Literal(_)))
+    let literal = |secret: &super::Secret| matches!(secret, super::Secret::Literal(_));
+    backends.chain(channels).any(literal) || super::history::is_literal_secret(&config.history)
 }

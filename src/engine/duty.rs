@@ -5,10 +5,10 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use crate::alerts::Alerts;
 use crate::alerts::channels::{self, Screen};
 use crate::alerts::courier::{Courier, Letter, Status};
 use crate::alerts::outbox::{Beside, Delivery};
-use crate::alerts::{Alerts, Life};
 use crate::analytics::Baselines;
 use crate::config::Channel;
 use crate::history::audit::Link;
@@ -18,6 +18,7 @@ use crate::history::{
 use crate::model::{AlertOrder, BackendId, By, Message, SafeText, Silence, Stamped};
 
 use super::Watch;
+use super::held::{self, Held, Opened, Why};
 use super::ledger::StoreLedger;
 use super::memory::Memory;
 use super::memory::past::{self, Past};
@@ -53,6 +54,10 @@ pub enum News {
     Usual(Box<Baselines>),
     /// The audit can't be written.
     Audit,
+    /// A store was opened beside the loop ...
+    Opened(Box<Opened>),
+    /// ... or can't be so far, and why.
+    Unopened(SafeText),
 }
 
 /// Where things are kept, and who is told.
@@ -92,6 +97,11 @@ pub(super) struct Duty {
     hindered: Option<SafeText>,
     /// Everything that was known when this program began to write has been handed over.
     remembers: bool,
+    /// A store is being opened beside the loop; so far it could not be.
+    opening: Option<Why>,
+    unopened: bool,
+    /// What was done here meanwhile.
+    meanwhile: Vec<Deed>,
 }
 
 /// A telling as it is kept: what was said, and on which channels.
@@ -120,6 +130,9 @@ impl Duty {
             keeping: Keeping::default(),
             hindered: None,
             remembers: false,
+            opening: None,
+            unopened: false,
+            meanwhile: Vec::new(),
         };
         let Some(place) = &settings.place else {
             if settings.lead {
@@ -127,9 +140,16 @@ impl Duty {
             }
             return duty;
         };
-        match duty.open(place, alerts) {
-            Ok(keeper) => duty.keeper = Some(keeper),
-            Err(error) => {
+        // who looks once must see at once what is there
+        let beside = place.is_far() && settings.lead;
+        if beside {
+            duty.opening = Some(Why::Keep);
+            held::begin(place, Why::Keep, duty.news.clone());
+        }
+        match (!beside).then(|| duty.open(place, alerts)) {
+            None => {}
+            Some(Ok(keeper)) => duty.keeper = Some(keeper),
+            Some(Err(error)) => {
                 let text = format!(
                     "{error}; people are told all the same, but what is known of alerts ends with this process"
                 );
@@ -144,8 +164,12 @@ impl Duty {
     }
 
     fn open(&mut self, place: &Place, alerts: &mut Alerts) -> Result<Keeper, StoreError> {
-        let mut store = place.open()?;
-        self.recall(store.as_mut(), alerts)?;
+        let opened = held::open(place, Why::Keep)?;
+        self.take_up(opened.held, alerts);
+        Ok(self.keep(opened.store))
+    }
+
+    fn keep(&self, store: Box<dyn Store>) -> Keeper {
         let (heard, mut inbox) = mpsc::channel(NEWS);
         let news = self.news.clone();
         tokio::spawn(async move {
@@ -160,26 +184,58 @@ impl Duty {
             .settings
             .lead
             .then(|| Tend::new(self.settings.keep.clone()));
-        Ok(Keeper::start(store, heard, self.settings.events, tend))
+        Keeper::start(store, heard, self.settings.events, tend)
     }
 
-    /// Alerts, silences, and what was done since the leader last wrote.
-    fn recall(&mut self, store: &mut dyn Store, alerts: &mut Alerts) -> Result<(), StoreError> {
+    /// Takes up alerts, silences, and what was done since the leader last wrote; what is to be told is left.
+    fn take_up(&mut self, held: Held, alerts: &mut Alerts) -> Vec<Delivery> {
         // whatever was to be told of what was known before is found again in what is known now
         alerts.take_tellings();
-        let lives = store.shelf(Shelf::Alerts)?;
-        // one that can't be read is found again by its rule
-        let lives = lives
-            .iter()
-            .filter_map(|(_, body)| serde_json::from_str::<Life>(body).ok());
-        alerts.restore(lives);
-        let silences = store.shelf(Shelf::Silences)?;
-        silence_all(alerts, silences.into_iter().map(|(_, body)| body));
-        let read = read_up_to(store)?;
-        let lines = store.after(Log::Orders, read, usize::MAX)?;
-        self.read = read;
-        self.apply(&lines, alerts);
-        Ok(())
+        alerts.restore(held.lives);
+        silence_all(alerts, held.silences.into_iter());
+        self.read = held.read;
+        self.apply(&held.orders, alerts);
+        held.deliveries
+    }
+
+    /// A store has been opened beside the loop.
+    pub(super) fn opened(&mut self, opened: Opened, alerts: &mut Alerts) {
+        let deliveries = self.take_up(opened.held, alerts);
+        let meanwhile = std::mem::take(&mut self.meanwhile);
+        for deed in &meanwhile {
+            match deed {
+                Deed::Alert(order) => {
+                    alerts.order(order);
+                }
+                // those that make no sense have been told when they were made
+                Deed::Silence(silence) => alerts.silence(silence.clone()).unwrap_or_default(),
+                Deed::Unsilence { id, .. } => {
+                    alerts.unsilence(id);
+                }
+            }
+        }
+        self.opening = None;
+        self.unopened = false;
+        match opened.why {
+            Why::Keep => {
+                let keeper = self.keep(opened.store);
+                for write in meanwhile.iter().flat_map(writes) {
+                    keeper.write(write);
+                }
+                self.keeper = Some(keeper);
+                // who told people without it takes over from itself
+                self.courier = None;
+                self.tried = None;
+            }
+            Why::Lead => self.hire(deliveries, Some(opened.store)),
+        }
+    }
+
+    /// It can't be opened yet: people are told all the same.
+    pub(super) fn unopened(&mut self, why: SafeText) {
+        self.unopened = true;
+        self.tried = None;
+        self.troubles.push(why);
     }
 
     /// Applies what others did; says whether anything came of it.
@@ -195,7 +251,10 @@ impl Duty {
     }
 
     /// Writes down what the person here did.
-    pub(super) fn did(&self, deed: &Deed) {
+    pub(super) fn did(&mut self, deed: &Deed) {
+        if self.opening.is_some() {
+            self.meanwhile.push(deed.clone());
+        }
         if let Some(keeper) = &self.keeper {
             writes(deed).into_iter().for_each(|write| {
                 keeper.write(write);
@@ -272,7 +331,7 @@ impl Duty {
     }
 
     /// Keeps whole worlds for a replay, a piece at a time.
-    pub(super) fn keep(&mut self, watch: &Watch, now: DateTime<Utc>) {
+    pub(super) fn keep_worlds(&mut self, watch: &Watch, now: DateTime<Utc>) {
         if let Some(keeper) = self.keeper.as_ref()
             && self.settings.events
             && self.courier.is_some()
@@ -291,9 +350,17 @@ impl Duty {
         }
     }
 
-    /// Becomes the one that tells, when nobody else is; then alerts are as the last one left them.
+    /// Becomes the one that tells, when nobody else is; then alerts are as the last one left them. Steps down when
+    /// another is it.
     pub(super) fn lead(&mut self, now: DateTime<Utc>, alerts: &mut Alerts) {
-        if self.courier.is_some() || self.tried.is_some_and(|at| (now - at).abs() < TRY) {
+        if self.courier.is_some() {
+            if self.leader.as_mut().is_some_and(|leader| !leader.lead()) {
+                // what it has under way is finished
+                self.courier = None;
+            }
+            return;
+        }
+        if self.tried.is_some_and(|at| (now - at).abs() < TRY) {
             return;
         }
         self.tried = Some(now);
@@ -303,21 +370,20 @@ impl Duty {
         if !leader.lead() {
             return;
         }
-        if self.keeper.is_none() {
-            self.hire(Vec::new(), None);
+        if self.opening.is_some() || self.keeper.is_none() {
+            // it is opened in a moment, or can't be
+            if self.opening.is_none() || self.unopened {
+                self.hire(Vec::new(), None);
+            }
             return;
         }
-        let taken = place.open().and_then(|mut store| {
-            self.recall(store.as_mut(), alerts)?;
-            let deliveries = store.shelf(Shelf::Deliveries)?;
-            Ok((store, deliveries))
-        });
-        match taken {
-            Ok((store, deliveries)) => {
-                let read = deliveries.iter();
-                let read = read.filter_map(|(_, body)| serde_json::from_str::<Delivery>(body).ok());
-                self.hire(read.collect(), Some(store));
-            }
+        if place.is_far() {
+            self.opening = Some(Why::Lead);
+            held::begin(place, Why::Lead, self.news.clone());
+            return;
+        }
+        match held::open(place, Why::Lead) {
+            Ok(opened) => self.opened(opened, alerts),
             Err(error) => {
                 let why = SafeText::new(error.to_string());
                 if self.hindered.replace(why.clone()) != Some(why.clone()) {

@@ -1,5 +1,7 @@
 //! Where the courier writes: letters and the lives of alerts in one transaction of the store.
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 use crate::alerts::outbox::{Beside, Change, Ledger, LedgerError};
 use crate::history::{Shelf, Store, Write};
 use crate::model::SafeText;
@@ -42,6 +44,11 @@ impl Ledger for StoreLedger {
         let Some(store) = &mut self.0 else {
             return Ok(());
         };
-        store.write(&batch).map_err(|e| wrong(e.to_string()))
+        // a server may let us wait: others of this runtime go on meanwhile
+        let written = match Handle::try_current().map(|here| here.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(|| store.write(&batch)),
+            _ => store.write(&batch),
+        };
+        written.map_err(|e| wrong(e.to_string()))
     }
 }

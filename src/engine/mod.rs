@@ -4,6 +4,7 @@
 
 mod command;
 mod duty;
+mod held;
 mod ledger;
 mod letter;
 mod memory;
@@ -18,6 +19,7 @@ mod watch;
 
 pub use command::Command;
 pub use duty::{Deed, DutySettings, News};
+pub use held::Opened;
 pub use register::{Register, meant};
 pub use rehearsal::Rehearsal;
 pub use start::{Engine, Settings};

@@ -226,11 +226,13 @@ impl Engine {
             watch,
             peers: IndexMap::new(),
             focus: Focus::default(),
-            audit: None,
+            scribe: None,
             audit_trouble: None,
             duty,
             reader: None,
             expects: Vec::new(),
+            memory: Memory::default(),
+            led: false,
             last_action: 0,
             sent: 0,
             still: Some(at),
@@ -295,7 +297,7 @@ impl Engine {
         }
         self.tell(now);
         self.duty.remember(&mut self.memory, &mut self.watch, now);
-        self.duty.keep(&self.watch, now);
+        self.duty.keep_worlds(&self.watch, now);
         changed
     }
 
@@ -361,6 +363,11 @@ impl Engine {
                 self.watch.baselines.take_up(*usual);
                 self.watch.touch();
             }
+            News::Opened(opened) => {
+                self.duty.opened(*opened, &mut self.watch.alerts);
+                self.watch.touch();
+            }
+            News::Unopened(why) => self.duty.unopened(why),
             News::Channels => {
                 if let Some(status) = self.duty.channels() {
                     self.watch.channels = status;

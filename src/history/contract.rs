@@ -11,11 +11,11 @@ use crate::model::{
     RunState, SafeText,
 };
 
-fn t(seconds: i64) -> DateTime<Utc> {
+pub(super) fn t(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_790_000_000 + seconds, 0).unwrap()
 }
 
-fn put(shelf: Shelf, key: &str, body: &str) -> Write {
+pub(super) fn put(shelf: Shelf, key: &str, body: &str) -> Write {
     Write::Put {
         shelf,
         key: key.to_owned(),
@@ -23,7 +23,7 @@ fn put(shelf: Shelf, key: &str, body: &str) -> Write {
     }
 }
 
-fn append(log: Log, second: i64, body: &str) -> Write {
+pub(super) fn append(log: Log, second: i64, body: &str) -> Write {
     Write::Append {
         log,
         at: t(second),
@@ -31,12 +31,12 @@ fn append(log: Log, second: i64, body: &str) -> Write {
     }
 }
 
-fn bodies(lines: &[Line]) -> Vec<&str> {
+pub(super) fn bodies(lines: &[Line]) -> Vec<&str> {
     lines.iter().map(|l| l.body.as_str()).collect()
 }
 
 /// `open` opens the same store once more.
-fn contract(open: impl Fn() -> Box<dyn Store>) {
+pub(super) fn contract(open: impl Fn() -> Box<dyn Store>) {
     let mut store = open();
     for shelf in Shelf::ALL {
         assert_eq!(store.shelf(shelf).unwrap(), []);
@@ -145,7 +145,7 @@ fn point(series: &str, grain: Grain, second: i64, count: u64) -> Point {
 }
 
 /// What a store must do with runs and what belongs to them.
-fn records(open: impl Fn() -> Box<dyn Store>) {
+pub(super) fn records(open: impl Fn() -> Box<dyn Store>) {
     let mut store = open();
     let (a1, a2, b1) = (past("a", "1", 0), past("a", "2", 100), past("b", "1", 50));
     let key = a1.run.key.clone();
@@ -287,7 +287,7 @@ fn records(open: impl Fn() -> Box<dyn Store>) {
 }
 
 /// What became of runs, day by day, and that it outlives them.
-fn days(open: impl Fn() -> Box<dyn Store>) {
+pub(super) fn days(open: impl Fn() -> Box<dyn Store>) {
     // t(0) is 2026-09-21 13:33:20
     let noon = |day: i64| DateTime::from_timestamp((20_717 + day) * 86_400 + 43_200, 0).unwrap();
     let mut store = open();

@@ -1,9 +1,9 @@
 //! The thread that writes: what is handed over is on disk some milliseconds later, many at a time, and nobody waits
 //! for the disk. It also looks what other programs on the same store have written.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,8 @@ const WAITING: usize = 32_768;
 const ROOM: usize = 24_576;
 /// Written at once.
 const BATCH: usize = 8_192;
+/// So long what people did is tried at the end.
+const PARTING: Duration = Duration::from_secs(5);
 /// Between two looks at what others wrote.
 const LOOK: Duration = Duration::from_millis(500);
 /// So long records wait for more of them: a page that many change is written once. What people do doesn't wait.
@@ -63,12 +65,14 @@ enum Order {
     Event(Box<Stamped>),
     Records(Vec<Write>),
     World(Retold),
+    /// Another program wrote something.
+    Look,
 }
 
 /// The end of the thread that the loop holds. When it goes, what waits is written and the thread ends.
 #[derive(Debug)]
 pub struct Keeper {
-    orders: Option<SyncSender<Order>>,
+    orders: Option<Arc<SyncSender<Order>>>,
     /// Records and events that wait.
     waiting: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
@@ -84,6 +88,8 @@ impl Keeper {
         tend: Option<Tend>,
     ) -> Self {
         let (orders, inbox) = sync_channel(WAITING);
+        let orders = Arc::new(orders);
+        let bell = Arc::downgrade(&orders);
         let waiting = Arc::new(AtomicUsize::new(0));
         let mut desk = Desk {
             store,
@@ -103,7 +109,7 @@ impl Keeper {
         };
         let thread = std::thread::Builder::new()
             .name("history".to_owned())
-            .spawn(move || desk.run(&inbox))
+            .spawn(move || desk.run(&inbox, bell))
             .ok();
         Self {
             orders: Some(orders),
@@ -143,7 +149,7 @@ impl Keeper {
         self.hand(Order::Records(records), many)
             .map_err(|order| match order {
                 Order::Records(records) => records,
-                Order::Deed(_) | Order::Event(_) | Order::World(_) => Vec::new(),
+                Order::Deed(_) | Order::Event(_) | Order::World(_) | Order::Look => Vec::new(),
             })
     }
 
@@ -218,7 +224,15 @@ struct Desk {
 }
 
 impl Desk {
-    fn run(&mut self, inbox: &Receiver<Order>) {
+    fn run(&mut self, inbox: &Receiver<Order>, bell: Weak<SyncSender<Order>>) {
+        // an inbox that is full is looked into at once, and then at what others wrote
+        self.store.listen(Box::new(move || match bell.upgrade() {
+            Some(orders) => !matches!(
+                orders.try_send(Order::Look),
+                Err(TrySendError::Disconnected(_))
+            ),
+            None => false,
+        }));
         // what was there at the start was read by whoever opened the store
         self.read = self.store.last(Log::Orders).unwrap_or(0);
         if let Some(tend) = &mut self.tend {
@@ -234,6 +248,11 @@ impl Desk {
                 Err(RecvTimeoutError::Timeout) => self.flush(),
                 Err(RecvTimeoutError::Disconnected) => {
                     self.flush();
+                    // what people did is worth waiting for a moment
+                    let begun = Instant::now();
+                    while !self.unwritten.is_empty() && begun.elapsed() < PARTING {
+                        self.flush();
+                    }
                     if let Some(tend) = &mut self.tend {
                         tend.end(self.store.as_mut());
                     }
@@ -299,6 +318,7 @@ impl Desk {
                 self.hurry = true;
                 self.unwritten.push(write);
             }
+            Order::Look => self.look(),
             Order::Event(stamped) => {
                 self.waiting.fetch_sub(1, Ordering::Relaxed);
                 let Some(sift) = &mut self.sift else { return };
@@ -385,17 +405,7 @@ impl Desk {
             return;
         }
         // orders of others that lie before ours are read first: then all that come after are known
-        let own = self.unwritten.iter();
-        let own = own.filter(|w| {
-            matches!(
-                w,
-                Write::Append {
-                    log: Log::Orders,
-                    ..
-                }
-            )
-        });
-        if own.count() > 0 {
+        if !self.own_orders().is_empty() {
             self.look();
         }
         match self.store.write(&self.unwritten) {
@@ -403,15 +413,51 @@ impl Desk {
                 if let Some(tend) = &mut self.tend {
                     tend.written(&self.unwritten);
                 }
+                self.read_own();
                 self.unwritten.clear();
                 self.hurry = false;
-                self.read = self.store.last(Log::Orders).unwrap_or(self.read);
                 if std::mem::take(&mut self.trouble) {
                     let lost = std::mem::take(&mut self.lost);
                     self.tell(Heard::Recovered { lost });
                 }
             }
             Err(error) => self.failed(&error),
+        }
+    }
+
+    /// What people did here, among what is to be written.
+    fn own_orders(&self) -> Vec<String> {
+        let order = |write: &Write| match write {
+            Write::Append {
+                log: Log::Orders,
+                body,
+                ..
+            } => Some(body.clone()),
+            _ => None,
+        };
+        self.unwritten.iter().filter_map(order).collect()
+    }
+
+    /// Reads on to behind what was just written here; others may have written between.
+    fn read_own(&mut self) {
+        let mut own = self.own_orders();
+        while !own.is_empty()
+            && let Ok(mut lines) = self.store.after(Log::Orders, self.read, BATCH)
+            && let Some(last) = lines.last()
+        {
+            self.read = last.seq;
+            lines.retain(
+                |line| match own.iter().position(|body| *body == line.body) {
+                    Some(at) => {
+                        own.swap_remove(at);
+                        false
+                    }
+                    None => true,
+                },
+            );
+            if !lines.is_empty() {
+                self.tell(Heard::Orders(lines));
+            }
         }
     }
 

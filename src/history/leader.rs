@@ -8,32 +8,44 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::config::paths::append_private_file;
 
+use super::postgres::{Address, Vote};
+
 #[derive(Debug)]
-pub struct Leader {
-    path: PathBuf,
-    held: Option<File>,
+pub struct Leader(Lock);
+
+#[derive(Debug)]
+enum Lock {
+    File { path: PathBuf, held: Option<File> },
+    Server(Vote),
 }
 
 impl Leader {
     pub fn new(state_dir: &Path) -> Self {
-        Self {
+        Self(Lock::File {
             path: state_dir.join("leader.lock"),
             held: None,
-        }
+        })
     }
 
-    /// Tries to be it; who is it stays it. A lock that can't be had for another reason is nobody's: then nobody tells
-    /// twice.
+    /// Of all programs on a server.
+    pub fn on(address: &Address) -> Self {
+        Self(Lock::Server(Vote::start(address)))
+    }
+
+    /// Tries to be it, without waiting. Who is it by a file stays it; who is it by a server may lose it with the
+    /// connection. A file that can't be had for another reason is nobody's: then nobody tells twice.
     pub fn lead(&mut self) -> bool {
-        if self.held.is_some() {
-            return true;
+        match &mut self.0 {
+            Lock::Server(vote) => vote.leads(),
+            Lock::File { path, held } => {
+                if held.is_none()
+                    && let Ok(file) = append_private_file(path)
+                    && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+                {
+                    *held = Some(file);
+                }
+                held.is_some()
+            }
         }
-        let Ok(file) = append_private_file(&self.path) else {
-            return false;
-        };
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            self.held = Some(file);
-        }
-        self.held.is_some()
     }
 }

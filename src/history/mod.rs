@@ -4,12 +4,14 @@
 
 mod archive;
 pub mod audit;
+mod codes;
 #[cfg(test)]
 mod contract;
 mod keeper;
 mod leader;
 mod looks;
 mod place;
+mod postgres;
 mod reader;
 mod retention;
 mod rollup;
@@ -25,6 +27,9 @@ pub use keeper::{Heard, Keeper, Retold};
 pub use leader::Leader;
 pub use looks::{Look, Looks, LooksError};
 pub use place::Place;
+pub use postgres::Address;
+#[cfg(test)]
+pub(crate) use postgres::tests::Database as TestDatabase;
 pub use reader::Reader;
 pub use retention::{Policy, Pruned, prune};
 pub use shapes::{ShapeOf, Shapes, put as put_shape, read as read_shape};

@@ -234,12 +234,10 @@ pub enum StoreError {
     #[error("the history {path} can't be used: {why}")]
     Open { path: PathBuf, why: SafeText },
     #[error(
-        "the history {0} was written by a newer dagtop; use that one, or move the file away to begin anew"
+        "the history {0} was written by a newer dagtop; use that one, or move it away to begin anew"
     )]
     Newer(PathBuf),
-    #[error(
-        "the history {0} is damaged; move the file away to begin anew, or restore a copy of it"
-    )]
+    #[error("the history {0} is damaged; move it away to begin anew, or restore a copy of it")]
     Damaged(PathBuf),
     #[error("the history is locked by another program; what was to be written is tried again")]
     Busy,
@@ -247,6 +245,8 @@ pub enum StoreError {
         "there is no room on the disk for the history; make some, what was to be written is tried again"
     )]
     Full,
+    #[error("the history {place} can't be reached: {why}; it is tried again")]
+    Away { place: SafeText, why: SafeText },
     #[error("the history can't be read or written: {0}")]
     Other(SafeText),
 }
@@ -254,7 +254,7 @@ pub enum StoreError {
 impl StoreError {
     /// Trying again may help.
     pub const fn passes(&self) -> bool {
-        matches!(self, Self::Busy | Self::Full)
+        matches!(self, Self::Busy | Self::Full | Self::Away { .. })
     }
 }
 
@@ -331,6 +331,13 @@ pub trait Store: Send {
     /// Reads everything: what is wrong with it, if anything is.
     fn check(&mut self) -> Result<(), StoreError>;
 
+    /// What it is and where, to be shown.
+    fn about(&mut self) -> Result<SafeText, StoreError>;
+
     /// Whether another writer has changed anything since this was last asked.
     fn changed(&mut self) -> Result<bool, StoreError>;
+
+    /// Calls `wake` as soon as another writer has changed what programs share, from a thread of its own, until it answers
+    /// false. A store that can't hear of it is only asked ([`Store::changed`]).
+    fn listen(&mut self, _wake: Box<dyn Fn() -> bool + Send>) {}
 }

@@ -14,3 +14,6 @@ DAGSTER=1.13.27
 # who takes or judges what channels send; rsyslog is Debian's, Node anybody's
 CHANNELS=(aiosmtpd==1.4.6 trustme==1.2.1 standardwebhooks==1.1.0 slack-sdk==3.47.0 pagerduty==7.2.0 opsgenie-sdk==2.1.5 twilio==9.13.0 azure-eventhub==5.15.1)
 ADAPTIVECARDS=3.0.6
+
+# the major of Debian's own packages
+POSTGRES=15

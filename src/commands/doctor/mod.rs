@@ -1,5 +1,6 @@
 //! `dagtop doctor`: everything that can be checked before a bad night, in one list.
 
+mod history;
 mod machine;
 mod probe;
 mod report;
@@ -7,6 +8,7 @@ mod settings;
 
 use crate::cli::{Doctor, Global};
 use crate::config::{self, LoadError, Paths};
+use crate::history::Place;
 use crate::tui::term::{Caps, Overrides};
 
 use super::{Exit, choose, names, print, print_json, runtime};
@@ -43,6 +45,11 @@ pub(super) fn run(global: &Global, args: &Doctor) -> anyhow::Result<Exit> {
         }
     };
     report.section("configuration", settings::file(&paths, &loaded));
+    let place = Place::of(&loaded.config.history, &paths.state_dir);
+    let checks = history::server(&place);
+    if !checks.is_empty() {
+        report.section("history", checks);
+    }
     let names = names::problems(&loaded);
     report.section(
         "configuration",

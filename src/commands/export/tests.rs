@@ -85,6 +85,8 @@ fn exported<S: Sink>(
 ) -> Vec<u8> {
     let mut store = store(dir);
     let file = dir.join("out");
+    // one of before has the name
+    let _ = std::fs::remove_file(&file);
     let mut sink = sink(Outlet::open(Some(&file)).unwrap());
     let mut row = |cells: Vec<Cell>| {
         assert_eq!(cells.len(), what.table().len(), "every column has a cell");

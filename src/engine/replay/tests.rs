@@ -207,7 +207,7 @@ proptest! {
 /// Keeps events as the engine does, with a whole world after every so many, and remembers how it was.
 fn kept(dir: &std::path::Path, events: &[Stamped], every: usize) -> Vec<(DateTime<Utc>, String)> {
     let (heard, _keep) = tokio::sync::mpsc::channel(64);
-    let mut keeper = Keeper::start(Box::new(Sqlite::open(dir).unwrap()), heard, true);
+    let mut keeper = Keeper::start(Box::new(Sqlite::open(dir).unwrap()), heard, true, None);
     let mut watch = watch();
     let mut pictures = Vec::new();
     for (n, stamped) in events.iter().enumerate() {

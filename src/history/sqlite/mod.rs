@@ -1,6 +1,5 @@
 //! The store in one file of SQLite: nothing to install, several programs at once, whole after kill -9.
 
-mod codes;
 mod put;
 mod records;
 mod room;
@@ -17,6 +16,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params}
 use crate::config::paths::{append_private_file, create_private_dir};
 use crate::model::{LogKey, NodeId, PastNode, PastRun, RunKey, SafeText};
 
+use super::codes;
 use super::store::{
     Ask, Day, Grain, Kind, Line, Log, Point, Shelf, Size, Store, StoreError, Tail, Write,
 };
@@ -276,6 +276,11 @@ impl Store for Sqlite {
             "ok" => Ok(()),
             _ => Err(StoreError::Damaged(self.path.clone())),
         }
+    }
+
+    fn about(&mut self) -> Result<SafeText, StoreError> {
+        let (version, path) = (rusqlite::version(), self.path.display());
+        Ok(SafeText::new(format!("SQLite {version}, {path}")))
     }
 
     fn changed(&mut self) -> Result<bool, StoreError> {
