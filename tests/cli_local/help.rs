@@ -12,7 +12,7 @@ fn every_help_tells_its_exit_codes_and_fits_a_terminal() {
         .get_subcommands()
         .map(|c| c.get_name().to_owned())
         .collect();
-    assert_eq!(names.len(), 19, "{names:?}");
+    assert_eq!(names.len(), 23, "{names:?}");
     for name in &names {
         let done = home.dagtop(&[name, "--help"]).code(0).quietly();
         assert!(done.out.contains("Exit codes"), "{name}:\n{}", done.out);

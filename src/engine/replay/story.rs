@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 
 use crate::engine::Watch;
 use crate::model::{
-    ActionStatus, Alert, Event, Health, Node, NodeState, PipelineKey, Reach, Run, RunKey, RunState,
-    SafeText, Target,
+    ActionId, ActionStatus, Alert, Event, Health, Node, NodeState, PipelineKey, Reach, Run, RunKey,
+    RunState, SafeText, Target,
 };
 
 use super::line::{Acted, Line, Lives};
@@ -62,6 +62,8 @@ pub struct Story {
     pub failures: Vec<(RunKey, Node)>,
     /// Runs that were told to have failed.
     failed: HashSet<RunKey>,
+    /// Requests that were told to be under way.
+    asked: HashSet<ActionId>,
     pub events: u64,
 }
 
@@ -73,6 +75,7 @@ impl Story {
             more: 0,
             failures: Vec::new(),
             failed: HashSet::new(),
+            asked: HashSet::new(),
             events: 0,
         }
     }
@@ -253,6 +256,8 @@ impl Story {
         }
         let word = request.action.word();
         let text = match &acted.status {
+            // the engine says so, and then the backend
+            ActionStatus::Requested { .. } if !self.asked.insert(request.id) => return,
             ActionStatus::Requested { .. } => format!("{} asked for: {word}", acted.who),
             ActionStatus::Confirmed { what } => format!("{word} confirmed: {what}"),
             ActionStatus::Refused { why } => format!("{word} refused: {why}"),

@@ -132,13 +132,13 @@ impl Monitor {
         let watch = &self.engine.watch;
         let focus = self.engine.focus();
         let on_screen = focus.logs.iter().chain(&focus.tails).cloned();
-        let wanted: Vec<LogKey> = on_screen
+        let wanted: HashSet<LogKey> = on_screen
             .chain(watch.wanted_tails())
             .filter(|key| !self.player.tails.contains(key) && watch.had_ended(key))
             .collect();
         if !wanted.is_empty() {
             self.player.tails.extend(wanted.iter().cloned());
-            self.player.asks.push(Ask::Tails(wanted));
+            self.player.asks.push(Ask::Tails(wanted.into_iter().collect()));
         }
     }
 
