@@ -255,6 +255,11 @@ fn place(watch: &Watch, boards: &[Dashboard], args: &Args) -> anyhow::Result<Pla
                 }
                 target => Ok(target),
             },
+            // of a pipeline that its backend no longer lists runs of, the history may know some
+            None if args.screen == Some(ScreenName::Trends) => match watch.fleet().first() {
+                Some(row) => Ok(Target::Pipeline(row.key.clone())),
+                None => bail!("there is no pipeline"),
+            },
             None => match watch.fleet().iter().find(|row| row.run.is_some()) {
                 Some(row) => Ok(Target::Pipeline(row.key.clone())),
                 None => bail!("nothing has run yet"),

@@ -95,6 +95,11 @@ impl PastScreen {
         (*attempt > 0).then(|| Question::Tail(run.node(node).log(*attempt)))
     }
 
+    /// Whether there may be more than has room at once.
+    pub const fn halved(&self) -> bool {
+        matches!(self.about, About::Pipeline(_))
+    }
+
     pub fn context(&self) -> Context {
         match &self.about {
             About::Pipeline(_) | About::Node(..) => Context::Trends,

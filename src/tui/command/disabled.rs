@@ -138,6 +138,9 @@ pub fn disabled_reason(command: Command, app: &App, watch: &Watch) -> Option<Saf
         {
             because("no pipeline is selected")
         }
+        Command::OtherHalf if !app.past_screen().is_some_and(|s| s.halved()) => {
+            because("this screen has one half only; H shows the trends of the pipeline")
+        }
         Command::ShowDashboard if app.settings.dashboards.is_empty() => {
             because("the config has no [[dashboard]]")
         }
