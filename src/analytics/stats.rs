@@ -26,7 +26,7 @@ pub fn middle(values: &mut [f64]) -> Option<f64> {
     if values.is_empty() {
         return None;
     }
-    let even = values.len() % 2 == 0;
+    let even = values.len().is_multiple_of(2);
     let (below, at, _) = values.select_nth_unstable_by(half, f64::total_cmp);
     let at = *at;
     if !even {

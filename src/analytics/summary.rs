@@ -292,7 +292,7 @@ mod tests {
             let one = run("good", day, day as i64 * DAY, Some(took));
             runs.push(one);
             let two = run("poor", day, day as i64 * DAY + 60, Some(50));
-            runs.push(if day % 4 == 0 { bad(two) } else { two });
+            runs.push(if day.is_multiple_of(4) { bad(two) } else { two });
         }
         let promised = |key: &PipelineKey| {
             (key.pipeline.raw() == "good").then(|| Promised {
