@@ -24,7 +24,7 @@ pub use records::{
     Audit, AuditFilter, AuditFormat, AuditWhat, Export, ExportFormat, ExportWhat, GrainName,
 };
 
-pub use past::{Record, Replay, Report};
+pub use past::{PeriodFormat, Record, Replay, Report};
 
 const EXIT_CODES: &str = "\
 Exit codes:

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 const REPLAY_CODES: &str = "\
 Exit codes: 0 ended by the user, or exported; 1 nothing is kept of that time, or the file can't be read; 2 wrong \
@@ -82,8 +82,20 @@ configuration that can't be used.";
 #[command(after_help = format!("{TIMES}\n\n{REPORT_CODES}"))]
 pub struct Report {
     /// The timeline of an incident
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "period")]
     pub incident: bool,
+
+    /// The figures of so much time until now: success, promises, slowest, flakiest, on-call load, who did what
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["incident", "since", "until", "pipeline", "file"], value_parser = crate::config::parse_duration)]
+    pub period: Option<std::time::Duration>,
+
+    /// With --period: how it is written
+    #[arg(long, value_enum, default_value = "md", requires = "period")]
+    pub format: PeriodFormat,
+
+    /// With --period: into this file instead of stdout
+    #[arg(short, long, value_name = "FILE", requires = "period")]
+    pub output: Option<PathBuf>,
 
     /// From when on [default: a day before the end]
     #[arg(long, value_name = "TIME")]
@@ -99,4 +111,26 @@ pub struct Report {
 
     /// A recording, instead of the history
     pub file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PeriodFormat {
+    /// Markdown with tables
+    Md,
+    /// One page that needs nothing else
+    Html,
+    /// A row for every figure
+    Csv,
+    Json,
+}
+
+impl PeriodFormat {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Md => "md",
+            Self::Html => "html",
+            Self::Csv => "csv",
+            Self::Json => "json",
+        }
+    }
 }

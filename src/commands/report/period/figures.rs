@@ -1,0 +1,235 @@
+//! The figures of a period, and what is missing of them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Duration, FixedOffset, Utc};
+use serde::Serialize;
+
+use crate::alerts::Expect;
+use crate::analytics::sla::Objective;
+use crate::analytics::summary::{Promised, Summary, summary};
+use crate::history::audit::{Found, Kind, Step, Trail, Verdict};
+use crate::history::{Ask, Of, Store};
+use crate::model::{PastNode, PastRun, PipelineKey, SafeText};
+
+use super::oncall::OnCall;
+
+/// What is looked at: more has no room in memory.
+const RUNS: usize = 200_000;
+const NODES: usize = 500_000;
+/// Due times of one pipeline.
+const DUES: usize = 10_000;
+/// Of a hundred promises one may be missed.
+const TARGET: f64 = 0.99;
+/// Deeds that are told one by one.
+const DEEDS: usize = 200;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Figures {
+    pub from: DateTime<Utc>,
+    pub to: DateTime<Utc>,
+    /// What is missing, in words.
+    pub missing: Vec<String>,
+    pub summary: Summary,
+    pub on_call: OnCall,
+    pub compliance: Compliance,
+}
+
+/// Who did what, by the audit.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Compliance {
+    /// Whether the chain holds, of how many lines, and its last hash.
+    pub chain_holds: bool,
+    pub lines: u64,
+    pub head: Option<String>,
+    /// By user, kind and action: how often, and how often it was refused or not confirmed.
+    pub people: Vec<Deeds>,
+    /// The newest, the last first.
+    pub newest: Vec<Deed>,
+    pub more: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Deeds {
+    pub user: SafeText,
+    pub kind: &'static str,
+    pub action: SafeText,
+    pub done: u64,
+    pub refused: u64,
+    pub unconfirmed: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Deed {
+    pub at: DateTime<Utc>,
+    pub user: SafeText,
+    pub from: Option<SafeText>,
+    pub action: SafeText,
+    pub target: SafeText,
+    pub backend: SafeText,
+    pub step: &'static str,
+}
+
+impl Figures {
+    pub(super) fn gather(
+        store: &mut dyn Store,
+        state_dir: &Path,
+        expects: &[Expect],
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
+        zone: FixedOffset,
+    ) -> anyhow::Result<Self> {
+        let mut missing = Vec::new();
+        // the period before is what it is compared with
+        let before = from - (to - from);
+        let ask = |from, most| Ask {
+            of: Of::All,
+            from,
+            to,
+            newest_first: true,
+            most,
+        };
+        let mut runs: Vec<PastRun> = Vec::new();
+        store.runs(&ask(before, RUNS), &mut |run| {
+            runs.push(run);
+            true
+        })?;
+        let mut nodes: Vec<PastNode> = Vec::new();
+        store.nodes(&ask(from, NODES), None, &mut |node| {
+            nodes.push(node);
+            true
+        })?;
+        if runs.len() >= RUNS {
+            missing.push(format!("Only the newest {RUNS} runs were looked at; there are more."));
+        }
+        if nodes.len() >= NODES {
+            missing.push(format!(
+                "Only the newest {NODES} attempts of nodes were looked at for flaky ones; there are more."
+            ));
+        }
+        match store.size()?.span {
+            None => missing.push("The history holds no runs yet.".to_owned()),
+            Some((begins, _)) if begins > from => missing.push(format!(
+                "The history begins on {}: of the time before it nothing is known.",
+                begins.format("%-d %b %Y, %H:%M UTC")
+            )),
+            Some((begins, _)) if begins > before => missing.push(format!(
+                "The history begins on {}: the period before is compared with only in part.",
+                begins.format("%-d %b %Y, %H:%M UTC")
+            )),
+            Some(_) => {}
+        }
+        let first = runs.iter().map(|run| run.run.ordered_at).min().unwrap_or(to);
+        let promised = |key: &PipelineKey| promised(expects, key, first.max(from), to);
+        let summary = summary(&runs, &nodes, (from, to), &promised, to);
+        if summary.sla.is_none() {
+            missing.push("Nothing is promised: no [[expect]] of the configuration names a time or a limit for a pipeline that ran.".to_owned());
+        }
+        let on_call = OnCall::of(store, (from, to), zone)?;
+        if on_call.messages == 0 {
+            missing.push("No message to a channel is kept of this time.".to_owned());
+        }
+        let compliance = Compliance::of(state_dir, (from, to))?;
+        if compliance.lines == 0 {
+            missing.push("The audit is empty.".to_owned());
+        }
+        Ok(Self {
+            from,
+            to,
+            missing,
+            summary,
+            on_call,
+            compliance,
+        })
+    }
+}
+
+fn promised(
+    expects: &[Expect],
+    key: &PipelineKey,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Option<Promised> {
+    let expect = expects.iter().find(|e| e.pipelines.matches(key))?;
+    let objective = Objective {
+        zone: expect.zone,
+        done_by: expect.done_by,
+        start_within: expect.cron.as_ref().map(|_| expect.start_within),
+        duration_limit: expect.duration_limit,
+    };
+    let asks = objective.done_by.is_some()
+        || objective.start_within.is_some()
+        || objective.duration_limit.is_some();
+    let mut dues = Vec::new();
+    let mut at = from - Duration::seconds(1);
+    while let Some(due) = expect.cron.as_ref().and_then(|cron| cron.after(at))
+        && due <= to
+        && dues.len() < DUES
+    {
+        dues.push(due);
+        at = due;
+    }
+    asks.then_some(Promised {
+        objective,
+        dues,
+        target: TARGET,
+    })
+}
+
+impl Compliance {
+    fn of(state_dir: &Path, (from, to): (DateTime<Utc>, DateTime<Utc>)) -> anyhow::Result<Self> {
+        let trail = || Trail::of(state_dir).context("can't read the audit");
+        let verdict = Verdict::of(trail()?, Vec::new()).context("can't read the audit")?;
+        let mut people: BTreeMap<(SafeText, Kind, SafeText), (u64, u64, u64)> = BTreeMap::new();
+        let mut newest = std::collections::VecDeque::new();
+        let mut all = 0_u64;
+        let each = |found: Found, _: &[u8]| {
+            let (at, who, what) = (found.entry.at, found.entry.who, found.entry.what);
+            let by_hand = !matches!(what.kind, Kind::Program);
+            if at < from || at >= to || !by_hand {
+                return Ok(true);
+            }
+            let key = (who.user.clone(), what.kind, what.action.clone());
+            let counts = people.entry(key).or_default();
+            match what.step {
+                Step::Approved | Step::Done => counts.0 += 1,
+                Step::Refused => counts.1 += 1,
+                Step::Unconfirmed => counts.2 += 1,
+                Step::Requested | Step::Confirmed | Step::Other => {}
+            }
+            all += 1;
+            if newest.len() == DEEDS {
+                newest.pop_front();
+            }
+            newest.push_back(Deed {
+                at,
+                user: who.user,
+                from: who.from,
+                action: what.action,
+                target: what.target,
+                backend: what.backend,
+                step: what.step.word(),
+            });
+            Ok(true)
+        };
+        trail()?.entries(each).context("can't read the audit")?;
+        let told = u64::try_from(newest.len()).unwrap_or(0);
+        let deeds = |((user, kind, action), (done, refused, unconfirmed)): ((_, Kind, _), _)| Deeds {
+            user,
+            kind: kind.word(),
+            action,
+            done,
+            refused,
+            unconfirmed,
+        };
+        Ok(Self {
+            chain_holds: verdict.holds(),
+            lines: verdict.lines,
+            head: verdict.head.map(|head| head.hash.to_string()),
+            people: people.into_iter().map(deeds).collect(),
+            newest: newest.into_iter().rev().collect(),
+            more: all.saturating_sub(told),
+        })
+    }
+}
