@@ -202,7 +202,7 @@ fn points(store: &mut dyn Store) {
 fn whole_run(batch: &mut Vec<Write>, key: RunKey, at: i64, n: usize) {
     let time = |second: i64| DateTime::from_timestamp(at + second, 0).unwrap();
     let mut run = Run::new(key.clone(), time(0));
-    let bad = n % 17 == 0;
+    let bad = n.is_multiple_of(17);
     run.state = if bad {
         RunState::Failed
     } else {

@@ -91,7 +91,7 @@ fn event(n: usize, step: usize, at: DateTime<Utc>) -> Event {
             run.started_at = Some(at);
         }
         2 => {
-            let ids = NODES.iter().map(|name| NodeId::new(name));
+            let ids = NODES.iter().map(NodeId::new);
             let ids: Vec<NodeId> = ids.collect();
             let edges = ids
                 .windows(2)

@@ -35,11 +35,14 @@ pub(super) fn time(text: &str, now: DateTime<Utc>) -> anyhow::Result<DateTime<Ut
     })
 }
 
+/// An end of a span; `None`: it has none.
+pub(super) type Bound = Option<DateTime<Utc>>;
+
 /// From one to the other, where they are named.
 pub(super) fn span(
     since: Option<&String>,
     until: Option<&String>,
-) -> anyhow::Result<(Option<DateTime<Utc>>, Option<DateTime<Utc>>)> {
+) -> anyhow::Result<(Bound, Bound)> {
     let now = Utc::now();
     let at = |text: Option<&String>| text.map(|text| time(text, now)).transpose();
     Ok((at(since)?, at(until)?))

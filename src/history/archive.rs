@@ -247,13 +247,15 @@ impl Archive {
     }
 }
 
+type Piece<T> = (Vec<T>, DateTime<Utc>);
+
 /// A piece of what is older than `before`, and a time so that all that is older than it is in the piece. `read` gives
 /// the oldest, at most so many.
 fn until<T>(
     before: DateTime<Utc>,
     mut read: impl FnMut(usize) -> Result<Vec<T>, StoreError>,
     at: impl Fn(&T) -> DateTime<Utc>,
-) -> Result<Option<(Vec<T>, DateTime<Utc>)>, StoreError> {
+) -> Result<Option<Piece<T>>, StoreError> {
     let mut most = PIECE;
     loop {
         let mut all = read(most)?;

@@ -55,7 +55,7 @@ pub enum Happening {
     Written(Program),
     NotWritten(SafeText),
     /// From the history.
-    Answered(Question, Result<Answer, Unanswered>),
+    Answered(Question, Result<Arc<Answer>, Unanswered>),
     /// Looks were written down, or could not be.
     Kept(Result<(), LooksError>),
     /// The reel of a replay is back.
@@ -328,7 +328,9 @@ impl Monitor {
                 Err(_) => Err(Unanswered::gone()),
             };
             // nobody hears it after the end
-            let _ = results.send(Happening::Answered(question, came)).await;
+            let _ = results
+                .send(Happening::Answered(question, came.map(Arc::new)))
+                .await;
         });
         if let Some(before) = self.asking.insert(about, asked.abort_handle()) {
             before.abort();
@@ -459,7 +461,7 @@ impl Application for Monitor {
             }
             Happening::Answered(question, came) => {
                 self.asking.remove(&question);
-                self.update(Msg::Answered(question, came.map(Arc::new)))
+                self.update(Msg::Answered(question, came))
             }
             Happening::Kept(kept) => {
                 self.keeping = None;

@@ -230,7 +230,9 @@ proptest! {
             let found = outcomes(&objective, &runs, &dues, now, &chance);
             prop_assert_eq!(&found, &outcomes(&objective, &runs_back, &dues, now, &chance));
             let spent = budget(&found, 0.99, DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC);
-            prop_assert_eq!(spent.met + spent.missed + spent.open + spent.at_risk, found.len());
+            // the end of all time is not in it
+            let within = found.iter().filter(|o| o.due < DateTime::<Utc>::MAX_UTC).count();
+            prop_assert_eq!(spent.met + spent.missed + spent.open + spent.at_risk, within);
         }
         let promised = |_: &PipelineKey| Some(Promised {
             objective: objective.clone(),

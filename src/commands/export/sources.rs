@@ -36,11 +36,7 @@ impl Chosen {
     fn ask(&self) -> Ask {
         // a name without a pattern is looked up by the store
         let plain = |text: &&String| !text.contains(['*', '?']);
-        let backend = self
-            .backend
-            .as_ref()
-            .filter(plain)
-            .map(|b| BackendId::new(b));
+        let backend = self.backend.as_ref().filter(plain).map(BackendId::new);
         let pipeline = self.pipeline.as_ref().filter(plain);
         Ask {
             of: match (backend, pipeline) {

@@ -135,11 +135,11 @@ impl Question {
 
 #[derive(Clone, Debug)]
 pub enum Answer {
-    Pipeline(PipelinePast),
+    Pipeline(Box<PipelinePast>),
     Node(NodePast),
     /// `None`: nothing was kept of it.
     Tail(Option<Vec<SafeText>>),
-    Compare(ComparePast),
+    Compare(Box<ComparePast>),
     Sla(SlaPast),
     Capacity(CapacityPast),
 }
@@ -176,7 +176,7 @@ pub fn answer(
 ) -> Result<Answer, StoreError> {
     Ok(match question {
         Question::Pipeline { key, span } => {
-            Answer::Pipeline(pipeline::answer(store, key, *span, frame)?)
+            Answer::Pipeline(Box::new(pipeline::answer(store, key, *span, frame)?))
         }
         Question::Node {
             pipeline,
@@ -184,7 +184,7 @@ pub fn answer(
             span,
         } => Answer::Node(node::answer(store, pipeline, node, *span, frame)?),
         Question::Compare { a, b } => {
-            Answer::Compare(compare::answer(store, a.as_ref(), b, frame)?)
+            Answer::Compare(Box::new(compare::answer(store, a.as_ref(), b, frame)?))
         }
         Question::Sla { span } => Answer::Sla(sla::answer(store, *span, frame)?),
         Question::Capacity { span } => Answer::Capacity(capacity::answer(store, *span, frame)?),

@@ -75,7 +75,7 @@ pub(super) fn answer(
         tries.push(past.into());
         true
     })?;
-    tries.sort_by(|a, b| (b.at, b.attempt).cmp(&(a.at, a.attempt)));
+    tries.sort_by_key(|t| std::cmp::Reverse((t.at, t.attempt)));
     Ok(NodePast {
         pipeline: pipeline.clone(),
         node: node.clone(),

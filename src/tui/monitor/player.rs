@@ -138,7 +138,9 @@ impl Monitor {
             .collect();
         if !wanted.is_empty() {
             self.player.tails.extend(wanted.iter().cloned());
-            self.player.asks.push(Ask::Tails(wanted.into_iter().collect()));
+            self.player
+                .asks
+                .push(Ask::Tails(wanted.into_iter().collect()));
         }
     }
 

@@ -101,7 +101,9 @@ impl Figures {
             true
         })?;
         if runs.len() >= RUNS {
-            missing.push(format!("Only the newest {RUNS} runs were looked at; there are more."));
+            missing.push(format!(
+                "Only the newest {RUNS} runs were looked at; there are more."
+            ));
         }
         if nodes.len() >= NODES {
             missing.push(format!(
@@ -120,7 +122,11 @@ impl Figures {
             )),
             Some(_) => {}
         }
-        let first = runs.iter().map(|run| run.run.ordered_at).min().unwrap_or(to);
+        let first = runs
+            .iter()
+            .map(|run| run.run.ordered_at)
+            .min()
+            .unwrap_or(to);
         let promised = |key: &PipelineKey| promised(expects, key, first.max(from), to);
         let summary = summary(&runs, &nodes, (from, to), &promised, to);
         if summary.sla.is_none() {
@@ -215,14 +221,15 @@ impl Compliance {
         };
         trail()?.entries(each).context("can't read the audit")?;
         let told = u64::try_from(newest.len()).unwrap_or(0);
-        let deeds = |((user, kind, action), (done, refused, unconfirmed)): ((_, Kind, _), _)| Deeds {
-            user,
-            kind: kind.word(),
-            action,
-            done,
-            refused,
-            unconfirmed,
-        };
+        let deeds =
+            |((user, kind, action), (done, refused, unconfirmed)): ((_, Kind, _), _)| Deeds {
+                user,
+                kind: kind.word(),
+                action,
+                done,
+                refused,
+                unconfirmed,
+            };
         Ok(Self {
             chain_holds: verdict.holds(),
             lines: verdict.lines,

@@ -19,7 +19,11 @@ th{position:sticky;top:0}td.n,th.n{text-align:right;white-space:nowrap}";
 
 pub(super) fn text(figures: &Figures, sections: &[Section]) -> String {
     let day = |at: &chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%d %H:%M");
-    let title = format!("Pipelines from {} to {} UTC", day(&figures.from), day(&figures.to));
+    let title = format!(
+        "Pipelines from {} to {} UTC",
+        day(&figures.from),
+        day(&figures.to)
+    );
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -41,7 +45,11 @@ pub(super) fn text(figures: &Figures, sections: &[Section]) -> String {
         }
         out.push_str("<div class=\"wide\"><table>\n<tr>");
         for (at, header) in section.headers.iter().enumerate() {
-            let number = section.rows.iter().filter_map(|row| row.get(at)).all(Cell::is_number);
+            let number = section
+                .rows
+                .iter()
+                .filter_map(|row| row.get(at))
+                .all(Cell::is_number);
             let class = if number { " class=\"n\"" } else { "" };
             let _ = write!(out, "<th{class}>{}</th>", plain(header));
         }

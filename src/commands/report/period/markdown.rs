@@ -26,7 +26,11 @@ fn cell(cell: &Cell) -> String {
 
 pub(super) fn text(figures: &Figures, sections: &[Section]) -> String {
     let day = |at: &chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%d %H:%M");
-    let mut out = format!("# Pipelines from {} to {} UTC\n", day(&figures.from), day(&figures.to));
+    let mut out = format!(
+        "# Pipelines from {} to {} UTC\n",
+        day(&figures.from),
+        day(&figures.to)
+    );
     // writing to a string can't fail
     for missing in &figures.missing {
         let _ = write!(out, "\n> {}\n", plain(missing));
@@ -41,12 +45,21 @@ pub(super) fn text(figures: &Figures, sections: &[Section]) -> String {
             continue;
         }
         let right = |at: usize| {
-            section.rows.iter().filter_map(|row| row.get(at)).all(Cell::is_number)
+            section
+                .rows
+                .iter()
+                .filter_map(|row| row.get(at))
+                .all(Cell::is_number)
         };
         let rules: Vec<&str> = (0..section.headers.len())
             .map(|at| if right(at) { "---:" } else { "---" })
             .collect();
-        let _ = write!(out, "\n| {} |\n| {} |\n", section.headers.join(" | "), rules.join(" | "));
+        let _ = write!(
+            out,
+            "\n| {} |\n| {} |\n",
+            section.headers.join(" | "),
+            rules.join(" | ")
+        );
         for row in &section.rows {
             let cells: Vec<String> = row.iter().map(cell).collect();
             let _ = writeln!(out, "| {} |", cells.join(" | "));

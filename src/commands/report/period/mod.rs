@@ -57,13 +57,19 @@ pub(in super::super) fn run(global: &Global, wanted: &Wanted) -> anyhow::Result<
         .with("format", wanted.format.word())
         .with("to", out.name());
     audited(global, None, what);
-    out.write_all(text.as_bytes()).context("can't write the report")?;
+    out.write_all(text.as_bytes())
+        .context("can't write the report")?;
     out.finish()?;
     Ok(Exit::Done)
 }
 
 fn expects(config: &Config) -> Vec<alerts::Expect> {
-    alerts::configured(config).rules.expects.iter().cloned().collect()
+    alerts::configured(config)
+        .rules
+        .expects
+        .iter()
+        .cloned()
+        .collect()
 }
 
 /// In which hours people sleep.

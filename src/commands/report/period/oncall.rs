@@ -107,7 +107,10 @@ impl OnCall {
                 self.pages += 1;
                 self.night += u64::from(night);
                 self.weekend += u64::from(at.weekday().number_from_monday() > 5);
-                if let Some(hour) = usize::try_from(at.hour()).ok().and_then(|h| self.hours.get_mut(h)) {
+                if let Some(hour) = usize::try_from(at.hour())
+                    .ok()
+                    .and_then(|h| self.hours.get_mut(h))
+                {
                     *hour += 1;
                 }
                 *days.entry(at.date_naive()).or_default() += 1;

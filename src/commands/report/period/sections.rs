@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::analytics::{Rate, Spread};
-use crate::model::{Target, PipelineKey, RunKey};
+use crate::model::{PipelineKey, RunKey, Target};
 
 use super::figures::Figures;
 
@@ -51,11 +51,15 @@ fn p95(spread: Option<&Spread>) -> Cell {
 }
 
 fn of(key: &PipelineKey) -> Cell {
-    text(crate::model::SafeText::new(Target::Pipeline(key.clone()).address()))
+    text(crate::model::SafeText::new(
+        Target::Pipeline(key.clone()).address(),
+    ))
 }
 
 fn run(key: &RunKey) -> Cell {
-    text(crate::model::SafeText::new(Target::Run(key.clone()).address()))
+    text(crate::model::SafeText::new(
+        Target::Run(key.clone()).address(),
+    ))
 }
 
 impl Cell {
@@ -93,7 +97,12 @@ impl Cell {
 fn span(seconds: f64) -> String {
     let sign = if seconds < 0.0 { "-" } else { "" };
     let whole = chrono::Duration::milliseconds(round(seconds.abs() * 1000.0)).num_seconds();
-    let (d, h, m, s) = (whole / 86_400, whole / 3600 % 24, whole / 60 % 60, whole % 60);
+    let (d, h, m, s) = (
+        whole / 86_400,
+        whole / 3600 % 24,
+        whole / 60 % 60,
+        whole % 60,
+    );
     match (d, h, m) {
         (0, 0, 0) if seconds.abs() < 10.0 => format!("{seconds:.1} s"),
         (0, 0, 0) => format!("{sign}{s} s"),
@@ -124,7 +133,14 @@ pub(super) fn all(figures: &Figures) -> Vec<Section> {
             vec![text("not over, or not known"), count(counts.other)],
             vec![text("success"), share(summary.success.as_ref())],
             vec![text("time run, together"), Cell::Seconds(summary.busy)],
-            vec![text("promises kept"), summary.sla.as_ref().and_then(|s| s.share).map_or(Cell::None, Cell::Share)],
+            vec![
+                text("promises kept"),
+                summary
+                    .sla
+                    .as_ref()
+                    .and_then(|s| s.share)
+                    .map_or(Cell::None, Cell::Share),
+            ],
             vec![text("pages"), Cell::Count(figures.on_call.pages)],
             vec![text("pages at night"), Cell::Count(figures.on_call.night)],
         ],
@@ -167,26 +183,46 @@ pub(super) fn all(figures: &Figures) -> Vec<Section> {
         title: "Slowest runs",
         note: "Against the median of their pipeline.".to_owned(),
         headers: vec!["run", "started", "took", "times its usual"],
-        rows: summary.slowest.iter().map(|slow| vec![
-            run(&slow.run),
-            Cell::Time(slow.started),
-            Cell::Seconds(slow.took),
-            slow.times.map_or(Cell::None, Cell::Number),
-        ]).collect(),
+        rows: summary
+            .slowest
+            .iter()
+            .map(|slow| {
+                vec![
+                    run(&slow.run),
+                    Cell::Time(slow.started),
+                    Cell::Seconds(slow.took),
+                    slow.times.map_or(Cell::None, Cell::Number),
+                ]
+            })
+            .collect(),
     });
     all.push(Section {
         title: "Flakiest nodes",
         note: "They failed now and then, and worked again by themselves.".to_owned(),
-        headers: vec!["pipeline", "node", "runs", "recovered", "failed alone", "flaky", "time lost"],
-        rows: summary.flakiest.iter().map(|f| vec![
-            of(&f.pipeline),
-            text(f.flaky.node.safe().as_str()),
-            count(f.flaky.runs),
-            count(f.flaky.recovered),
-            count(f.flaky.alone),
-            share(Some(&f.flaky.rate)),
-            Cell::Seconds(f.flaky.lost),
-        ]).collect(),
+        headers: vec![
+            "pipeline",
+            "node",
+            "runs",
+            "recovered",
+            "failed alone",
+            "flaky",
+            "time lost",
+        ],
+        rows: summary
+            .flakiest
+            .iter()
+            .map(|f| {
+                vec![
+                    of(&f.pipeline),
+                    text(f.flaky.node.safe().as_str()),
+                    count(f.flaky.runs),
+                    count(f.flaky.recovered),
+                    count(f.flaky.alone),
+                    share(Some(&f.flaky.rate)),
+                    Cell::Seconds(f.flaky.lost),
+                ]
+            })
+            .collect(),
     });
     on_call(figures, &mut all);
     compliance(figures, &mut all);
@@ -212,41 +248,64 @@ fn on_call(figures: &Figures, all: &mut Vec<Section>) {
         title: "Who took alerts on",
         note: String::new(),
         headers: vec!["person", "acknowledged", "at night", "median time to it"],
-        rows: load.people.iter().map(|(name, acks)| vec![
-            text(name),
-            Cell::Count(acks.acks),
-            Cell::Count(acks.night),
-            acks.median.map_or(Cell::None, Cell::Seconds),
-        ]).collect(),
+        rows: load
+            .people
+            .iter()
+            .map(|(name, acks)| {
+                vec![
+                    text(name),
+                    Cell::Count(acks.acks),
+                    Cell::Count(acks.night),
+                    acks.median.map_or(Cell::None, Cell::Seconds),
+                ]
+            })
+            .collect(),
     });
-    let pages = load.hours.iter().enumerate().filter(|(_, pages)| **pages > 0);
+    let pages = load
+        .hours
+        .iter()
+        .enumerate()
+        .filter(|(_, pages)| **pages > 0);
     all.push(Section {
         title: "Pages by hour",
         note: format!("By clocks at UTC{zone}; hours without any are left out."),
         headers: vec!["hour", "pages"],
-        rows: pages.map(|(hour, pages)| vec![text(format!("{hour:02}:00")), Cell::Count(*pages)]).collect(),
+        rows: pages
+            .map(|(hour, pages)| vec![text(format!("{hour:02}:00")), Cell::Count(*pages)])
+            .collect(),
     });
 }
 
 fn compliance(figures: &Figures, all: &mut Vec<Section>) {
     let told = &figures.compliance;
     let chain = match (told.chain_holds, &told.head) {
-        (true, Some(head)) => format!("The chain of the audit holds over {} lines; its head is {head}.", told.lines),
+        (true, Some(head)) => format!(
+            "The chain of the audit holds over {} lines; its head is {head}.",
+            told.lines
+        ),
         (true, None) => "Nothing in the audit is chained yet.".to_owned(),
-        (false, _) => "The chain of the audit is BROKEN: `dagtop audit verify` says where.".to_owned(),
+        (false, _) => {
+            "The chain of the audit is BROKEN: `dagtop audit verify` says where.".to_owned()
+        }
     };
     all.push(Section {
         title: "Who did what",
         note: chain,
         headers: vec!["user", "kind", "action", "done", "refused", "not confirmed"],
-        rows: told.people.iter().map(|p| vec![
-            text(&p.user),
-            text(p.kind),
-            text(&p.action),
-            Cell::Count(p.done),
-            Cell::Count(p.refused),
-            Cell::Count(p.unconfirmed),
-        ]).collect(),
+        rows: told
+            .people
+            .iter()
+            .map(|p| {
+                vec![
+                    text(&p.user),
+                    text(p.kind),
+                    text(&p.action),
+                    Cell::Count(p.done),
+                    Cell::Count(p.refused),
+                    Cell::Count(p.unconfirmed),
+                ]
+            })
+            .collect(),
     });
     let more = match told.more {
         0 => String::new(),
@@ -256,14 +315,20 @@ fn compliance(figures: &Figures, all: &mut Vec<Section>) {
         title: "Deeds",
         note: more,
         headers: vec!["at", "user", "from", "action", "target", "backend", "step"],
-        rows: told.newest.iter().map(|deed| vec![
-            Cell::Time(deed.at),
-            text(&deed.user),
-            text(deed.from.as_deref().unwrap_or_default()),
-            text(&deed.action),
-            text(&deed.target),
-            text(&deed.backend),
-            text(deed.step),
-        ]).collect(),
+        rows: told
+            .newest
+            .iter()
+            .map(|deed| {
+                vec![
+                    Cell::Time(deed.at),
+                    text(&deed.user),
+                    text(deed.from.as_deref().unwrap_or_default()),
+                    text(&deed.action),
+                    text(&deed.target),
+                    text(&deed.backend),
+                    text(deed.step),
+                ]
+            })
+            .collect(),
     });
 }

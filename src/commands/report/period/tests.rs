@@ -8,8 +8,8 @@ use crate::alerts::Expect;
 use crate::history::audit::What;
 use crate::history::{Audit, Log, Sqlite, Store, Write};
 use crate::model::{
-    Alert, AlertDeed, AlertId, AlertOrder, BackendId, By, Health, Message, NodeId, NodeState, Occasion, PastNode,
-    PastRun, PipelineKey, Priority, Run, RunState, SafeText,
+    Alert, AlertDeed, AlertId, AlertOrder, BackendId, By, Health, Message, NodeId, NodeState,
+    Occasion, PastNode, PastRun, PipelineKey, Priority, Run, RunState, SafeText,
 };
 
 const HOSTILE: &str = "x|y<script>alert(1)</script>&\"'`*_[a](http://b)=1+1\\";
@@ -23,10 +23,18 @@ fn past(key: &PipelineKey, hour: i64, minutes: i64, good: bool) -> PastRun {
     run.queued_at = Some(t(hour));
     run.started_at = Some(t(hour) + Duration::minutes(1));
     run.ended_at = Some(t(hour) + Duration::minutes(1 + minutes));
-    run.state = if good { RunState::Succeeded } else { RunState::Failed };
+    run.state = if good {
+        RunState::Succeeded
+    } else {
+        RunState::Failed
+    };
     PastRun {
         run,
-        health: if good { Health::Succeeded } else { Health::Failed },
+        health: if good {
+            Health::Succeeded
+        } else {
+            Health::Failed
+        },
         seen: t(hour + 1),
     }
 }
@@ -49,7 +57,11 @@ fn node(run: &PastRun, attempt: u32, state: NodeState) -> PastNode {
 }
 
 fn telling(hour: i64, occasion: Occasion, acked: Option<i64>) -> Write {
-    let mut alert = Alert::new(AlertId::new("run-failing", "prod/orders"), Priority::P1, t(hour));
+    let mut alert = Alert::new(
+        AlertId::new("run-failing", "prod/orders"),
+        Priority::P1,
+        t(hour),
+    );
     alert.fired = Some(t(hour));
     alert.acked = acked.map(|minutes| By {
         who: SafeText::new("=eve"),
@@ -70,10 +82,19 @@ fn seeded(dir: &Path) -> Figures {
     let wild = PipelineKey::new(&BackendId::new("prod"), HOSTILE);
     let mut batch = Vec::new();
     for day in 0..10 {
-        batch.push(Write::Run(Box::new(past(&good, day * 24 + 2, 10 + day, true))));
+        batch.push(Write::Run(Box::new(past(
+            &good,
+            day * 24 + 2,
+            10 + day,
+            true,
+        ))));
         let run = past(&wild, day * 24 + 3, 5, day % 3 != 0);
         batch.push(Write::Node(Box::new(node(&run, 1, NodeState::Failed))));
-        let end = if day % 3 == 0 { NodeState::Failed } else { NodeState::Succeeded };
+        let end = if day % 3 == 0 {
+            NodeState::Failed
+        } else {
+            NodeState::Succeeded
+        };
         batch.push(Write::Node(Box::new(node(&run, 2, end))));
         batch.push(Write::Run(Box::new(run)));
     }
@@ -116,7 +137,11 @@ fn figures_are_those_of_the_store() {
     // the sixth is done on the minute
     assert!((4..=5).contains(&sla.missed) && sla.met >= 5, "{sla:?}");
     // it begins two hours after the period does
-    assert!(figures.missing[0].starts_with("The history begins on "), "{:?}", figures.missing);
+    assert!(
+        figures.missing[0].starts_with("The history begins on "),
+        "{:?}",
+        figures.missing
+    );
 }
 
 #[test]
@@ -124,7 +149,10 @@ fn no_name_breaks_out_of_any_form() {
     let dir = tempfile::tempdir().unwrap();
     let figures = seeded(dir.path());
     let html = told(&figures, PeriodFormat::Html).unwrap();
-    assert!(html.contains("&lt;script&gt;") && !html.contains("<script"), "{html}");
+    assert!(
+        html.contains("&lt;script&gt;") && !html.contains("<script"),
+        "{html}"
+    );
     assert!(!html.contains("<b>") && !html.contains("http-equiv=\"refresh"));
     let md = told(&figures, PeriodFormat::Md).unwrap();
     assert!(!md.contains("[a]("), "{md}");
@@ -133,7 +161,11 @@ fn no_name_breaks_out_of_any_form() {
     }
     let mut width = 0;
     for line in md.lines() {
-        let cells = line.replace("\\\\", "").replace("\\|", "").matches('|').count();
+        let cells = line
+            .replace("\\\\", "")
+            .replace("\\|", "")
+            .matches('|')
+            .count();
         if line.starts_with("| ") {
             assert!(width == 0 || cells == width, "{line}");
             width = cells;
@@ -147,11 +179,15 @@ fn no_name_breaks_out_of_any_form() {
     for row in reader.records() {
         let row = row.unwrap();
         assert_eq!(row.len(), 5);
-        assert!(!row.iter().any(|field| field.starts_with(['=', '@', '+'])), "{row:?}");
+        assert!(
+            !row.iter().any(|field| field.starts_with(['=', '@', '+'])),
+            "{row:?}"
+        );
         rows += 1;
     }
     assert!(rows > 50, "{rows}");
-    let json: serde_json::Value = serde_json::from_str(&told(&figures, PeriodFormat::Json).unwrap()).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&told(&figures, PeriodFormat::Json).unwrap()).unwrap();
     assert_eq!(json["summary"]["counts"]["runs"], 20);
 }
 
@@ -178,5 +214,9 @@ fn an_empty_history_says_so() {
     let zone = FixedOffset::east_opt(0).unwrap();
     let figures = Figures::gather(&mut store, dir.path(), &[], (t(0), t(24)), zone).unwrap();
     assert_eq!(figures.missing.len(), 4, "{:?}", figures.missing);
-    assert!(told(&figures, PeriodFormat::Md).unwrap().contains("The history holds no runs yet"));
+    assert!(
+        told(&figures, PeriodFormat::Md)
+            .unwrap()
+            .contains("The history holds no runs yet")
+    );
 }

@@ -163,7 +163,7 @@ fn attempts(
             }
             4 => seconds(t.took),
             5 => seconds(t.waited),
-            6 => t.rows.map(|rows| format::metric(rows)),
+            6 => t.rows.map(format::metric),
             7 => t.memory.map(format::bytes),
             _ => t.exit_code.map(|code| code.to_string()),
         };
