@@ -16,10 +16,13 @@ HERE=$ROOT/tests/lab/channels
 venv=$LAB/channels home=$LAB/run-channels cards=$LAB/channels-cards
 PATH=$PATH:/usr/sbin:/sbin
 
+modules() { ls /usr/lib/*/rsyslog/"$1".so >/dev/null 2>&1; }
+
 install() {
   install_into channels "the peers of channels" 13 "${CHANNELS[@]}"
-  command -v rsyslogd >/dev/null && ls /usr/lib/*/rsyslog/{lmnsd_gtls,mmnormalize}.so >/dev/null 2>&1 || debian rsyslog rsyslog-gnutls rsyslog-mmnormalize \
-    || die "could not install rsyslog"
+  command -v rsyslogd >/dev/null && modules lmnsd_gtls || debian rsyslog rsyslog-gnutls || die "could not install rsyslog"
+  # a package of its own since Debian 13
+  modules mmnormalize || debian rsyslog-mmnormalize || die "could not install rsyslog's mmnormalize"
   command -v npm >/dev/null || debian nodejs npm
   if [ "$(cat "$cards/.installed" 2>/dev/null)" != "$ADAPTIVECARDS" ]; then
     mkdir -p "$cards"

@@ -14,10 +14,13 @@ set -u
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 . "$ROOT/tests/lab/common.sh"
 home=$LAB/run-postgres
-bin=/usr/lib/postgresql/$POSTGRES/bin
+# the pinned major; on another Debian the one that it has
+server() { bin=/usr/lib/postgresql/$POSTGRES/bin; [ -x "$bin/postgres" ] || bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1); [ -x "$bin/postgres" ]; }
+server
 
 install() {
-  [ -x "$bin/postgres" ] && command -v openssl >/dev/null || debian "postgresql-$POSTGRES" openssl || die "could not install PostgreSQL $POSTGRES"
+  server || debian "postgresql-$POSTGRES" || debian postgresql || die "could not install PostgreSQL"
+  command -v openssl >/dev/null || debian openssl || die "could not install openssl"
   command -v python3 >/dev/null || debian python3
 }
 
