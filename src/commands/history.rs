@@ -8,9 +8,11 @@ use serde::Serialize;
 
 use crate::cli::{Global, History as Args, HistoryWhat};
 use crate::config::{self, Config, LoadError, Paths};
+use crate::history::audit::{Kind, What};
 use crate::history::{Place, Policy, Pruned, Size, Store, prune};
 use crate::tui::widgets::format;
 
+use super::audit::audited;
 use super::{Exit, open, print, print_json};
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
@@ -33,6 +35,11 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
             let policy = Policy::from(&config.history.keep);
             let pruned = prune(store.as_mut(), policy, &mut each)?;
             bar.end();
+            let mut what = What::done(Kind::History, "prune", "what was too old");
+            for (kind, many) in &pruned.records {
+                what = what.with(kind, many.to_string());
+            }
+            audited(global, None, what);
             told(global, &pruned)
         }
         Some(HistoryWhat::Check) => {
@@ -150,6 +157,8 @@ fn vacuum(global: &Global, place: &Place, mut store: Box<dyn Store>) -> anyhow::
     let _ = work.join();
     bar.end();
     let back = before.saturating_sub(after);
+    let what = What::done(Kind::History, "vacuum", "the history");
+    audited(global, None, what.with("given back", back.to_string()));
     if global.json {
         print_json(&serde_json::json!({ "before": before, "after": after, "given_back": back }))?;
         return Ok(Exit::Done);

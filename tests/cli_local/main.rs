@@ -11,6 +11,7 @@ mod act;
 mod doctor;
 mod first;
 mod help;
+mod history;
 mod logs;
 mod run;
 mod serve;
