@@ -52,6 +52,13 @@ fn occasions(home: &Home) -> Vec<String> {
         .collect()
 }
 
+/// Messages of which it is not known that they arrived.
+fn on_their_way(home: &Home) -> i64 {
+    let db = rusqlite::Connection::open(home.state().join("history.db")).unwrap();
+    let count = "select count(*) from documents where shelf = 'deliveries' and json_extract(body, '$.state') <> 'sent'";
+    db.query_row(count, [], |row| row.get(0)).unwrap()
+}
+
 fn serve(home: &Home) -> Going {
     let mut serve = home.start(&["serve"]);
     serve.until_complains("event=backend");
@@ -157,6 +164,8 @@ fn one_of_two_tells_and_the_other_takes_over() {
     second.until_complains("another program on this state directory tells people");
     trigger(&home);
     until("the failure is told", || occasions(&home) == ["fired"]);
+    // what is still on its way when its program is killed is told again, with the same id
+    until("it is known to be told", || on_their_way(&home) == 0);
     first.signal(Signal::KILL);
     first.wait();
     second.until_complains("text=\"this program tells people\"");
