@@ -30,6 +30,8 @@ as_server() {
 }
 
 port() { cat "$home/port"; }
+# where the server keeps its files
+work() { cat "$home/work"; }
 ready() { "$bin/pg_isready" -q -h 127.0.0.1 -p "$(port)"; }
 
 # a certificate authority, and the server's certificate for 127.0.0.1 and localhost
@@ -44,9 +46,9 @@ certificates() {
 start_server() {
   export DAGTOP_LAB_DIR=$home
   if [ "$(id -u)" = 0 ]; then
-    service "$home" postgres setpriv --reuid=postgres --regid=postgres --init-groups env HOME="$home" "$bin/postgres" -D "$home/data"
+    service "$home" postgres setpriv --reuid=postgres --regid=postgres --init-groups env HOME="$(work)" "$bin/postgres" -D "$(work)/data"
   else
-    service "$home" postgres "$bin/postgres" -D "$home/data"
+    service "$home" postgres "$bin/postgres" -D "$(work)/data"
   fi
   wait_for PostgreSQL 30 ready
 }
@@ -54,30 +56,42 @@ start_server() {
 up() {
   [ -x "$bin/postgres" ] || die "not installed: tests/lab/postgres/lab.sh install"
   stop_all "$home" PostgreSQL
-  rm -rf "$home"; mkdir -p "$home"/{out,pids,socket}
+  rm -rf "$home"; mkdir -p "$home"/{out,pids}
   python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])' >"$home/port"
   (umask 077; python3 -c 'import secrets; print(secrets.token_hex(12))' >"$home/password")
   certificates >"$home/out/certificates.log" 2>&1 || { tail -n 5 "$home/out/certificates.log" >&2; die "no certificates"; }
   chmod 600 "$home/server.key"
+  local work=$home
   if [ "$(id -u)" = 0 ]; then
-    # the way to it must be open for that user
     chown -R postgres:postgres "$home"
-    as_server test -x "$home" || die "the user postgres can't reach $home: make the folders above it searchable (chmod o+x)"
+    if ! as_server test -x "$home"; then
+      # a folder above is closed to that user
+      work=$(mktemp -d) || die "no folder for the server"
+      cp "$home"/{password,server.pem,server.key} "$work"
+      chown -R postgres:postgres "$work"
+    fi
   fi
-  as_server "$bin/initdb" -D "$home/data" -U dagtop --pwfile="$home/password" -A scram-sha-256 -E UTF8 --locale=C.UTF-8 >"$home/out/initdb.log" 2>&1 \
+  echo "$work" >"$home/work"
+  as_server "$bin/initdb" -D "$work/data" -U dagtop --pwfile="$work/password" -A scram-sha-256 -E UTF8 --locale=C.UTF-8 >"$home/out/initdb.log" 2>&1 \
     || { tail -n 5 "$home/out/initdb.log" >&2; die "initdb failed"; }
-  as_server tee -a "$home/data/postgresql.conf" >/dev/null <<CONF
+  as_server tee -a "$work/data/postgresql.conf" >/dev/null <<CONF
 listen_addresses = '127.0.0.1'
 port = $(port)
-unix_socket_directories = '$home/socket'
+unix_socket_directories = ''
 ssl = on
-ssl_cert_file = '$home/server.pem'
-ssl_key_file = '$home/server.key'
+ssl_cert_file = '$work/server.pem'
+ssl_key_file = '$work/server.key'
 max_connections = 60
 CONF
   start_server || { stop_all "$home" PostgreSQL; return 1; }
   echo "postgres://dagtop:$(cat "$home/password")@127.0.0.1:$(port)/postgres" >"$home/url"
   say "PostgreSQL is ready on port $(port)"
+}
+
+down() {
+  stop_all "$home" PostgreSQL
+  local work; work=$(work 2>/dev/null) || return 0
+  [ "$work" = "$home" ] || rm -rf "$work"
 }
 
 main() {
@@ -92,13 +106,13 @@ main() {
       ;;
     halt)
       [ -f "$home/url" ] || die "nothing is up: tests/lab/postgres/lab.sh up"
-      as_server "$bin/pg_ctl" -D "$home/data" -m immediate -w stop >/dev/null
+      as_server "$bin/pg_ctl" -D "$(work)/data" -m immediate -w stop >/dev/null
       ;;
     go)
       [ -f "$home/url" ] || die "nothing is up: tests/lab/postgres/lab.sh up"
       start_server
       ;;
-    down) stop_all "$home" PostgreSQL ;;
+    down) down ;;
     *) sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
   esac
 }
