@@ -9,7 +9,8 @@ use crate::alerts::outbox::Delivery;
 use crate::history::{Line, Log, Place, Shelf, Store, StoreError};
 use crate::model::SafeText;
 
-use super::duty::{News, read_up_to};
+use super::deed::read_up_to;
+use super::duty::News;
 
 /// Between two tries.
 const AGAIN: Duration = Duration::from_secs(2);

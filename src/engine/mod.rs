@@ -3,6 +3,7 @@
 //! Must not know screens or the terminal.
 
 mod command;
+mod deed;
 mod duty;
 mod held;
 mod ledger;
@@ -12,15 +13,18 @@ pub mod past;
 mod register;
 mod rehearsal;
 pub mod replay;
+mod settings;
 mod start;
 #[cfg(test)]
 mod tests;
 mod watch;
 
 pub use command::Command;
-pub use duty::{Deed, DutySettings, News};
+pub use deed::Deed;
+pub use duty::{DutySettings, News};
 pub use held::Opened;
 pub use register::{Register, meant};
 pub use rehearsal::Rehearsal;
-pub use start::{Engine, Settings};
+pub use settings::Settings;
+pub use start::Engine;
 pub use watch::Watch;

@@ -7,7 +7,7 @@ use crate::history::audit::Link;
 use crate::history::{Line, Log, Place, Shelf, Store, StoreError, Write};
 use crate::model::{AlertId, Silence, Stamped};
 
-use super::duty::{Deed, read_up_to, writes};
+use super::deed::{Deed, read_up_to, writes};
 use super::replay::Line as Kept;
 
 pub struct Register {

@@ -8,7 +8,7 @@ use crate::logs::LogStore;
 use crate::model::{BackendId, BackendInfo, SafeText, Stamped};
 use crate::world::World;
 
-use super::start::{Settings, alerts};
+use super::settings::{Settings, alerts};
 use super::watch::Watch;
 
 /// Between two looks while nothing happens.

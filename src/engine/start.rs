@@ -1,35 +1,30 @@
 //! Starting and supervising backends.
 
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use indexmap::IndexMap;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::alerts::channels::Screen;
-use crate::alerts::matchers::Routes;
-use crate::alerts::{self, Alerts, Policy, Rules};
+use crate::alerts::{self, Alerts};
 use crate::backends::{Backend, Emitter, Link, Request};
-use crate::config::{self, Config};
-use crate::diagnosis::Ready;
 use crate::history::audit::{Kind, Scribe, What};
 use crate::history::{self, Audit, AuditError, Heard, Reader, StoreError};
-use crate::logs::{DEFAULT_LIMIT, LogStore, Spill};
+use crate::logs::LogStore;
 use crate::model::{
-    ActionError, ActionId, ActionRequest, ActionStatus, Alert, AlertOrder, BackendId,
-    BackendStatus, By, Event, Focus, LogKey, Reach, SafeText, Silence, Stamped,
+    ActionId, Alert, BackendId, BackendStatus, Event, Focus, Reach, SafeText, Stamped,
 };
 use crate::world::{Changes, World};
 
-use super::duty::{self, Deed, Duty, DutySettings, News};
+use super::duty::{Duty, DutySettings, News};
 use super::memory::Memory;
 use super::past::{self, Answer, Question, Vantage};
-use super::{Command, Watch, replay};
+use super::settings::{Settings, alerts, logs};
+use super::{Watch, deed, replay};
 
 /// Events that may wait between backends and the engine.
 const EVENTS: usize = 1024;
@@ -40,104 +35,36 @@ const REQUESTS: usize = 256;
 /// within two.
 const PATIENCE: chrono::Duration = chrono::Duration::milliseconds(700);
 
-/// What the engine needs to know beside its backends.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    pub rules: Rules,
-    pub routes: Routes,
-    pub policies: Vec<Policy>,
-    /// Silences that are configured.
-    pub windows: Vec<Silence>,
-    /// Rules of the user's own.
-    pub own: Vec<config::Rule>,
-    /// What failures say.
-    pub patterns: Ready,
-    pub duty: DutySettings,
-    pub late_after: chrono::Duration,
-    /// Bytes of log text kept in memory over all logs.
-    pub log_memory: usize,
-    /// Bytes kept on disk when memory is full, and for how long.
-    pub log_disk: u64,
-    pub log_keep: Duration,
-    /// Where; without it what has no room in memory is dropped.
-    pub log_dir: Option<PathBuf>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            rules: Rules::default(),
-            routes: Routes::default(),
-            policies: Vec::new(),
-            windows: Vec::new(),
-            own: Vec::new(),
-            patterns: Ready::default(),
-            duty: DutySettings::default(),
-            late_after: chrono::Duration::minutes(2),
-            log_memory: DEFAULT_LIMIT,
-            log_disk: 1 << 30,
-            log_keep: Duration::from_secs(7 * 86_400),
-            log_dir: None,
-        }
-    }
-}
-
-impl From<&Config> for Settings {
-    fn from(config: &Config) -> Self {
-        let on = &config.alerts;
-        let configured = alerts::configured(config);
-        Self {
-            rules: configured.rules,
-            routes: Routes::new(config),
-            policies: configured.policies,
-            windows: configured.windows,
-            own: config.rules.clone(),
-            patterns: Ready::default(),
-            duty: DutySettings {
-                channels: config.channels.clone(),
-                events: on.keep_events,
-                keep: history::Policy::from(&config.history.keep),
-                ..DutySettings::default()
-            },
-            late_after: chrono::Duration::from_std(on.late_after).unwrap_or(chrono::Duration::MAX),
-            log_memory: usize::try_from(config.logs.memory).unwrap_or(usize::MAX),
-            log_disk: config.logs.disk,
-            log_keep: config.logs.keep,
-            log_dir: None,
-        }
-    }
-}
-
 /// The running whole. Dropping it stops every backend at once; `shutdown` lets them tidy up.
 #[derive(Debug)]
 pub struct Engine {
     pub watch: Watch,
-    peers: IndexMap<BackendId, Peer>,
-    focus: Focus,
-    scribe: Option<Scribe>,
+    pub(super) peers: IndexMap<BackendId, Peer>,
+    pub(super) focus: Focus,
+    pub(super) scribe: Option<Scribe>,
     /// Why nothing is written down, told once.
-    audit_trouble: Option<AuditError>,
-    duty: Duty,
+    pub(super) audit_trouble: Option<AuditError>,
+    pub(super) duty: Duty,
     /// Looks things up in the history, where there is one.
-    reader: Option<Reader>,
+    pub(super) reader: Option<Reader>,
     /// What is promised of pipelines.
-    expects: Vec<alerts::Expect>,
-    memory: Memory,
+    pub(super) expects: Vec<alerts::Expect>,
+    pub(super) memory: Memory,
     /// That this program tells people has been written down.
-    led: bool,
-    last_action: u64,
-    sent: usize,
+    pub(super) led: bool,
+    pub(super) last_action: u64,
+    pub(super) sent: usize,
     /// The past is shown: nothing is asked of anybody, nothing is told or written, and this is the time.
-    still: Option<DateTime<Utc>>,
+    pub(super) still: Option<DateTime<Utc>>,
 }
 
 /// The engine's ends of one backend's link.
 #[derive(Debug)]
-struct Peer {
-    requests: mpsc::Sender<Request>,
-    focus: watch::Sender<Focus>,
-    task: JoinHandle<()>,
-    read_only: bool,
+pub(super) struct Peer {
+    pub(super) requests: mpsc::Sender<Request>,
+    pub(super) focus: watch::Sender<Focus>,
+    pub(super) task: JoinHandle<()>,
+    pub(super) read_only: bool,
 }
 
 impl Engine {
@@ -273,7 +200,7 @@ impl Engine {
         changes
     }
 
-    fn acted(&self, id: ActionId) {
+    pub(super) fn acted(&self, id: ActionId) {
         if let Some(view) = self.watch.world.action(id) {
             self.duty.acted(replay::acted(&history::user(), view));
         }
@@ -341,7 +268,7 @@ impl Engine {
                 self.watch.touch();
             }
             News::Kept(Heard::Silences(bodies)) => {
-                duty::silence_all(&mut self.watch.alerts, bodies.into_iter());
+                deed::silence_all(&mut self.watch.alerts, bodies.into_iter());
                 self.watch.touch();
             }
             News::Kept(Heard::Trouble(why)) => self.duty.trouble(why),
@@ -462,155 +389,6 @@ impl Engine {
         ActionId(self.last_action)
     }
 
-    pub fn command(&mut self, command: Command) {
-        if self.still.is_some() && !matches!(command, Command::Focus(_)) {
-            return;
-        }
-        match command {
-            Command::Focus(focus) => {
-                let read = focus.logs.iter().chain(&focus.tails).cloned();
-                self.watch.logs.set_focus(read);
-                self.focus = focus;
-                self.send_focus();
-            }
-            Command::Plan(request) => self.plan(request),
-            Command::Execute(id) => self.execute(id),
-            Command::Withdraw(id) => self.watch.world.withdraw(id),
-            Command::Alert(id, deed) => {
-                let by = By {
-                    who: history::user(),
-                    at: Utc::now(),
-                };
-                let order = AlertOrder { id, by, deed };
-                if self.watch.alerts.order(&order) {
-                    self.record(What::alert(&order));
-                    self.duty.did(&Deed::Alert(order));
-                }
-                self.watch.touch();
-            }
-            Command::Silence(silence) => {
-                match self.watch.alerts.silence(silence.clone()) {
-                    Ok(()) => {
-                        self.record(What::silence(&silence));
-                        self.duty.did(&Deed::Silence(silence));
-                    }
-                    Err(error) => self.duty.trouble(SafeText::new(error.to_string())),
-                }
-                self.watch.touch();
-            }
-            Command::Unsilence(id) => {
-                if self.watch.alerts.unsilence(&id) {
-                    self.record(What::unsilence(&id));
-                    let by = By {
-                        who: history::user(),
-                        at: Utc::now(),
-                    };
-                    self.duty.did(&Deed::Unsilence { id, by });
-                }
-                self.watch.touch();
-            }
-            Command::RetryLetters => {
-                for letter in self.watch.channels.dead.iter() {
-                    self.duty.retry(letter.id);
-                }
-            }
-            Command::Refresh => {
-                for peer in self.peers.values() {
-                    // a full inbox means that it will look anyway
-                    let _ = peer.requests.try_send(Request::Refresh);
-                }
-            }
-        }
-    }
-
-    fn send_focus(&self) {
-        let mut wanted = self.focus.clone();
-        wanted.tails.extend(self.watch.wanted_tails());
-        for (id, peer) in &self.peers {
-            let own = wanted.only(id);
-            peer.focus.send_if_modified(|known| {
-                let changed = *known != own;
-                *known = own;
-                changed
-            });
-        }
-    }
-
-    fn plan(&mut self, request: ActionRequest) {
-        let id = request.id;
-        self.last_action = self.last_action.max(id.0);
-        let backend = request.target.backend().clone();
-        self.watch.world.asked(request.clone(), Utc::now());
-        match self.peers.get(&backend) {
-            Some(peer) if peer.read_only => {
-                let why = format!("{} is read_only in the config", backend.safe());
-                self.settle(&backend, id, ActionError::Forbidden(SafeText::new(why)));
-            }
-            _ => self.send(&backend, id, Request::Plan(request)),
-        }
-    }
-
-    fn execute(&mut self, id: ActionId) {
-        let Some(action) = self.watch.world.action(id) else {
-            return;
-        };
-        let ActionStatus::Planned { plan } = action.status.clone() else {
-            return;
-        };
-        let backend = action.request.target.backend().clone();
-        let what = What::approved(&action.request, &plan);
-        let permit = match self.peers.get(&backend) {
-            None => Err("there is no such backend"),
-            Some(peer) => peer.requests.clone().try_reserve_owned().map_err(unsent),
-        };
-        let permit = match permit {
-            Ok(permit) => permit,
-            Err(why) => {
-                self.record(what);
-                self.settle(&backend, id, ActionError::Unreachable(SafeText::new(why)));
-                return;
-            }
-        };
-        let at = Utc::now();
-        let requested = Event::Action {
-            id,
-            status: ActionStatus::Requested { since: at },
-        };
-        self.watch.apply(&Stamped {
-            backend: backend.clone(),
-            at,
-            event: requested,
-        });
-        self.acted(id);
-        self.sent += 1;
-        // it goes out when the line is on the disk; one that can't be written is told
-        self.record_before(what, move |_| drop(permit.send(Request::Execute(plan))));
-    }
-
-    fn send(&mut self, backend: &BackendId, id: ActionId, request: Request) {
-        let why = match self.peers.get(backend) {
-            None => "there is no such backend",
-            Some(peer) => match peer.requests.try_send(request) {
-                Ok(()) => return,
-                Err(error) => unsent(error),
-            },
-        };
-        self.settle(backend, id, ActionError::Unreachable(SafeText::new(why)));
-    }
-
-    fn settle(&mut self, backend: &BackendId, id: ActionId, why: ActionError) {
-        let event = Event::Action {
-            id,
-            status: ActionStatus::Refused { why },
-        };
-        let stamped = Stamped {
-            backend: backend.clone(),
-            at: Utc::now(),
-            event,
-        };
-        self.apply(&stamped);
-    }
-
     /// Lets every backend tidy up (end what it started, write down what it knows), for at most
     /// `grace`; then stops them. The stream of events must have been dropped: a backend that waits
     /// to be heard would wait for ever.
@@ -638,37 +416,6 @@ impl Engine {
             }
         }
         self.duty.close().await;
-    }
-}
-
-fn unsent<T>(error: TrySendError<T>) -> &'static str {
-    match error {
-        TrySendError::Full(_) => "it has not answered earlier requests",
-        TrySendError::Closed(_) => "its watcher has stopped",
-    }
-}
-
-pub(super) fn alerts(settings: &Settings) -> alerts::Settings {
-    let routes = settings.routes.clone();
-    alerts::Settings {
-        rules: settings.rules.clone(),
-        route: Box::new(move |alert| {
-            let names = routes.channels(alert);
-            names.into_iter().map(str::to_owned).collect()
-        }),
-        policies: settings.policies.clone(),
-        windows: settings.windows.clone(),
-        own: alerts::Own::new(&settings.own),
-    }
-}
-
-fn logs(settings: &Settings) -> LogStore<LogKey> {
-    let logs = LogStore::new(settings.log_memory);
-    match &settings.log_dir {
-        Some(dir) if settings.log_disk > 0 => {
-            logs.with_spill(Spill::new(dir, settings.log_disk).kept_for(settings.log_keep))
-        }
-        _ => logs,
     }
 }
 

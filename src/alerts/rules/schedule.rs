@@ -7,6 +7,7 @@ use std::str::FromStr as _;
 use chrono::{DateTime, Days, Duration, NaiveTime, Utc};
 use chrono_tz::Tz;
 
+use crate::analytics::sla::Objective;
 use crate::model::span::duration as span;
 use crate::model::{Health, PipelineKey, Priority, SafeText, Target, glob};
 use crate::world::{FleetRow, RunView};
@@ -77,6 +78,20 @@ impl Cron {
         Some(next.with_timezone(&Utc))
     }
 
+    /// Its times from one moment to another, both with it, at most so many.
+    pub fn between(
+        &self,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        most: usize,
+    ) -> Vec<DateTime<Utc>> {
+        let first = self.after(from - Duration::seconds(1));
+        std::iter::successors(first, |at| self.after(*at))
+            .take_while(|at| *at <= to)
+            .take(most)
+            .collect()
+    }
+
     /// The last time that is not after this one.
     pub fn before(&self, time: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let local = time.with_timezone(&self.zone);
@@ -126,6 +141,20 @@ impl Expect {
             priority: None,
             runbook: None,
         }
+    }
+
+    /// What of it can be kept or missed; `None`: nothing.
+    pub fn objective(&self) -> Option<Objective> {
+        let objective = Objective {
+            zone: self.zone,
+            done_by: self.done_by,
+            start_within: self.cron.as_ref().map(|_| self.start_within),
+            duration_limit: self.duration_limit,
+        };
+        let asks = objective.done_by.is_some()
+            || objective.start_within.is_some()
+            || objective.duration_limit.is_some();
+        asks.then_some(objective)
     }
 
     /// The time that has come last, and by when its run is to be done.

@@ -102,7 +102,8 @@ fn row(
     }
     let first = runs.iter().map(|r| r.run.ordered_at).min();
     let seen = first.unwrap_or(now).max(begin);
-    let dues = dues(promise, seen, now);
+    let cron = promise.cron.as_ref();
+    let dues = cron.map_or_else(Vec::new, |cron| cron.between(seen, now, DUES));
     let going = promise.live.iter().find(|r| r.run.ended_at.is_none());
     let ends = going.and_then(|run| {
         let going = Going {
@@ -134,21 +135,4 @@ fn row(
         last: all.iter().map(|o| o.kept).collect(),
         cut,
     }
-}
-
-/// The times at which a run was due.
-fn dues(promise: &Promise, from: DateTime<Utc>, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
-    let Some(cron) = &promise.cron else {
-        return Vec::new();
-    };
-    let mut all = Vec::new();
-    let mut at = from - Duration::seconds(1);
-    while let Some(due) = cron.after(at).filter(|due| *due <= now) {
-        if all.len() >= DUES {
-            break;
-        }
-        all.push(due);
-        at = due;
-    }
-    all
 }

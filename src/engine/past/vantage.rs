@@ -104,20 +104,11 @@ fn shape(watch: &Watch, key: &PipelineKey) -> Option<Arc<Shape>> {
 fn promised(watch: &Watch, expects: &[Expect], now: DateTime<Utc>) -> Vec<Promise> {
     let promise = |key: &PipelineKey| {
         let expect = expects.iter().find(|e| e.pipelines.matches(key))?;
-        let objective = Objective {
-            zone: expect.zone,
-            done_by: expect.done_by,
-            start_within: expect.cron.as_ref().map(|_| expect.start_within),
-            duration_limit: expect.duration_limit,
-        };
-        let asks = objective.done_by.is_some()
-            || objective.start_within.is_some()
-            || objective.duration_limit.is_some();
         let runs = watch.world.runs_of(key).take(NEWEST);
         let live = runs.map(past).filter(|r| r.run.ordered_at <= now);
-        asks.then(|| Promise {
+        Some(Promise {
             pipeline: key.clone(),
-            objective,
+            objective: expect.objective()?,
             cron: expect.cron.clone(),
             target: expect.target,
             live: live.collect(),

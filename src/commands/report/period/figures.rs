@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
-use chrono::{DateTime, Duration, FixedOffset, Utc};
+use chrono::{DateTime, FixedOffset, Utc};
 use serde::Serialize;
 
 use crate::alerts::Expect;
-use crate::analytics::sla::Objective;
 use crate::analytics::summary::{Promised, Summary, summary};
 use crate::history::audit::{Found, Kind, Step, Trail, Verdict};
 use crate::history::{Ask, Of, Store};
@@ -21,8 +20,6 @@ const RUNS: usize = 200_000;
 const NODES: usize = 500_000;
 /// Due times of one pipeline.
 const DUES: usize = 10_000;
-/// Of a hundred promises one may be missed.
-const TARGET: f64 = 0.99;
 /// Deeds that are told one by one.
 const DEEDS: usize = 200;
 
@@ -158,28 +155,11 @@ fn promised(
     to: DateTime<Utc>,
 ) -> Option<Promised> {
     let expect = expects.iter().find(|e| e.pipelines.matches(key))?;
-    let objective = Objective {
-        zone: expect.zone,
-        done_by: expect.done_by,
-        start_within: expect.cron.as_ref().map(|_| expect.start_within),
-        duration_limit: expect.duration_limit,
-    };
-    let asks = objective.done_by.is_some()
-        || objective.start_within.is_some()
-        || objective.duration_limit.is_some();
-    let mut dues = Vec::new();
-    let mut at = from - Duration::seconds(1);
-    while let Some(due) = expect.cron.as_ref().and_then(|cron| cron.after(at))
-        && due <= to
-        && dues.len() < DUES
-    {
-        dues.push(due);
-        at = due;
-    }
-    asks.then_some(Promised {
-        objective,
-        dues,
-        target: TARGET,
+    let cron = expect.cron.as_ref();
+    Some(Promised {
+        objective: expect.objective()?,
+        dues: cron.map_or_else(Vec::new, |cron| cron.between(from, to, DUES)),
+        target: expect.target,
     })
 }
 

@@ -164,20 +164,27 @@ pub(super) fn all(figures: &Figures) -> Vec<Section> {
     });
     all.push(Section {
         title: "Promises",
-        note: "What [[expect]] asks for; of a hundred one may be missed. `left` is how many more may be missed.".to_owned(),
-        headers: vec!["pipeline", "met", "missed", "open", "at risk", "kept", "left"],
-        rows: summary.pipelines.iter().filter_map(|p| {
-            let sla = p.sla.as_ref()?;
-            Some(vec![
-                of(&p.pipeline),
-                count(sla.met),
-                count(sla.missed),
-                count(sla.open),
-                count(sla.at_risk),
-                sla.share.map_or(Cell::None, Cell::Share),
-                Cell::Number(sla.left),
-            ])
-        }).collect(),
+        note: "What [[expect]] asks for. `left` is how many more may be missed, by its `target`."
+            .to_owned(),
+        headers: vec![
+            "pipeline", "met", "missed", "open", "at risk", "kept", "left",
+        ],
+        rows: summary
+            .pipelines
+            .iter()
+            .filter_map(|p| {
+                let sla = p.sla.as_ref()?;
+                Some(vec![
+                    of(&p.pipeline),
+                    count(sla.met),
+                    count(sla.missed),
+                    count(sla.open),
+                    count(sla.at_risk),
+                    sla.share.map_or(Cell::None, Cell::Share),
+                    Cell::Number(sla.left),
+                ])
+            })
+            .collect(),
     });
     all.push(Section {
         title: "Slowest runs",

@@ -10,10 +10,10 @@ use crate::tui::app::{App, PastRow, PastScreen};
 use crate::tui::theme::{Theme, Token};
 use crate::tui::widgets::chart::{Chart, Look, Unit};
 use crate::tui::widgets::heat::Hour;
-use crate::tui::widgets::table::{Column, Table, Width};
+use crate::tui::widgets::table::{Column, Width};
 use crate::tui::widgets::{Pen, format, heat};
 
-use super::{heading, rows, say};
+use super::{fill, heading, rows, say, table};
 
 const COLUMNS: [Column; 8] = [
     Column::new("", Width::Fixed(1)),
@@ -151,22 +151,21 @@ fn queues(
                 None => Some("no sure trend".to_owned()),
             },
         };
-        match value {
-            Some(value) => pen.fill(SafeText::new(value).as_str(), text),
-            None => pen.fill(theme.glyphs.none, theme[Token::Muted]),
-        };
+        fill(
+            pen,
+            value.map(|v| SafeText::new(v).to_string()),
+            text,
+            theme,
+        );
     };
-    let mut top = screen.list.first_seen();
-    let shown = Table {
-        columns: &COLUMNS,
-        len: past.queues.len(),
-        selected: screen.list.index(),
-        focused: true,
-        header: true,
-        marked: &|_| false,
-    }
-    .draw(buf, list, theme, &mut top, &mut cell);
-    screen.list.saw(top, shown);
+    table(
+        screen,
+        (&COLUMNS, past.queues.len()),
+        theme,
+        buf,
+        list,
+        &mut cell,
+    );
     if chart > 0
         && let Some(PastRow::Queue(backend, name)) = &screen.shown
         && let Some(queue) = past

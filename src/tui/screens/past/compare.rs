@@ -10,10 +10,10 @@ use crate::model::{NodeState, PastRun};
 use crate::tui::app::{App, PastRow, PastScreen};
 use crate::tui::theme::{Theme, Token};
 use crate::tui::widgets::chart::Unit;
-use crate::tui::widgets::table::{Column, Table, Width};
+use crate::tui::widgets::table::{Column, Width};
 use crate::tui::widgets::{Pen, format};
 
-use super::{heading, rows, say};
+use super::{fill, heading, rows, say, table};
 
 const COLUMNS: [Column; 9] = [
     Column::new("NODE", Width::Fill(14)),
@@ -199,22 +199,16 @@ fn nodes(screen: &PastScreen, found: &Comparison, theme: &Theme, buf: &mut Buffe
             7 => rows(node.rows.a),
             _ => rows(node.rows.b),
         };
-        match value {
-            Some(value) => pen.fill(&value, theme[Token::Text]),
-            None => pen.fill(theme.glyphs.none, theme[Token::Muted]),
-        };
+        fill(pen, value, theme[Token::Text], theme);
     };
-    let mut top = screen.list.first_seen();
-    let shown = Table {
-        columns: &COLUMNS,
-        len: screen.list.order.len(),
-        selected: screen.list.index(),
-        focused: true,
-        header: true,
-        marked: &|_| false,
-    }
-    .draw(buf, area, theme, &mut top, &mut cell);
-    screen.list.saw(top, shown);
+    table(
+        screen,
+        (&COLUMNS, screen.list.order.len()),
+        theme,
+        buf,
+        area,
+        &mut cell,
+    );
 }
 
 fn took(

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use crate::engine::Watch;
 use crate::engine::past::{Answer, Span};
@@ -23,6 +24,7 @@ use crate::tui::theme::{Theme, Token};
 use crate::tui::widgets::Pen;
 use crate::tui::widgets::format;
 use crate::tui::widgets::panel::Panel;
+use crate::tui::widgets::table::{Column, Table};
 
 pub fn draw(
     app: &App,
@@ -163,4 +165,34 @@ fn heading(buf: &mut Buffer, area: Rect, theme: &Theme, text: &str, note: &str) 
     let mut pen = Pen::new(buf, area, 0, theme);
     pen.skip(1).put(text, theme[Token::Title]);
     pen.skip(2).put(note, theme[Token::Muted]);
+}
+
+/// The list of a screen: its columns, how many rows, and what is in a cell.
+fn table(
+    screen: &PastScreen,
+    (columns, len): (&[Column], usize),
+    theme: &Theme,
+    buf: &mut Buffer,
+    area: Rect,
+    cell: &mut dyn FnMut(usize, usize, &mut Pen),
+) {
+    let mut top = screen.list.first_seen();
+    let shown = Table {
+        columns,
+        len,
+        selected: screen.list.index(),
+        focused: true,
+        header: true,
+        marked: &|_| false,
+    }
+    .draw(buf, area, theme, &mut top, cell);
+    screen.list.saw(top, shown);
+}
+
+/// What is known, or the sign that nothing is.
+fn fill(pen: &mut Pen, value: Option<String>, style: Style, theme: &Theme) {
+    match value {
+        Some(value) => pen.fill(&value, style),
+        None => pen.fill(theme.glyphs.none, theme[Token::Muted]),
+    };
 }

@@ -9,10 +9,10 @@ use crate::model::NodeState;
 use crate::tui::app::{App, PastRow, PastScreen};
 use crate::tui::theme::{Theme, Token};
 use crate::tui::widgets::chart::{Chart, Look, Unit};
-use crate::tui::widgets::table::{Column, Table, Width};
+use crate::tui::widgets::table::{Column, Width};
 use crate::tui::widgets::{Pen, format};
 
-use super::{heading, rows, say};
+use super::{fill, heading, rows, say, table};
 
 const COLUMNS: [Column; 9] = [
     Column::new("", Width::Fixed(1)),
@@ -167,22 +167,16 @@ fn attempts(
             7 => t.memory.map(format::bytes),
             _ => t.exit_code.map(|code| code.to_string()),
         };
-        match value {
-            Some(value) => pen.fill(&value, text),
-            None => pen.fill(theme.glyphs.none, theme[Token::Muted]),
-        };
+        fill(pen, value, text, theme);
     };
-    let mut top = screen.list.first_seen();
-    let shown = Table {
-        columns: &COLUMNS,
-        len: past.tries.len(),
-        selected: screen.list.index(),
-        focused: true,
-        header: true,
-        marked: &|_| false,
-    }
-    .draw(buf, area, theme, &mut top, &mut cell);
-    screen.list.saw(top, shown);
+    table(
+        screen,
+        (&COLUMNS, past.tries.len()),
+        theme,
+        buf,
+        area,
+        &mut cell,
+    );
 }
 
 /// The end of the log of what is selected, as far as it was kept.

@@ -7,10 +7,10 @@ use crate::engine::past::PipelinePast;
 use crate::tui::app::{PastRow, PastScreen};
 use crate::tui::theme::{Theme, Token};
 use crate::tui::widgets::chart::Unit;
-use crate::tui::widgets::table::{Column, Table, Width};
+use crate::tui::widgets::table::{Column, Width};
 use crate::tui::widgets::{Pen, format};
 
-use super::{heading, rows, say};
+use super::{fill, heading, rows, say, table};
 
 const COLUMNS: [Column; 6] = [
     Column::new("NODE", Width::Fill(14)),
@@ -82,26 +82,14 @@ pub fn draw(screen: &PastScreen, past: &PipelinePast, theme: &Theme, buf: &mut B
                 None
             }
         };
-        match value {
-            Some(value) => pen.fill(&value, text),
-            None => pen.fill(theme.glyphs.none, theme[Token::Muted]),
-        };
+        fill(pen, value, text, theme);
     };
-    let mut top = screen.list.first_seen();
-    let shown = Table {
-        columns: &COLUMNS,
-        len: screen.list.order.len(),
-        selected: screen.list.index(),
-        focused: true,
-        header: true,
-        marked: &|_| false,
-    }
-    .draw(
+    table(
+        screen,
+        (&COLUMNS, screen.list.order.len()),
+        theme,
         buf,
         rows(area, 1, area.height - 1),
-        theme,
-        &mut top,
         &mut cell,
     );
-    screen.list.saw(top, shown);
 }

@@ -10,10 +10,10 @@ use crate::engine::past::{SlaPast, SlaRow};
 use crate::tui::app::{App, PastRow, PastScreen};
 use crate::tui::theme::{Theme, Token};
 use crate::tui::widgets::chart::Unit;
-use crate::tui::widgets::table::{Column, Table, Width};
+use crate::tui::widgets::table::{Column, Width};
 use crate::tui::widgets::{Pen, bar, format};
 
-use super::{heading, rows, say};
+use super::{fill, heading, rows, say, table};
 
 const COLUMNS: [Column; 9] = [
     Column::new("", Width::Fixed(1)),
@@ -147,22 +147,16 @@ fn board(
                 return;
             }
         };
-        match value {
-            Some(value) => pen.fill(&value, text),
-            None => pen.fill(theme.glyphs.none, theme[Token::Muted]),
-        };
+        fill(pen, value, text, theme);
     };
-    let mut top = screen.list.first_seen();
-    let shown = Table {
-        columns: &COLUMNS,
-        len: past.rows.len(),
-        selected: screen.list.index(),
-        focused: true,
-        header: true,
-        marked: &|_| false,
-    }
-    .draw(buf, area, theme, &mut top, &mut cell);
-    screen.list.saw(top, shown);
+    table(
+        screen,
+        (&COLUMNS, past.rows.len()),
+        theme,
+        buf,
+        area,
+        &mut cell,
+    );
 }
 
 /// How much of what may be missed was missed.
