@@ -316,7 +316,11 @@ fn time_of_a_frame() {
 fn a_cursor_move_over_the_past_is_cheap_and_asks_nothing_in_passing() {
     for keys in ["enter,H", "6", "5"] {
         let (_dir, mut session) = crate::past_world::session((120, 40));
-        // more than one row
+        // more than one row in each
+        for name in ["etl", "ml", "reports"] {
+            let store = session.store.as_mut().unwrap();
+            store.write(&crate::past_world::queue(name)).unwrap();
+        }
         session.expects[0].pipelines = dagtop::alerts::Glob("*".to_owned());
         crate::places::go(&mut session, keys);
         let mut wire = Wire::new(&session);

@@ -21,7 +21,7 @@ pub fn session_with(size: (u16, u16), settings: Settings) -> (tempfile::TempDir,
     let dir = tempfile::tempdir().unwrap();
     let mut store = Sqlite::open(dir.path()).unwrap();
     store.write(&orders()).unwrap();
-    store.write(&queues()).unwrap();
+    store.write(&queue("default_pool")).unwrap();
     let settings = Settings {
         history: true,
         ..settings
@@ -136,7 +136,7 @@ fn orders() -> Vec<Write> {
 }
 
 /// A pool that fills up each night, a little more every week.
-fn queues() -> Vec<Write> {
+pub fn queue(queue: &str) -> Vec<Write> {
     let mut writes = Vec::new();
     for hour in 0..24 * DAYS {
         let at = Grain::Hour.begin(now() - Duration::hours(hour));
@@ -150,7 +150,7 @@ fn queues() -> Vec<Write> {
             ("queue.slots", 28.0),
         ] {
             writes.push(Write::Point(Point {
-                series: format!("{name}{{backend:prod-airflow,kind:airflow,queue:default_pool}}"),
+                series: format!("{name}{{backend:prod-airflow,kind:airflow,queue:{queue}}}"),
                 grain: Grain::Hour,
                 at,
                 count: 6,
