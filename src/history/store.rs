@@ -269,7 +269,7 @@ pub trait Store: Send {
     /// Lines after a number, the oldest first, at most so many.
     fn after(&mut self, log: Log, seq: i64, most: usize) -> Result<Vec<Line>, StoreError>;
 
-    /// Lines from a time on, the oldest first, handed over one by one; `false` ends it.
+    /// Lines from a time on, the oldest first by their times, handed over one by one; `false` ends it.
     fn since(
         &mut self,
         log: Log,

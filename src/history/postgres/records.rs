@@ -82,7 +82,7 @@ pub(super) fn nodes(ask: &Ask, node: Option<&NodeId>) -> String {
 
 pub(super) fn since(log: Log, from: DateTime<Utc>) -> String {
     format!(
-        "select seq, at, body from {} where at >= {} order by seq",
+        "select seq, at, body from {} where at >= {} order by at, seq",
         log.word(),
         millis(from)
     )

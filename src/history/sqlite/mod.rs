@@ -174,7 +174,7 @@ impl Store for Sqlite {
         each: &mut dyn FnMut(Line) -> bool,
     ) -> Result<(), StoreError> {
         let text = format!(
-            "select seq, at, body from {} where at >= ? order by seq",
+            "select seq, at, body from {} where at >= ? order by at, seq",
             log.word()
         );
         let mut rows = self.db.prepare(&text).map_err(error)?;
