@@ -127,7 +127,10 @@ fn differences(found: &Comparison) -> Vec<String> {
     let say = |seconds: f64| Unit::Duration.say(seconds);
     if let (Some(more), Some(times)) = (found.took.difference(), found.took.times()) {
         let percent = (times - 1.0) * 100.0;
-        all.push(format!("B took {} ({percent:+.0} %)", signed(more)));
+        all.push(match added(more) {
+            None if percent.abs() < 0.5 => "B took as long as A".to_owned(),
+            _ => format!("B took {} ({percent:+.0} %)", signed(more)),
+        });
     }
     if let (Some(a), Some(b)) = (&found.version.a, &found.version.b)
         && a != b
