@@ -19,8 +19,6 @@ use super::tend::TendError;
 
 /// Records of one piece.
 const PIECE: usize = 500;
-/// Lines of a log may have been stamped by clocks that were set back so far.
-const ASTRAY: Duration = Duration::hours(1);
 /// Pieces of points that are looked for at first.
 const PIECES: i64 = 35;
 
@@ -105,14 +103,15 @@ impl Archive {
                 let mut upto = before;
                 store.since(log, DateTime::UNIX_EPOCH, &mut |line| {
                     if lines.len() == PIECE {
-                        let last = lines.iter().map(|line| line.at).max();
-                        upto = last.map_or(before, |at| before.min(at + Duration::milliseconds(1)));
+                        // with all others of the last time
+                        let last = lines.last().map_or(before, |line| line.at);
+                        upto = before.min(last + Duration::milliseconds(1));
                     }
-                    let further = line.at < upto + ASTRAY;
-                    if line.at < upto {
+                    let older = line.at < upto;
+                    if older {
                         lines.push(line);
                     }
-                    further
+                    older
                 })?;
                 if lines.is_empty() {
                     return Ok(None);
@@ -129,7 +128,7 @@ impl Archive {
             }
             Kind::Points(grain) => self.points(store, grain, before),
             // they are what is left of runs; there is nothing in them that was not in those
-            Kind::Days => Ok(Some(before)),
+            Kind::Days => Ok(None),
         }
     }
 

@@ -1,6 +1,8 @@
 //! What every store must do, run against each there is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub(super) mod old;
+
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -396,6 +398,14 @@ fn sqlite_keeps_the_contract() {
         if let Ok(meta) = std::fs::metadata(dir.path().join(file)) {
             assert_eq!(meta.permissions().mode() & 0o077, 0, "{file}");
         }
+    }
+}
+
+#[test]
+fn what_is_old_goes_from_sqlite() {
+    for test in old::ALL {
+        let dir = tempfile::tempdir().unwrap();
+        test(&|| Box::new(sqlite(dir.path())));
     }
 }
 

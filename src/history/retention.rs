@@ -201,7 +201,7 @@ impl Retention {
         kind: Kind,
         before: DateTime<Utc>,
     ) -> Result<usize, TendError> {
-        let Some(archive) = &mut self.archive else {
+        let Some(archive) = self.archive.as_mut().filter(|_| kind != Kind::Days) else {
             return Ok(store.forget(kind, before)?);
         };
         let Some(upto) = archive.export(store, kind, before)? else {
@@ -233,7 +233,7 @@ impl Retention {
         let logs = [Kind::Log(Log::Events), Kind::Log(Log::Worlds)];
         let rest = [Kind::Tails, Kind::Points(Grain::Minute), Kind::Runs];
         for kind in logs.into_iter().chain(rest) {
-            let Some(oldest) = oldest(store, kind)? else {
+            let Some(oldest) = oldest(store, kind, now)? else {
                 continue;
             };
             // a hundredth of its time, an hour at least
@@ -251,7 +251,11 @@ impl Retention {
     }
 }
 
-fn oldest(store: &mut dyn Store, kind: Kind) -> Result<Option<DateTime<Utc>>, StoreError> {
+fn oldest(
+    store: &mut dyn Store,
+    kind: Kind,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
     let mut first = None;
     match kind {
         Kind::Log(log) => store.since(log, DateTime::UNIX_EPOCH, &mut |line| {
@@ -276,7 +280,7 @@ fn oldest(store: &mut dyn Store, kind: Kind) -> Result<Option<DateTime<Utc>>, St
             })?;
         }
         // what is older than two days has no minutes
-        Kind::Points(_) => first = Some(Utc::now() - Duration::days(2)),
+        Kind::Points(_) => first = Some(now - Duration::days(2)),
         Kind::Days => {}
     }
     Ok(first)

@@ -105,6 +105,15 @@ fn postgres_keeps_the_contract() {
     contract::days(|| Box::new(database.open()));
 }
 
+#[test]
+#[ignore = "needs PostgreSQL: tests/lab/postgres"]
+fn what_is_old_goes_from_postgres() {
+    for test in contract::old::ALL {
+        let database = Database::new();
+        test(&|| Box::new(database.open()));
+    }
+}
+
 /// More than is fetched at once, and the reader may go before the end.
 #[test]
 #[ignore = "needs PostgreSQL: tests/lab/postgres"]
