@@ -231,3 +231,48 @@ fn what_was_done_while_the_server_was_away_is_written_when_it_is_back() {
     let wanted: Vec<String> = (0..150).map(|n| n.to_string()).collect();
     assert_eq!(contract::bodies(&lines), wanted);
 }
+
+/// A server whose disk is full says so with this code; here each row is refused with it.
+#[test]
+#[ignore = "needs PostgreSQL: tests/lab/postgres"]
+fn a_full_disk_of_the_server_loses_nothing_that_somebody_did() {
+    use crate::history::Heard;
+    let database = Database::new();
+    let mut store = database.open();
+    database.say(
+        "create function dagtop.full() returns trigger language plpgsql as $$ begin
+           raise exception using errcode = '53100', message = 'could not extend file: No space left on device';
+         end $$",
+    );
+    for table in ["events", "orders"] {
+        database.say(&format!(
+            "create trigger full before insert on dagtop.{table} for each row execute function dagtop.full()"
+        ));
+    }
+    let event = |n| contract::append(Log::Events, n, "told");
+    let error = store.write(&[event(1)]).unwrap_err();
+    assert!(matches!(error, StoreError::Full), "{error:?}");
+    let (heard, mut inbox) = tokio::sync::mpsc::channel(64);
+    let mut keeper = crate::history::Keeper::start(Box::new(store), heard, true, None);
+    let order = |n: i64| contract::append(Log::Orders, n, &n.to_string());
+    assert!(keeper.write(order(1)));
+    let heard = inbox.blocking_recv().unwrap();
+    let Heard::Trouble(why) = heard else {
+        panic!("{heard:?}");
+    };
+    assert!(why.contains("no room on the disk"), "{why}");
+    assert!(keeper.write(order(2)));
+    for table in ["events", "orders"] {
+        database.say(&format!("drop trigger full on dagtop.{table}"));
+    }
+    loop {
+        match inbox.blocking_recv().unwrap() {
+            Heard::Recovered { lost } => break assert_eq!(lost, 0),
+            Heard::Trouble(why) => panic!("told twice: {why}"),
+            _ => {}
+        }
+    }
+    keeper.close();
+    let lines = database.open().after(Log::Orders, 0, 10).unwrap();
+    assert_eq!(contract::bodies(&lines), ["1", "2"]);
+}
