@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::bottleneck::Bottlenecks;
 use super::flaky::Flaky;
-use super::forecast::{Reach, reaches};
+use super::forecast::Reach;
 use super::load::Load;
 use super::series::{Sample, by_time, span};
 use super::stats::Spread;
@@ -234,8 +234,13 @@ pub fn of_load(load: &Load) -> Option<Advice> {
 }
 
 /// Whether what is used of something limited (slots of a pool, workers, memory of a node, bytes on a disk) nears its
-/// limit or leaves most of it idle.
-pub fn of_use(used: &[Sample], limit: f64, now: DateTime<Utc>) -> Option<Advice> {
+/// limit or leaves most of it idle. `reach` is when it reaches it, as [`super::forecast::reaches`] says of the same.
+pub fn of_use(
+    used: &[Sample],
+    limit: f64,
+    reach: Option<&Reach>,
+    now: DateTime<Utc>,
+) -> Option<Advice> {
     let used = by_time(used.to_vec());
     let spread = Spread::of(used.iter().map(|s| s.value)).filter(|s| s.count >= ENOUGH)?;
     if !(limit.is_finite() && limit > 0.0) {
@@ -247,8 +252,8 @@ pub fn of_use(used: &[Sample], limit: f64, now: DateTime<Utc>) -> Option<Advice>
         figure("in 95 % at most", spread.p95, Unit::Count),
         figure("at most", spread.max, Unit::Count),
     ];
-    let reach: Option<Reach> = reaches(&used, limit, now).filter(|r| r.trend.per_day > 0.0);
-    if let Some(reach) = &reach {
+    let reach = reach.filter(|r| r.trend.per_day > 0.0);
+    if let Some(reach) = reach {
         let time = |t: DateTime<Utc>| t.timestamp() as f64;
         figures.push(figure("grows a day by", reach.trend.per_day, Unit::Count));
         figures.push(figure("reached", time(reach.when), Unit::Time));
@@ -280,6 +285,7 @@ pub fn of_use(used: &[Sample], limit: f64, now: DateTime<Utc>) -> Option<Advice>
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::forecast::reaches;
     use super::super::tell::at;
     use super::*;
 
@@ -296,7 +302,9 @@ mod tests {
     #[test]
     fn a_disk_that_fills_says_when() {
         let used = series(|day| 100.0 + 2.0 * day as f64 + (day % 3) as f64);
-        let found = of_use(&used, 300.0, at(59 * DAY)).unwrap();
+        let now = at(59 * DAY);
+        let reach = reaches(&used, 300.0, now);
+        let found = of_use(&used, 300.0, reach.as_ref(), now).unwrap();
         assert_eq!(found.what, What::More);
         // 219 at the end, 2 a day: 40 days and a half
         let days = (found.figure("reached").unwrap() - at(59 * DAY).timestamp() as f64) / 86_400.0;
@@ -316,12 +324,11 @@ mod tests {
     #[test]
     fn what_is_idle_or_right_is_told_apart() {
         let wave = |day: i64| 10.0 + (day % 4) as f64;
-        let idle = of_use(&series(wave), 100.0, at(59 * DAY)).unwrap();
+        let now = at(59 * DAY);
+        let of_use = |limit| of_use(&series(wave), limit, None, now);
+        let idle = of_use(100.0).unwrap();
         assert_eq!((idle.what, idle.measured), (What::Less, 60));
-        assert_eq!(of_use(&series(wave), 20.0, at(59 * DAY)), None);
-        assert_eq!(
-            of_use(&series(wave), 13.0, at(59 * DAY)).unwrap().what,
-            What::More
-        );
+        assert_eq!(of_use(20.0), None);
+        assert_eq!(of_use(13.0).unwrap().what, What::More);
     }
 }

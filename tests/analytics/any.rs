@@ -174,11 +174,12 @@ proptest! {
             prop_assert!(no_null(band) && band.low <= band.high);
         }
         prop_assert_eq!(bands, forecast(&back, &ahead));
-        if let Some(reach) = reaches(&samples, limit, now) {
+        let reach = reaches(&samples, limit, now);
+        if let Some(reach) = &reach {
             prop_assert!(reach.earliest <= reach.when && now <= reach.earliest);
             prop_assert!(reach.latest.is_none_or(|l| reach.when <= l));
         }
-        if let Some(advice) = advice::of_use(&samples, limit, now) {
+        if let Some(advice) = advice::of_use(&samples, limit, reach.as_ref(), now) {
             prop_assert!(no_null(&advice.figures));
             let _ = advice.words();
         }

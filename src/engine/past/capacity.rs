@@ -147,7 +147,7 @@ fn finish(queue: &mut QueuePast, now: DateTime<Utc>) {
         });
         let samples: Vec<Sample> = samples.collect();
         queue.full = reaches(&samples, slots, now);
-        queue.advice = of_use(&samples, slots, now);
+        queue.advice = of_use(&samples, slots, queue.full.as_ref(), now);
     }
 }
 
