@@ -293,7 +293,7 @@ impl Session {
             Effect::Replay(ask) => match self.reel.answer(&ask).unwrap() {
                 Answer::Moved(at, moved) => {
                     match moved {
-                        Moved::Scene(scene) => self.watch.shows(*scene),
+                        Moved::Scene(scene) => drop(self.watch.shows(*scene)),
                         Moved::Lines(lines) => lines.into_iter().for_each(|line| {
                             self.watch.goes_on(line);
                         }),

@@ -222,15 +222,17 @@ impl Watch {
         changed
     }
 
-    /// Shows another moment: everything that is derived is made anew.
-    pub fn becomes(&mut self, mut world: World, baselines: Baselines) {
+    /// Shows another moment: everything that is derived is made anew. What was before comes back: letting go of a large
+    /// world takes as long as making one.
+    pub fn becomes(&mut self, mut world: World, baselines: Baselines) -> World {
         world.follows(&self.world);
-        self.world = world;
+        let before = std::mem::replace(&mut self.world, world);
         self.baselines = baselines;
         self.logs.retain(|_| false);
         self.unread.clear();
         self.unready.clear();
         self.touch();
+        before
     }
 
     /// Makes the next `refresh` compute everything: something that it reads was changed by hand.

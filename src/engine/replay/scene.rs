@@ -68,12 +68,13 @@ impl Scene {
 }
 
 impl Watch {
-    /// Shows another moment.
-    pub fn shows(&mut self, scene: Scene) {
+    /// Shows another moment. The world that was shown before comes back ([`Watch::becomes`]).
+    pub fn shows(&mut self, scene: Scene) -> World {
         self.replayed = true;
-        self.becomes(scene.world, scene.baselines);
+        let before = self.becomes(scene.world, scene.baselines);
         self.alerts.forget_all();
         self.alerts.replay(scene.lives.into_values(), &[]);
+        before
     }
 
     /// Whether an attempt was over at the moment that is shown.

@@ -247,7 +247,7 @@ struct Shown {
 impl Shown {
     fn take(&mut self, moved: Moved) {
         match moved {
-            Moved::Scene(scene) => self.watch.shows(*scene),
+            Moved::Scene(scene) => drop(self.watch.shows(*scene)),
             Moved::Lines(lines) => {
                 for line in lines {
                     self.watch.goes_on(line);

@@ -103,7 +103,9 @@ impl Monitor {
     fn moved(&mut self, moved: Moved) {
         match moved {
             Moved::Scene(scene) => {
-                self.engine.watch.shows(*scene);
+                let before = self.engine.watch.shows(*scene);
+                // away from the loop
+                tokio::task::spawn_blocking(move || drop(before));
                 self.player.tails.clear();
                 self.changes = Changes {
                     system: true,
