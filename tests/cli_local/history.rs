@@ -88,3 +88,114 @@ fn what_was_seen_outlives_the_program_that_saw_it() {
         assert!(audited.iter().any(|a| a == action), "{action}: {audited:?}");
     }
 }
+
+/// Seen as it happened, by whoever has nothing but the file.
+#[test]
+fn what_happens_is_recorded_until_it_is_interrupted() {
+    let home = Home::new();
+    home.pipeline("bad", FAILS);
+    home.here("");
+    let mut recording = home.start(&["record", "live.dagtop", "--follow"]);
+    recording.until_complains("recording");
+    home.dagtop(&["act", "trigger", "here/bad", "--yes"]);
+    until("the failure was seen", || {
+        let status = home.dagtop(&["status", "--json"]);
+        status.out.contains("failed")
+    });
+    assert!(!home.path().join("live.dagtop").exists(), "it isn't whole");
+    // looked at every second
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    recording.signal(Signal::INT);
+    recording.wait().code(0);
+    let elsewhere = Home::new();
+    let file = elsewhere.path().join("live.dagtop");
+    std::fs::copy(home.path().join("live.dagtop"), &file).unwrap();
+    elsewhere
+        .dagtop(&["report", "--incident", "live.dagtop"])
+        .code(0)
+        .says(&["ValueError: bad row 7", "the run failed"]);
+}
+
+/// A database of the lab's server, which goes with it.
+struct Team {
+    server: String,
+    name: String,
+}
+
+impl Team {
+    fn new() -> Self {
+        let server = std::env::var("DAGTOP_TEST_POSTGRES").expect("a server: tests/lab/postgres");
+        let name = format!("dagtop_team_{}", std::process::id());
+        let team = Self { server, name };
+        team.say(&format!("create database {}", team.name));
+        team
+    }
+
+    fn say(&self, text: &str) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let mut config: tokio_postgres::Config = self.server.parse().unwrap();
+            config.ssl_mode(tokio_postgres::config::SslMode::Disable);
+            let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client.batch_execute(text).await.unwrap();
+        });
+    }
+
+    /// In which dagtop of this home keeps its history.
+    fn joins(&self, home: &Home) {
+        let mut url: reqwest::Url = self.server.parse().unwrap();
+        url.set_path(&self.name);
+        url.set_query(Some("sslmode=disable"));
+        home.here(&format!("[history]\nurl = \"{url}\"\n"));
+    }
+}
+
+impl Drop for Team {
+    fn drop(&mut self) {
+        self.say(&format!("drop database {} with (force)", self.name));
+    }
+}
+
+/// What one machine saw is reported, exported and shown again on another.
+#[test]
+#[ignore = "needs PostgreSQL: tests/lab/postgres"]
+fn postgres_shows_a_colleague_what_was_seen() {
+    let (team, home, colleague) = (Team::new(), Home::new(), Home::new());
+    home.pipeline("bad", FAILS);
+    team.joins(&home);
+    team.joins(&colleague);
+    let mut serve = home.start(&["serve"]);
+    serve.until_complains("event=backend");
+    home.dagtop(&["act", "trigger", "here/bad", "--yes"]);
+    until("the failure is kept with the end of its log", || {
+        records(&colleague, "nodes") == 1 && records(&colleague, "tails") == 1
+    });
+    serve.signal(Signal::TERM);
+    serve.wait().code(0);
+
+    let runs = colleague.dagtop(&["export", "runs", "--format", "csv"]);
+    assert!(runs.code(0).out.contains("failed"));
+    colleague
+        .dagtop(&["report", "--incident", "--since", "1h"])
+        .code(0)
+        .says(&["ValueError: bad row 7", "the run failed"]);
+    for record in [
+        ["record", "a.dagtop", "--since", "1h"],
+        ["replay", "--export", "b.dagtop", "--since=1h"],
+    ] {
+        let done = colleague.dagtop(&record).code(0);
+        assert!(done.err.contains("events are in"), "{}", done.err);
+    }
+    let alone = Home::new();
+    for file in ["a.dagtop", "b.dagtop"] {
+        std::fs::copy(colleague.path().join(file), alone.path().join(file)).unwrap();
+        alone
+            .dagtop(&["report", "--incident", file])
+            .code(0)
+            .says(&["ValueError: bad row 7"]);
+    }
+}
