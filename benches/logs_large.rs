@@ -8,6 +8,8 @@
 
 #[path = "../tests/support/mixed_log.rs"]
 mod mixed_log;
+#[path = "support/work.rs"]
+mod work;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -20,6 +22,7 @@ use dagtop::config::parse_bytes;
 use dagtop::logs::{Direction, FACETS, Filter, Find, LogStore};
 use dagtop::query::Query;
 use mixed_log::NEEDLE;
+use work::worked;
 
 /// What a frame may spend on a log that is being indexed or searched.
 const SLICE: Duration = Duration::from_millis(8);
@@ -111,7 +114,7 @@ struct Clock {
 impl Clock {
     fn start() -> Self {
         Self {
-            used: Self::used(),
+            used: worked(),
             began: Instant::now(),
         }
     }
@@ -119,15 +122,8 @@ impl Clock {
     fn stop(&self) -> Took {
         Took {
             wall: self.began.elapsed(),
-            processor: Self::used().saturating_sub(self.used),
+            processor: worked().saturating_sub(self.used),
         }
-    }
-
-    /// Of this thread so far, from /proc.
-    fn used() -> Duration {
-        let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-        let nanos = text.split(' ').next().and_then(|n| n.parse().ok());
-        Duration::from_nanos(nanos.unwrap_or_default())
     }
 }
 

@@ -4,6 +4,9 @@
 //! `cargo bench --bench replay`. Budget: 300 ms for the worst of 200 moments.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "support/work.rs"]
+mod work;
+
 use std::time::{Duration as Time, Instant};
 
 use chrono::{DateTime, Duration, Utc};
@@ -17,6 +20,7 @@ use dagtop::model::{
     Reach, Run, RunState, SafeText, Stamped, Topology,
 };
 use dagtop::world::World;
+use work::worked;
 
 const PIPELINES: usize = 500;
 const PER_SECOND: i64 = 10;
@@ -218,9 +222,9 @@ pub fn main() {
         steps[n] += 1;
         let handed = hand(&mut watch, &mut keeping, &keeper, told);
         if i % PER_SECOND == 0 {
-            let begun = Instant::now();
+            let before = worked();
             keeping.step(&keeper, &watch, at);
-            pieces.push(begun.elapsed());
+            pieces.push(worked() - before);
         }
         if i % 2000 == 0 {
             // in a real day the disk has time
@@ -235,16 +239,16 @@ pub fn main() {
         hours(),
         started.elapsed()
     );
-    let worked: Vec<Time> = pieces
+    let heavy: Vec<Time> = pieces
         .iter()
         .copied()
         .filter(|p| *p > Time::from_micros(50))
         .collect();
-    if !worked.is_empty() {
-        let (median, most, worst) = figures(worked.clone());
+    if !heavy.is_empty() {
+        let (median, most, worst) = figures(heavy.clone());
         println!(
-            "pieces of whole worlds on the loop: {} of {} looks, median {median:.2?}, 99 % {most:.2?}, worst {worst:.2?}",
-            worked.len(),
+            "pieces of whole worlds on the loop, processor: {} of {} looks, median {median:.2?}, 99 % {most:.2?}, worst {worst:.2?}",
+            heavy.len(),
             pieces.len()
         );
     }
@@ -294,20 +298,27 @@ pub fn main() {
     };
     let mut shown = self::watch();
     let (mut reads, mut loops, mut both) = (Vec::new(), Vec::new(), Vec::new());
+    let mut work = Vec::new();
     for _ in 0..200 {
         let to = span.from + Duration::milliseconds(random() % (hours() * 3_600_000));
-        let begun = Instant::now();
+        let (begun, before) = (Instant::now(), worked());
         let moved = reel.go(to).unwrap();
         let read = begun.elapsed();
         let begun = Instant::now();
-        match moved {
-            Moved::Scene(scene) => shown.shows(*scene),
-            Moved::Lines(lines) => lines.into_iter().for_each(|line| {
-                shown.goes_on(line);
-            }),
-        }
+        let old = match moved {
+            Moved::Scene(scene) => Some(shown.shows(*scene)),
+            Moved::Lines(lines) => {
+                for line in lines {
+                    shown.goes_on(line);
+                }
+                None
+            }
+        };
         shown.refresh(to);
         let on_loop = begun.elapsed();
+        work.push(worked() - before);
+        // the program does this beside the loop
+        drop(old);
         assert_eq!(shown.fleet().len(), PIPELINES);
         reads.push(read);
         loops.push(on_loop);
@@ -316,6 +327,7 @@ pub fn main() {
     assert_eq!(reel.unreadable(), 0);
     for (what, all) in [
         ("reaching one of 200 moments", both),
+        ("of that, the processor worked", work),
         ("of that, away from the loop", reads),
         ("on the loop", loops),
     ] {
