@@ -98,7 +98,7 @@ fn eta_of_a_run(bencher: Bencher) {
     let y = year();
     let current = y.pipe.run(RUNS);
     let now = current.0.run.started_at.unwrap() + current.0.took().unwrap() / 2;
-    let (run, nodes) = y.pipe.seen(&current, now, true);
+    let (run, nodes) = seeds::seen(&y.pipe.topology, &current, now, true);
     let nodes: Vec<&Node> = nodes.iter().collect();
     let going = Going {
         run: &run,

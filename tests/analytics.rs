@@ -10,6 +10,9 @@ mod seeds;
 #[path = "analytics/any.rs"]
 mod any;
 
+#[path = "analytics/real.rs"]
+mod real;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use dagtop::analytics::changes::changes;
 use dagtop::analytics::eta::{By, Going, eta};
@@ -304,7 +307,7 @@ fn etas(name: &str, progress: bool) -> (f64, f64, f64, f64) {
             let current = pipe.run(number);
             let (started, took) = (current.0.run.started_at.unwrap(), current.0.took().unwrap());
             let now = started + took * (5 + rng.below(90) as i32) / 100;
-            let (run, seen) = pipe.seen(&current, now, progress);
+            let (run, seen) = seeds::seen(&pipe.topology, &current, now, progress);
             let seen: Vec<&Node> = seen.iter().collect();
             let going = Going {
                 run: &run,

@@ -430,6 +430,10 @@ fn a_file_that_is_no_store_is_told_and_left_as_it_is() {
     std::fs::create_dir(&path).unwrap();
     let error = Sqlite::open(dir.path()).unwrap_err();
     assert!(matches!(error, StoreError::Open { .. }), "{error:?}");
+    // where nobody may make a file, not even root
+    let error = Sqlite::open(Path::new("/proc/dagtop")).unwrap_err();
+    assert!(matches!(error, StoreError::Open { .. }), "{error:?}");
+    assert!(error.to_string().contains("/proc/dagtop"), "{error}");
 }
 
 #[test]

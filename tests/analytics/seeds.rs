@@ -243,46 +243,46 @@ impl Pipe {
         };
         (past, nodes)
     }
+}
 
-    /// What is seen of a run at a time; with the progress of each node that runs, a bit off, when asked for.
-    pub fn seen(
-        &self,
-        (run, attempts): &(PastRun, Vec<PastNode>),
-        now: DateTime<Utc>,
-        progress: bool,
-    ) -> (Run, Vec<Node>) {
-        let mut going = run.run.clone();
-        going.ended_at = None;
-        going.state = RunState::Running;
-        let mut rng = Rng::new(now.timestamp() as u64);
-        let nodes = self.topology.nodes.iter().map(|id| {
-            let mut node = Node::new(id.clone());
-            for past in attempts.iter().filter(|a| a.node == *id) {
-                let (from, to) = (past.started_at.unwrap(), past.ended_at.unwrap());
-                if past.queued_at.unwrap() <= now && node.state == NodeState::Pending {
-                    node.state = NodeState::Queued;
-                    node.queued_at = past.queued_at;
-                }
-                if from <= now {
-                    node.state = NodeState::Running;
-                    node.started_at = Some(from);
-                    node.attempt = past.attempt;
-                    node.ended_at = None;
-                    let share = (now - from).num_milliseconds() as f64
-                        / (to - from).num_milliseconds().max(1) as f64;
-                    let told = (share * (1.0 + 0.1 * rng.normal())).clamp(0.0, 0.99);
-                    node.progress = Progress::new((told * 100.0) as u64, 100).filter(|_| progress);
-                }
-                if to <= now {
-                    node.state = past.state;
-                    node.ended_at = Some(to);
-                    if past.state == NodeState::Failed {
-                        node.state = NodeState::Retrying;
-                    }
+/// What is seen of a run at a time; with the progress of each node that runs, a bit off, when asked for.
+pub fn seen(
+    topology: &Topology,
+    (run, attempts): &(PastRun, Vec<PastNode>),
+    now: DateTime<Utc>,
+    progress: bool,
+) -> (Run, Vec<Node>) {
+    let mut going = run.run.clone();
+    going.ended_at = None;
+    going.state = RunState::Running;
+    let mut rng = Rng::new(now.timestamp() as u64);
+    let nodes = topology.nodes.iter().map(|id| {
+        let mut node = Node::new(id.clone());
+        for past in attempts.iter().filter(|a| a.node == *id) {
+            let (from, to) = (past.started_at.unwrap(), past.ended_at.unwrap());
+            if past.queued_at.unwrap() <= now && node.state == NodeState::Pending {
+                node.state = NodeState::Queued;
+                node.queued_at = past.queued_at;
+            }
+            if from <= now {
+                node.state = NodeState::Running;
+                node.started_at = Some(from);
+                node.attempt = past.attempt;
+                node.ended_at = None;
+                let share = (now - from).num_milliseconds() as f64
+                    / (to - from).num_milliseconds().max(1) as f64;
+                let told = (share * (1.0 + 0.1 * rng.normal())).clamp(0.0, 0.99);
+                node.progress = Progress::new((told * 100.0) as u64, 100).filter(|_| progress);
+            }
+            if to <= now {
+                node.state = past.state;
+                node.ended_at = Some(to);
+                if past.state == NodeState::Failed {
+                    node.state = NodeState::Retrying;
                 }
             }
-            node
-        });
-        (going, nodes.collect())
-    }
+        }
+        node
+    });
+    (going, nodes.collect())
 }

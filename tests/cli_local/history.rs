@@ -113,7 +113,7 @@ fn what_happens_is_recorded_until_it_is_interrupted() {
     elsewhere
         .dagtop(&["report", "--incident", "live.dagtop"])
         .code(0)
-        .says(&["ValueError: bad row 7", "the run failed"]);
+        .says(&["ValueError: bad row 7", "failed (exit 3)", "failed at load"]);
 }
 
 /// A database of the lab's server, which goes with it.

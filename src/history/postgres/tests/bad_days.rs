@@ -240,13 +240,13 @@ fn a_full_disk_of_the_server_loses_nothing_that_somebody_did() {
     let database = Database::new();
     let mut store = database.open();
     database.say(
-        "create function dagtop.full() returns trigger language plpgsql as $$ begin
+        "create function dagtop.no_room() returns trigger language plpgsql as $$ begin
            raise exception using errcode = '53100', message = 'could not extend file: No space left on device';
          end $$",
     );
     for table in ["events", "orders"] {
         database.say(&format!(
-            "create trigger full before insert on dagtop.{table} for each row execute function dagtop.full()"
+            "create trigger no_room before insert on dagtop.{table} for each row execute function dagtop.no_room()"
         ));
     }
     let event = |n| contract::append(Log::Events, n, "told");
@@ -263,7 +263,7 @@ fn a_full_disk_of_the_server_loses_nothing_that_somebody_did() {
     assert!(why.contains("no room on the disk"), "{why}");
     assert!(keeper.write(order(2)));
     for table in ["events", "orders"] {
-        database.say(&format!("drop trigger full on dagtop.{table}"));
+        database.say(&format!("drop trigger no_room on dagtop.{table}"));
     }
     loop {
         match inbox.blocking_recv().unwrap() {
