@@ -13,12 +13,12 @@ use crate::analytics::Baselines;
 use crate::config::Channel;
 use crate::history::audit::Link;
 use crate::history::{
-    Heard, Keeper, Leader, Line, Log, Place, Policy, Shelf, Store, StoreError, Tend, Write,
+    Heard, Keeper, Leader, Line, Log, Place, Policy, READ, Shelf, Store, StoreError, Tend, Write,
 };
 use crate::model::{BackendId, Message, SafeText, Stamped};
 
 use super::Watch;
-use super::deed::{Deed, READ, silence_all, writes};
+use super::deed::{Deed, silence_all, writes};
 use super::held::{self, Held, Opened, Why};
 use super::ledger::StoreLedger;
 use super::memory::Memory;

@@ -56,6 +56,11 @@ pub(super) fn contract(open: impl Fn() -> Box<dyn Store>) {
     let alerts = [pair("a", "2"), pair("b", "3")];
     assert_eq!(store.shelf(Shelf::Alerts).unwrap(), alerts);
     assert_eq!(store.shelf(Shelf::Silences).unwrap(), [pair("a", "4")]);
+    assert_eq!(
+        store.document(Shelf::Silences, "a").unwrap().as_deref(),
+        Some("4")
+    );
+    assert_eq!(store.document(Shelf::Silences, "b").unwrap(), None);
 
     // another program on the same store
     let mut other = open();
@@ -388,6 +393,83 @@ fn sqlite_keeps_the_contract() {
     contract(|| Box::new(sqlite(dir.path())));
     let dir = tempfile::tempdir().unwrap();
     records(|| Box::new(sqlite(dir.path())));
+    // a backend tells again what was forgotten: it was counted
+    let load = attempt(&same.run.key, "load", 1, 10);
+    let batch = [write(&same), Write::Node(Box::new(load.clone()))];
+    store.write(&batch).unwrap();
+    let log = load.run.node(&load.node).log(1);
+    let text = "no".to_owned();
+    let tail = Write::Tail {
+        log,
+        at: t(0),
+        text,
+    };
+    store.write(&[Write::Node(Box::new(load)), tail]).unwrap();
+    assert_eq!(brief(&mut store, &ask), [second]);
+    assert_eq!(store.run(&same.run.key).unwrap(), None);
+    assert_eq!(store.nodes_of(&same.run.key).unwrap(), []);
+    let mut store = open();
+    store.write(&[write(&ended)]).unwrap();
+    assert_eq!(
+        brief(&mut store, &ask),
+        [second],
+        "another program knows it too"
+    );
+    // one that goes on was not counted, and one that is newer was not forgotten
+    let mut long = run("long", 0, Health::Running, 0);
+    long.run.ended_at = None;
+    store.write(&[write(&long)]).unwrap();
+    long.run.ended_at = Some(noon(4));
+    long.health = Health::Failed;
+    store
+        .write(&[write(&long), write(&run("new", 3, Health::Succeeded, 1))])
+        .unwrap();
+    ask.to = noon(4);
+    let third = "3 a (1, 0, 0) (1, 1.0, 1, 5.0)";
+    let first = "0 a (0, 1, 0) (0, 0.0, 1, 5.0)";
+    let days = [third, "2 a (1, 0, 0) (1, 30.0, 1, 5.0)", second, first];
+    assert_eq!(brief(&mut store, &ask), days);
+    // the mark only goes forward
+    store.forget(Kind::Runs, noon(-9)).unwrap();
+    store.write(&[write(&same)]).unwrap();
+    assert_eq!(brief(&mut store, &ask), days);
+    assert_eq!(store.run(&same.run.key).unwrap(), None);
+}
+
+/// What people did goes when it is old, but not before it was taken up.
+pub(super) fn orders(open: impl Fn() -> Box<dyn Store>) {
+    let mut store = open();
+    let old = |days: i64| chrono::Utc::now() - chrono::Duration::days(days);
+    let order = |days: i64| Write::Append {
+        log: Log::Orders,
+        at: old(days),
+        body: days.to_string(),
+    };
+    store
+        .write(&[order(900), order(500), order(450), order(600), order(1)])
+        .unwrap();
+    let left = |store: &mut Box<dyn Store>| {
+        prune(store.as_mut(), Policy::default(), &mut |_| {}).unwrap();
+        let lines = store.after(Log::Orders, 0, 10).unwrap();
+        lines.into_iter().map(|line| line.body).collect::<Vec<_>>()
+    };
+    assert_eq!(left(&mut store).len(), 5, "nobody has taken any up");
+    let seq = store.after(Log::Orders, 0, 10).unwrap()[2].seq;
+    store
+        .write(&[put(Shelf::Marks, READ, &seq.to_string())])
+        .unwrap();
+    assert_eq!(
+        left(&mut store),
+        ["500", "450", "600", "1"],
+        "one of 600 days waits"
+    );
+    let last = store.last(Log::Orders).unwrap();
+    store
+        .write(&[put(Shelf::Marks, READ, &last.to_string())])
+        .unwrap();
+    assert_eq!(left(&mut store), ["1"]);
+    store.write(&[order(0)]).unwrap();
+    assert_eq!(store.last(Log::Orders).unwrap(), last + 1, "numbers go on");
     sqlite(dir.path()).check().unwrap();
     let dir = tempfile::tempdir().unwrap();
     days(|| Box::new(sqlite(dir.path())));
@@ -403,6 +485,8 @@ fn sqlite_keeps_the_contract() {
 fn a_file_that_is_no_store_is_told_and_left_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("history.db");
+    let dir = tempfile::tempdir().unwrap();
+    orders(|| Box::new(sqlite(dir.path())));
     let garbage = "not a database at all, ".repeat(100);
     std::fs::write(&path, &garbage).unwrap();
     let error = Sqlite::open(dir.path()).unwrap_err();

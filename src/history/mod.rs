@@ -31,7 +31,7 @@ pub use postgres::Address;
 #[cfg(test)]
 pub(crate) use postgres::tests::Database as TestDatabase;
 pub use reader::Reader;
-pub use retention::{Policy, Pruned, prune};
+pub use retention::{Policy, Pruned, READ, prune};
 pub use shapes::{ShapeOf, Shapes, put as put_shape, read as read_shape};
 pub use sift::Sift;
 pub use sqlite::Sqlite;

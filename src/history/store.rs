@@ -88,7 +88,8 @@ pub enum Write {
         at: DateTime<Utc>,
         body: String,
     },
-    /// Takes the place of what was known of the run.
+    /// Takes the place of what was known of the run. One that has ended and was forgotten ([`Kind::Runs`]) stays
+    /// forgotten.
     Run(Box<PastRun>),
     /// Takes the place of what was known of the attempt; what it doesn't tell of exit code, rows, memory and processor
     /// stays as it was known.
@@ -267,6 +268,8 @@ pub trait Store: Send {
     fn write(&mut self, batch: &[Write]) -> Result<(), StoreError>;
 
     /// Lines after a number, the oldest first, at most so many.
+    fn document(&mut self, shelf: Shelf, key: &str) -> Result<Option<String>, StoreError>;
+
     fn after(&mut self, log: Log, seq: i64, most: usize) -> Result<Vec<Line>, StoreError>;
 
     /// Lines from a time on, the oldest first by their times, handed over one by one; `false` ends it.
@@ -281,7 +284,7 @@ pub trait Store: Send {
     fn last(&mut self, log: Log) -> Result<i64, StoreError>;
 
     /// What is older than a time goes away, a few thousand records at once; says how many went. Called again until
-    /// none does.
+    /// none does. Runs that are older and have ended are not taken in from then on: they were counted in their days.
     fn forget(&mut self, what: Kind, before: DateTime<Utc>) -> Result<usize, StoreError>;
 
     /// Runs, handed over one by one; `false` ends it.

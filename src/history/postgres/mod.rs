@@ -222,6 +222,14 @@ impl Store for Postgres {
         })
     }
 
+    fn document(&mut self, shelf: Shelf, key: &str) -> Result<Option<String>, StoreError> {
+        self.read(async |session| {
+            let ask = "select body from documents where shelf = $1 and key = $2";
+            let rows = session.query(ask, &[&shelf.word(), &key]).await?;
+            rows.first().map(|row| get(row, 0)).transpose()
+        })
+    }
+
     fn write(&mut self, batch: &[Write]) -> Result<(), StoreError> {
         let left = self.undone(batch)?;
         let batch = left.as_deref().unwrap_or(batch);

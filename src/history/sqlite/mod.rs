@@ -151,6 +151,15 @@ impl Store for Sqlite {
         // what was numbered in a batch that failed is not there
         let done = self.write_all(batch);
         if done.is_err() {
+    fn document(&mut self, shelf: Shelf, key: &str) -> Result<Option<String>, StoreError> {
+        let mut rows = self
+            .db
+            .prepare_cached("select body from documents where shelf = ? and key = ?")
+            .map_err(error)?;
+        let found = rows.query_row([shelf.word(), key], |row| row.get(0));
+        found.optional().map_err(error)
+    }
+
             self.ids.forget();
         }
         done.map_err(error)
