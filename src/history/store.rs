@@ -331,8 +331,13 @@ pub trait Store: Send {
     /// Gives the room of what was forgotten back to the disk.
     fn vacuum(&mut self) -> Result<(), StoreError>;
 
-    /// Reads everything: what is wrong with it, if anything is.
-    fn check(&mut self) -> Result<(), StoreError>;
+    /// Reads everything: what is wrong with it, if anything is; else how many records make no sense.
+    fn check(&mut self) -> Result<u64, StoreError>;
+
+    /// Records that made no sense and were left out of an answer, since this was last asked.
+    fn left_out(&mut self) -> u64 {
+        0
+    }
 
     /// What it is and where, to be shown.
     fn about(&mut self) -> Result<SafeText, StoreError>;
