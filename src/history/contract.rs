@@ -245,6 +245,18 @@ pub(super) fn records(open: impl Fn() -> Box<dyn Store>) {
     store.write(&[less]).unwrap();
     let of_x = store.points("x", Grain::Minute, t(0), t(60)).unwrap();
     assert_eq!(of_x, [point("x{a:b}", Grain::Minute, 0, 1)]);
+    let mut first = Vec::new();
+    let mut each = |point: Point| {
+        first.push((point.series, point.at));
+        first.len() < 2
+    };
+    store
+        .each_point("", Grain::Minute, t(0), t(61), &mut each)
+        .unwrap();
+    assert_eq!(
+        first,
+        [("x{a:b}".to_owned(), t(0)), ("x{a:b}".to_owned(), t(60))]
+    );
     let of_x = store.points("x", Grain::Minute, t(0), t(61)).unwrap();
     assert_eq!(of_x[1].count, 7);
 
@@ -381,18 +393,6 @@ pub(super) fn days(open: impl Fn() -> Box<dyn Store>) {
     assert_eq!(brief(&mut store, &ask), [second, first]);
     assert_eq!(store.forget(Kind::Days, noon(1)).unwrap(), 1);
     assert_eq!(brief(&mut store, &ask), [second]);
-}
-
-fn sqlite(dir: &Path) -> Sqlite {
-    Sqlite::open(dir).unwrap()
-}
-
-#[test]
-fn sqlite_keeps_the_contract() {
-    let dir = tempfile::tempdir().unwrap();
-    contract(|| Box::new(sqlite(dir.path())));
-    let dir = tempfile::tempdir().unwrap();
-    records(|| Box::new(sqlite(dir.path())));
     // a backend tells again what was forgotten: it was counted
     let load = attempt(&same.run.key, "load", 1, 10);
     let batch = [write(&same), Write::Node(Box::new(load.clone()))];
@@ -470,9 +470,23 @@ pub(super) fn orders(open: impl Fn() -> Box<dyn Store>) {
     assert_eq!(left(&mut store), ["1"]);
     store.write(&[order(0)]).unwrap();
     assert_eq!(store.last(Log::Orders).unwrap(), last + 1, "numbers go on");
+}
+
+fn sqlite(dir: &Path) -> Sqlite {
+    Sqlite::open(dir).unwrap()
+}
+
+#[test]
+fn sqlite_keeps_the_contract() {
+    let dir = tempfile::tempdir().unwrap();
+    contract(|| Box::new(sqlite(dir.path())));
+    let dir = tempfile::tempdir().unwrap();
+    records(|| Box::new(sqlite(dir.path())));
     sqlite(dir.path()).check().unwrap();
     let dir = tempfile::tempdir().unwrap();
     days(|| Box::new(sqlite(dir.path())));
+    let dir = tempfile::tempdir().unwrap();
+    orders(|| Box::new(sqlite(dir.path())));
     use std::os::unix::fs::PermissionsExt as _;
     for file in ["history.db", "history.db-wal"] {
         if let Ok(meta) = std::fs::metadata(dir.path().join(file)) {
@@ -485,8 +499,6 @@ pub(super) fn orders(open: impl Fn() -> Box<dyn Store>) {
 fn a_file_that_is_no_store_is_told_and_left_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("history.db");
-    let dir = tempfile::tempdir().unwrap();
-    orders(|| Box::new(sqlite(dir.path())));
     let garbage = "not a database at all, ".repeat(100);
     std::fs::write(&path, &garbage).unwrap();
     let error = Sqlite::open(dir.path()).unwrap_err();

@@ -309,14 +309,31 @@ pub trait Store: Send {
         each: &mut dyn FnMut(PastNode) -> bool,
     ) -> Result<(), StoreError>;
 
-    /// Points of the series whose text begins so, by series and time.
+    /// Points of the series whose text begins so, by series and time, handed over one by one; `false` ends it.
+    fn each_point(
+        &mut self,
+        series: &str,
+        grain: Grain,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        each: &mut dyn FnMut(Point) -> bool,
+    ) -> Result<(), StoreError>;
+
+    /// The same, all at once.
     fn points(
         &mut self,
         series: &str,
         grain: Grain,
         from: DateTime<Utc>,
         to: DateTime<Utc>,
-    ) -> Result<Vec<Point>, StoreError>;
+    ) -> Result<Vec<Point>, StoreError> {
+        let mut all = Vec::new();
+        self.each_point(series, grain, from, to, &mut |point| {
+            all.push(point);
+            true
+        })?;
+        Ok(all)
+    }
 
     fn tail(&mut self, log: &LogKey) -> Result<Option<String>, StoreError>;
 

@@ -312,14 +312,16 @@ impl Store for Postgres {
         })
     }
 
-    fn points(
+    fn each_point(
         &mut self,
         series: &str,
         grain: Grain,
         from: DateTime<Utc>,
         to: DateTime<Utc>,
-    ) -> Result<Vec<Point>, StoreError> {
-        self.read(async |session| records::points(session, series, grain, from, to).await)
+        each: &mut dyn FnMut(Point) -> bool,
+    ) -> Result<(), StoreError> {
+        let ask = records::points(series, grain, from, to);
+        self.each(&ask, &mut |row| Ok(each(records::point(row, grain)?)))
     }
 
     fn tail(&mut self, log: &LogKey) -> Result<Option<String>, StoreError> {

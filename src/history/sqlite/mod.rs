@@ -245,14 +245,15 @@ impl Store for Sqlite {
         records::nodes(&self.db, ask, node, &self.left_out, each).map_err(error)
     }
 
-    fn points(
+    fn each_point(
         &mut self,
         series: &str,
         grain: Grain,
         from: DateTime<Utc>,
         to: DateTime<Utc>,
-    ) -> Result<Vec<Point>, StoreError> {
-        records::points(&self.db, series, grain, from, to).map_err(error)
+        each: &mut dyn FnMut(Point) -> bool,
+    ) -> Result<(), StoreError> {
+        records::points(&self.db, series, grain, (from, to), each).map_err(error)
     }
 
     fn tail(&mut self, log: &LogKey) -> Result<Option<String>, StoreError> {

@@ -280,30 +280,31 @@ pub(super) fn points(
     db: &Connection,
     series: &str,
     grain: Grain,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-) -> Result<Vec<Point>> {
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    each: &mut dyn FnMut(Point) -> bool,
+) -> Result<()> {
     let mut rows = db.prepare_cached(
         "select s.series, o.at, o.count, o.sum, o.min, o.max, o.last from series s
            join points o on o.series = s.id and o.grain = ?2
          where substr(s.series, 1, length(?1)) = ?1 and o.at >= ?3 and o.at < ?4 order by s.series, o.at",
     )?;
-    let rows = rows.query_map(
-        params![series, grain.seconds(), millis(from), millis(to)],
-        |row| {
-            Ok(Point {
-                series: row.get(0)?,
-                grain,
-                at: time(row.get(1)?),
-                count: unsigned(row.get(2)?),
-                sum: row.get(3)?,
-                min: row.get(4)?,
-                max: row.get(5)?,
-                last: row.get(6)?,
-            })
-        },
-    )?;
-    rows.collect()
+    let mut rows = rows.query(params![series, grain.seconds(), millis(from), millis(to)])?;
+    while let Some(row) = rows.next()? {
+        let point = Point {
+            series: row.get(0)?,
+            grain,
+            at: time(row.get(1)?),
+            count: unsigned(row.get(2)?),
+            sum: row.get(3)?,
+            min: row.get(4)?,
+            max: row.get(5)?,
+            last: row.get(6)?,
+        };
+        if !each(point) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn tail(db: &Connection, log: &LogKey) -> Result<Option<String>> {
