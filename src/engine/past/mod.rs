@@ -23,7 +23,7 @@ use std::fmt;
 
 use chrono::Duration;
 
-use crate::history::{Store, StoreError};
+use crate::history::{Grain, Store, StoreError};
 use crate::model::{LogKey, NodeId, PipelineKey, RunKey, SafeText};
 
 /// How far back.
@@ -60,6 +60,22 @@ impl Span {
     pub const fn shorter(self) -> Option<Self> {
         match self {
             Self::Day => None,
+    /// In which grain metrics are looked at over such a time: some hundred of them.
+    pub const fn grain(self) -> Grain {
+        match self {
+            Self::Day => Grain::Minute,
+            Self::Week => Grain::QuarterHour,
+            Self::Month => Grain::Hour,
+            Self::Year => Grain::Day,
+        }
+    }
+
+    /// The shortest that holds so much; no more than [`Span::Month`], unless somebody asks for it.
+    pub fn holding(length: Duration) -> Self {
+        let mut all = [Self::Day, Self::Week].into_iter();
+        all.find(|s| length <= s.length()).unwrap_or(Self::Month)
+    }
+
             Self::Week => Some(Self::Day),
             Self::Month => Some(Self::Week),
             Self::Year => Some(Self::Month),
@@ -86,7 +102,8 @@ pub enum Question {
     Node {
         pipeline: PipelineKey,
         node: NodeId,
-        span: Span,
+        /// `None`: what there is fills it ([`Span::holding`]).
+        span: Option<Span>,
     },
     /// The end of the log of a failed attempt.
     Tail(LogKey),
@@ -96,7 +113,7 @@ pub enum Question {
         b: RunKey,
     },
     Sla {
-        span: Span,
+        span: Option<Span>,
     },
     Capacity {
         span: Span,

@@ -55,7 +55,7 @@ fn the_runs_of_a_pipeline_by_day_and_hour() {
     ]);
     let question = Question::Pipeline {
         key: key("a"),
-        span: Span::Month,
+        span: Some(Span::Month),
     };
     let Answer::Pipeline(past) = answer(&mut store, &question, &frame()).unwrap() else {
         panic!("another answer");
@@ -105,7 +105,7 @@ fn the_attempts_of_a_node_and_the_end_of_a_log() {
     let question = Question::Node {
         pipeline: key("a"),
         node: load.clone(),
-        span: Span::Week,
+        span: Some(Span::Week),
     };
     let Answer::Node(found) = answer(&mut store, &question, &frame()).unwrap() else {
         panic!("another answer");
@@ -121,7 +121,7 @@ fn the_attempts_of_a_node_and_the_end_of_a_log() {
     let day = Question::Node {
         pipeline: key("a"),
         node: load,
-        span: Span::Day,
+        span: Some(Span::Day),
     };
     let Answer::Node(found) = answer(&mut store, &day, &frame()).unwrap() else {
         panic!("another answer");
@@ -140,7 +140,7 @@ fn days_outlive_their_runs() {
     store.forget(crate::history::Kind::Runs, before).unwrap();
     let question = Question::Pipeline {
         key: key("a"),
-        span: Span::Week,
+        span: Some(Span::Week),
     };
     let Answer::Pipeline(past) = answer(&mut store, &question, &frame()).unwrap() else {
         panic!("another answer");
@@ -185,7 +185,7 @@ fn what_changed_comes_with_its_version() {
     let (_dir, mut store) = seeded(&nights());
     let question = Question::Pipeline {
         key: key("a"),
-        span: Span::Year,
+        span: Some(Span::Year),
     };
     let Answer::Pipeline(past) = answer(&mut store, &question, &frame()).unwrap() else {
         panic!("another answer");
@@ -295,4 +295,27 @@ fn queues_are_read_from_their_series() {
     );
     assert_eq!(queue.running.len(), 99);
     assert!(past.load.is_none(), "no run, no load");
+}
+
+#[test]
+fn the_span_is_what_there_is() {
+    let span = |age: Duration| {
+        let (_dir, mut store) = seeded(&[put(run("a", now() - age, 1, Health::Succeeded))]);
+        let question = Question::Pipeline {
+            key: key("a"),
+            span: None,
+        };
+        match answer(&mut store, &question, &frame()).unwrap() {
+            Answer::Pipeline(past) => (
+                past.span,
+                past.from == now() - past.span.length(),
+                past.runs.len(),
+            ),
+            _ => panic!("another answer"),
+        }
+    };
+    assert_eq!(span(Duration::minutes(9)), (Span::Day, true, 1));
+    assert_eq!(span(Duration::days(3)), (Span::Week, true, 1));
+    assert_eq!(span(Duration::days(8)), (Span::Month, true, 1));
+    assert_eq!(span(Duration::days(100)), (Span::Month, true, 0));
 }

@@ -127,7 +127,7 @@ impl Board {
                 match address.and_then(|text| text.split_once('/')) {
                     Some((backend, pipeline)) => Shown::Heat(Question::Pipeline {
                         key: PipelineKey::new(&BackendId::new(backend), pipeline),
-                        span: span(widget.span),
+                        span: Some(span(widget.span)),
                     }),
                     None => Shown::Not(SafeText::new("write pipeline = \"backend/pipeline\"")),
                 }
