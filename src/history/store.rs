@@ -22,16 +22,19 @@ pub enum Shelf {
     Pipelines,
     /// Shapes of runs, by their content.
     Shapes,
+    /// Which of them the newest run of a pipeline has, and which node of it lies in which group, by backend and id.
+    ShapesOf,
 }
 
 impl Shelf {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Alerts,
         Self::Silences,
         Self::Deliveries,
         Self::Marks,
         Self::Pipelines,
         Self::Shapes,
+        Self::ShapesOf,
     ];
 
     pub const fn word(self) -> &'static str {
@@ -42,6 +45,7 @@ impl Shelf {
             Self::Marks => "marks",
             Self::Pipelines => "pipelines",
             Self::Shapes => "shapes",
+            Self::ShapesOf => "shapes_of",
         }
     }
 }
@@ -264,12 +268,12 @@ pub trait Store: Send {
     /// All documents of a shelf, by key.
     fn shelf(&mut self, shelf: Shelf) -> Result<Vec<(String, String)>, StoreError>;
 
+    fn document(&mut self, shelf: Shelf, key: &str) -> Result<Option<String>, StoreError>;
+
     /// All of it or nothing; on disk when it returns.
     fn write(&mut self, batch: &[Write]) -> Result<(), StoreError>;
 
     /// Lines after a number, the oldest first, at most so many.
-    fn document(&mut self, shelf: Shelf, key: &str) -> Result<Option<String>, StoreError>;
-
     fn after(&mut self, log: Log, seq: i64, most: usize) -> Result<Vec<Line>, StoreError>;
 
     /// Lines from a time on, the oldest first by their times, handed over one by one; `false` ends it.

@@ -6,6 +6,7 @@ mod compare;
 mod judged;
 mod node;
 mod pipeline;
+mod shape;
 mod sla;
 #[cfg(test)]
 mod tests;

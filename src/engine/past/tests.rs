@@ -297,6 +297,38 @@ fn queues_are_read_from_their_series() {
     assert!(past.load.is_none(), "no run, no load");
 }
 
+fn shaped(writes: &mut Vec<Write>) {
+    let ids = ["x", "y"].map(NodeId::new);
+    let topology = crate::model::Topology {
+        nodes: ids.to_vec(),
+        groups: Vec::new(),
+        edges: vec![(ids[0].clone(), ids[1].clone())],
+    };
+    let members = ids.map(|id| (id, None)).to_vec();
+    writes.extend(crate::history::put_shape_of(&key("a"), &topology, members, now()).unwrap());
+}
+
+#[test]
+fn what_runs_hang_on_is_said_from_the_shape_that_was_kept() {
+    let question = Question::Pipeline {
+        key: key("a"),
+        span: Some(Span::Month),
+    };
+    let found = |store: &mut Sqlite| {
+        let Answer::Pipeline(past) = answer(store, &question, &frame()).unwrap() else {
+            panic!("another answer");
+        };
+        past.judged.nodes.unwrap().bottlenecks
+    };
+    let mut writes = nights();
+    let (_dir, mut store) = seeded(&writes);
+    assert!(found(&mut store).is_none(), "nobody told the shape");
+    shaped(&mut writes);
+    let (_dir, mut store) = seeded(&writes);
+    let all = found(&mut store).unwrap();
+    assert_eq!(all.nodes[0].node.raw(), "y", "it takes most");
+}
+
 #[test]
 fn the_span_is_what_there_is() {
     let span = |age: Duration| {
