@@ -244,6 +244,7 @@ fn promises_are_counted_and_the_worst_comes_first() {
         cron: None,
         target: 0.9,
         live: Vec::new(),
+        ongoing: None,
     };
     let mut from = frame();
     from.promised = vec![promise(60), promise(20)];
@@ -327,6 +328,65 @@ fn what_runs_hang_on_is_said_from_the_shape_that_was_kept() {
     let (_dir, mut store) = seeded(&writes);
     let all = found(&mut store).unwrap();
     assert_eq!(all.nodes[0].node.raw(), "y", "it takes most");
+}
+
+#[test]
+fn the_end_of_a_run_is_reckoned_from_its_nodes() {
+    use crate::analytics::eta::By;
+    use crate::analytics::sla::Objective;
+    use crate::model::Node;
+    let mut writes = nights();
+    shaped(&mut writes);
+    let (_dir, mut store) = seeded(&writes);
+    // it began 4 minutes ago, and `x`, which takes 5, is done already: what is left are the 20 of `y`
+    let begun = now() - Duration::minutes(4);
+    let mut going = Run::new(key("a").run("now"), begun);
+    going.state = RunState::Running;
+    going.started_at = Some(begun);
+    let node = |name: &str, state, from: Option<i64>, to: Option<i64>| {
+        let mut node = Node::new(NodeId::new(name));
+        node.state = state;
+        node.started_at = from.map(|m| now() - Duration::minutes(m));
+        node.ended_at = to.map(|m| now() - Duration::minutes(m));
+        node
+    };
+    let nodes = vec![
+        node("x", NodeState::Succeeded, Some(4), Some(0)),
+        node("y", NodeState::Running, Some(0), None),
+    ];
+    let row = |store: &mut Sqlite, nodes: Vec<Node>| {
+        let mut from = frame();
+        from.promised = vec![Promise {
+            pipeline: key("a"),
+            objective: Objective {
+                zone: chrono_tz::Tz::UTC,
+                done_by: None,
+                start_within: None,
+                duration_limit: Some(Duration::minutes(60)),
+            },
+            cron: None,
+            target: 0.9,
+            live: Vec::new(),
+            ongoing: Some(vantage::Ongoing {
+                run: going.clone(),
+                nodes,
+                topology: None,
+            }),
+        }];
+        match answer(store, &Question::Sla { span: Span::Week }, &from).unwrap() {
+            Answer::Sla(mut past) => past.rows.remove(0),
+            _ => panic!("another answer"),
+        }
+    };
+    let known = row(&mut store, nodes);
+    assert_eq!(known.by, Some(By::Nodes));
+    let left = (known.eta.unwrap().0 - now()).num_seconds();
+    assert!((1_190..=1_210).contains(&left), "{left}");
+    // of one whose nodes nobody told, by whole runs of 25 minutes
+    let unknown = row(&mut store, Vec::new());
+    assert_eq!(unknown.by, Some(By::Usual));
+    let left = (unknown.eta.unwrap().0 - now()).num_seconds();
+    assert!((1_255..=1_265).contains(&left), "{left}");
 }
 
 #[test]

@@ -16,6 +16,8 @@ const KEPT: usize = 12;
 const AGAIN: Duration = Duration::seconds(5);
 /// What has just ended is written down by then.
 const WRITTEN: Duration = Duration::seconds(2);
+/// What is asked of many pipelines, and changes with each node of theirs, is asked again after this.
+const AGAIN_ALL: Duration = Duration::seconds(20);
 /// A wait that is shorter is not worth a word.
 const PATIENCE: Duration = Duration::milliseconds(100);
 
@@ -43,7 +45,11 @@ impl Kept {
     /// When it may be asked again, if there is a reason to.
     fn again_at(&self) -> Option<DateTime<Utc>> {
         let other = self.other_since?;
-        Some((other + WRITTEN).max(self.at + AGAIN))
+        let again = match self.question {
+            Question::Sla { .. } => AGAIN_ALL,
+            _ => AGAIN,
+        };
+        Some((other + WRITTEN).max(self.at + again))
     }
 }
 
@@ -164,7 +170,7 @@ impl Past {
     }
 }
 
-/// What an answer depends on: the runs that have ended.
+/// What an answer depends on: the runs that have ended, and of promises how far those are that go on.
 fn mark(watch: &Watch, question: &Question) -> u64 {
     let mut hasher = DefaultHasher::new();
     match question.pipeline() {
@@ -178,6 +184,9 @@ fn mark(watch: &Watch, question: &Question) -> u64 {
             }
         }
         None => {
+    if question.settled() {
+        return 0;
+    }
             for row in watch.fleet() {
                 (&row.run, row.health.active(), row.last.len()).hash(&mut hasher);
             }
@@ -191,6 +200,11 @@ impl App {
     pub(in crate::tui) fn questions(&self) -> Vec<Question> {
         match self.stack.last() {
             Some(Screen::Past(screen)) => screen.questions(),
+                if matches!(question, Question::Sla { .. }) && row.active > 0 {
+                    let run = row.run.as_ref().and_then(|key| watch.world.run(key));
+                    let counts = run.and_then(crate::world::RunView::counts);
+                    counts.map(|c| c.ended()).hash(&mut hasher);
+                }
             Some(Screen::Board(board)) => board.questions(),
             _ => Vec::new(),
         }
