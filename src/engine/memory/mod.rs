@@ -3,7 +3,7 @@
 
 mod digest;
 pub(super) mod past;
-mod points;
+pub(super) mod points;
 mod tails;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ mod compare;
 mod judged;
 mod node;
 mod pipeline;
+mod series;
 mod shape;
 mod sla;
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub use compare::ComparePast;
 pub use judged::{Band, Judged, Nodes, Shift};
 pub use node::{NodePast, Try};
 pub use pipeline::{Cell, Day, PipelinePast, Sample};
+pub use series::{POINTS, SeriesPast, ValuePast, readable, step};
 pub use sla::{SlaPast, SlaRow};
 pub use vantage::{Promise, Vantage};
 
@@ -58,9 +60,6 @@ impl Span {
         })
     }
 
-    pub const fn shorter(self) -> Option<Self> {
-        match self {
-            Self::Day => None,
     /// In which grain metrics are looked at over such a time: some hundred of them.
     pub const fn grain(self) -> Grain {
         match self {
@@ -77,6 +76,9 @@ impl Span {
         all.find(|s| length <= s.length()).unwrap_or(Self::Month)
     }
 
+    pub const fn shorter(self) -> Option<Self> {
+        match self {
+            Self::Day => None,
             Self::Week => Some(Self::Day),
             Self::Month => Some(Self::Week),
             Self::Year => Some(Self::Month),
@@ -98,12 +100,12 @@ impl Span {
 pub enum Question {
     Pipeline {
         key: PipelineKey,
-        span: Span,
+        /// `None`: what there is fills it ([`Span::holding`]).
+        span: Option<Span>,
     },
     Node {
         pipeline: PipelineKey,
         node: NodeId,
-        /// `None`: what there is fills it ([`Span::holding`]).
         span: Option<Span>,
     },
     /// The end of the log of a failed attempt.
@@ -114,10 +116,24 @@ pub enum Question {
         b: RunKey,
     },
     Sla {
-        span: Option<Span>,
+        span: Span,
     },
     Capacity {
         span: Span,
+    },
+    /// What a query came to over a time, at [`POINTS`] moments.
+    Series {
+        /// As in rules; the comparison may be left out.
+        query: String,
+        span: Span,
+        /// The last moment, in [steps](step) from the epoch: no later than [`readable`]. What was does not change.
+        upto: i64,
+    },
+    /// What a query comes to, as of a minute that is kept.
+    Value {
+        query: String,
+        /// From the epoch.
+        minute: i64,
     },
 }
 
@@ -136,6 +152,15 @@ impl Question {
             ) => pipeline == of && node == same,
             (Self::Sla { .. }, Self::Sla { .. })
             | (Self::Capacity { .. }, Self::Capacity { .. }) => true,
+            (
+                Self::Series { query, span, .. },
+                Self::Series {
+                    query: of,
+                    span: same,
+                    ..
+                },
+            ) => query == of && span == same,
+            (Self::Value { query, .. }, Self::Value { query: of, .. }) => query == of,
             (a, b) => a == b,
         }
     }
@@ -146,8 +171,15 @@ impl Question {
             Self::Pipeline { key, .. } | Self::Node { pipeline: key, .. } => Some(key),
             Self::Tail(log) => Some(&log.node.run.pipeline),
             Self::Compare { b, .. } => Some(&b.pipeline),
-            Self::Sla { .. } | Self::Capacity { .. } => None,
+            Self::Sla { .. } | Self::Capacity { .. } | Self::Series { .. } | Self::Value { .. } => {
+                None
+            }
         }
+    }
+
+    /// Whether its answer is the same for ever.
+    pub const fn settled(&self) -> bool {
+        matches!(self, Self::Series { .. } | Self::Value { .. })
     }
 }
 
@@ -160,6 +192,8 @@ pub enum Answer {
     Compare(Box<ComparePast>),
     Sla(SlaPast),
     Capacity(CapacityPast),
+    Series(SeriesPast),
+    Value(ValuePast),
 }
 
 /// Why there is no answer.
@@ -206,6 +240,10 @@ pub fn answer(
         }
         Question::Sla { span } => Answer::Sla(sla::answer(store, *span, frame)?),
         Question::Capacity { span } => Answer::Capacity(capacity::answer(store, *span, frame)?),
+        Question::Series { query, span, upto } => {
+            Answer::Series(series::answer(store, query, *span, *upto)?)
+        }
+        Question::Value { query, minute } => Answer::Value(series::value(store, query, *minute)?),
         Question::Tail(log) => Answer::Tail(store.tail(log)?.map(|text| {
             let lines = text.lines();
             lines.map(SafeText::new).collect()

@@ -411,3 +411,132 @@ fn the_span_is_what_there_is() {
     assert_eq!(span(Duration::days(8)), (Span::Month, true, 1));
     assert_eq!(span(Duration::days(100)), (Span::Month, true, 0));
 }
+
+mod curves {
+    use super::*;
+    use crate::history::{Grain, Point};
+
+    fn point(name: &str, grain: Grain, at: DateTime<Utc>, value: f64, count: u64) -> Write {
+        Write::Point(Point {
+            series: format!("{name}{{backend:b,kind:k,pipeline:p}}"),
+            grain,
+            at: grain.begin(at),
+            count,
+            sum: value * count as f64,
+            min: value,
+            max: value,
+            last: value,
+        })
+    }
+
+    fn series(store: &mut Sqlite, query: &str, span: Span) -> SeriesPast {
+        let upto = readable(span, now()).timestamp().div_euclid(step(span));
+        let question = Question::Series {
+            query: query.to_owned(),
+            span,
+            upto,
+        };
+        match answer(store, &question, &frame()).unwrap() {
+            Answer::Series(past) => past,
+            _ => panic!("another answer"),
+        }
+    }
+
+    /// An error each ten minutes for three days, by the hour and of the last six hours by the minute too.
+    fn errors() -> Vec<Write> {
+        let mut writes = Vec::new();
+        for hour in 1..72 {
+            let at = now() - Duration::hours(hour);
+            writes.push(point("pipeline.errors", Grain::Hour, at, 1.0, 6));
+        }
+        for tenth in 0..36 {
+            let at = Grain::Hour.begin(now()) - Duration::minutes(10 * tenth);
+            writes.push(point("pipeline.errors", Grain::Minute, at, 1.0, 1));
+        }
+        writes
+    }
+
+    #[test]
+    fn each_moment_is_read_in_one_grain() {
+        let (_dir, mut store) = seeded(&errors());
+        let query = "sum(last_1h):sum:pipeline.errors{*}.as_count()";
+        let past = series(&mut store, query, Span::Day);
+        let places: Vec<i64> = past.values.keys().copied().collect();
+        assert_eq!(places.len() as i64, POINTS, "no gap");
+        assert!(places.windows(2).all(|p| p[1] == p[0] + 1));
+        let mut values: Vec<f64> = past.values.values().map(|v| v[0].1).collect();
+        // the newest hour has begun only
+        let newest: Vec<f64> = values.split_off(values.len() - 2);
+        assert!(values.iter().all(|v| *v == 6.0), "no doubles: {values:?}");
+        assert!(newest.iter().all(|v| (1.0..=6.0).contains(v)), "{newest:?}");
+        assert!(!past.cut && past.values.values().all(|v| v.len() == 1));
+    }
+
+    #[test]
+    fn what_is_added_up_is_of_the_window_that_is_meant() {
+        let (_dir, mut store) = seeded(&errors());
+        let value = |store: &mut Sqlite, query: &str| {
+            let past = series(store, query, Span::Month);
+            let mut values = past.values.into_values();
+            values.next_back().unwrap()[0].1
+        };
+        let five = "sum(last_5m):sum:pipeline.errors{*}.as_count()";
+        assert_eq!(value(&mut store, five), 0.5);
+        let growth = "change(last_10m):sum:pipeline.errors{*}";
+        assert_eq!(value(&mut store, growth), 1.0);
+        let both =
+            "sum(last_5m):sum:pipeline.errors{*}.as_count() / sum:pipeline.errors{*}.as_count()";
+        assert_eq!(value(&mut store, both), 1.0);
+        let most = "max(last_5m):sum:pipeline.errors{*}";
+        assert_eq!(value(&mut store, most), 6.0);
+    }
+
+    #[test]
+    fn where_its_backend_was_heard_nothing_counted_is_zero_and_a_level_does_not_hold() {
+        let hour = |hour: i64| Grain::Hour.begin(now()) - Duration::hours(hour);
+        let mut writes = vec![
+            point("pipeline.errors", Grain::Hour, hour(60), 1.0, 2),
+            point("queue.length", Grain::Hour, hour(60), 4.0, 9),
+        ];
+        writes.extend((40..100).map(|h| point("backend.up", Grain::Hour, hour(h), 1.0, 9)));
+        writes.extend((20..40).map(|h| point("backend.up", Grain::Hour, hour(h), 0.0, 9)));
+        let (_dir, mut store) = seeded(&writes);
+        let past = series(
+            &mut store,
+            "sum(last_8h):sum:pipeline.errors{*}.as_count()",
+            Span::Month,
+        );
+        let values: Vec<f64> = past.values.values().map(|v| v[0].1).collect();
+        assert!((6..=9).contains(&values.len()), "{values:?}");
+        assert_eq!(values.iter().sum::<f64>(), 2.0, "{values:?}");
+        let past = series(
+            &mut store,
+            "avg(last_8h):avg:queue.length{*} by {backend}",
+            Span::Month,
+        );
+        let values: Vec<_> = past.values.into_values().collect();
+        assert_eq!(values, [vec![("b".to_owned(), 4.0)]]);
+    }
+
+    #[test]
+    fn a_value_is_as_of_a_minute_and_a_query_that_makes_no_sense_has_none() {
+        let (_dir, mut store) = seeded(&errors());
+        let mut ask = |query: &str| {
+            let question = Question::Value {
+                query: query.to_owned(),
+                minute: Grain::Hour.begin(now()).timestamp() / 60,
+            };
+            match answer(&mut store, &question, &frame()).unwrap() {
+                Answer::Value(past) => past.values,
+                _ => panic!("another answer"),
+            }
+        };
+        let hour = ask("sum(last_1h):sum:pipeline.errors{*} by {pipeline}.as_count()");
+        assert_eq!(hour, [("p".to_owned(), 6.0)]);
+        assert_eq!(
+            ask("sum(last_1h):sum:pipeline.errors{pipeline:q}.as_count()"),
+            []
+        );
+        assert_eq!(ask("nonsense"), []);
+    }
+}

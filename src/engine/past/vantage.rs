@@ -79,7 +79,11 @@ impl Vantage {
                 self.shape = shape(watch, &b.pipeline);
             }
             Question::Sla { .. } => self.promised = promised(watch, expects, self.now),
-            Question::Node { .. } | Question::Tail(_) | Question::Capacity { .. } => {}
+            Question::Node { .. }
+            | Question::Tail(_)
+            | Question::Capacity { .. }
+            | Question::Series { .. }
+            | Question::Value { .. } => {}
         }
         self
     }

@@ -151,10 +151,6 @@ impl Store for Sqlite {
         rows.collect::<Result<_, _>>().map_err(error)
     }
 
-    fn write(&mut self, batch: &[Write]) -> Result<(), StoreError> {
-        // what was numbered in a batch that failed is not there
-        let done = self.write_all(batch);
-        if done.is_err() {
     fn document(&mut self, shelf: Shelf, key: &str) -> Result<Option<String>, StoreError> {
         let mut rows = self
             .db
@@ -164,6 +160,10 @@ impl Store for Sqlite {
         found.optional().map_err(error)
     }
 
+    fn write(&mut self, batch: &[Write]) -> Result<(), StoreError> {
+        // what was numbered in a batch that failed is not there
+        let done = self.write_all(batch);
+        if done.is_err() {
             self.ids.forget();
         }
         done.map_err(error)
@@ -292,11 +292,11 @@ impl Store for Sqlite {
         }
     }
 
-    fn about(&mut self) -> Result<SafeText, StoreError> {
     fn left_out(&mut self) -> u64 {
         self.left_out.take()
     }
 
+    fn about(&mut self) -> Result<SafeText, StoreError> {
         let (version, path) = (rusqlite::version(), self.path.display());
         Ok(SafeText::new(format!("SQLite {version}, {path}")))
     }
