@@ -142,7 +142,7 @@ fn main() {
                 format!("trends, {}", Span::word(span)),
                 Question::Pipeline {
                     key: pipeline.clone(),
-                    span,
+                    span: Some(span),
                 },
             ),
             (
@@ -150,7 +150,7 @@ fn main() {
                 Question::Node {
                     pipeline: pipeline.clone(),
                     node: node.clone(),
-                    span,
+                    span: Some(span),
                 },
             ),
             (

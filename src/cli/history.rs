@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 const HISTORY_CODES: &str = "\
-Exit codes: 0 done, 1 it can't be read or written, or is damaged, 2 wrong command line or a configuration \
+Exit codes: 0 done, 1 it can't be read or written, is damaged or holds what makes no sense, 2 wrong command line or a configuration \
 that can't be used.";
 
 /// Say how much room the history takes, and give some back

@@ -43,12 +43,22 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
             told(global, &pruned)
         }
         Some(HistoryWhat::Check) => {
-            store.check()?;
-            match global.json {
-                true => print_json(&serde_json::json!({ "whole": true }))?,
-                false => print("the history is whole\n")?,
+            let left_out = store.check()?;
+            if global.json {
+                print_json(&serde_json::json!({ "whole": true, "unreadable": left_out }))?;
+            } else if left_out == 0 {
+                print("the history is whole\n")?;
+            } else {
+                let records =
+                    format::plural(usize::try_from(left_out).unwrap_or(usize::MAX), "record");
+                print(format!(
+                    "the history is whole, but {records} of runs make no sense: no answer has them in it\n"
+                ))?;
             }
-            Ok(Exit::Done)
+            Ok(match left_out {
+                0 => Exit::Done,
+                _ => Exit::Bad,
+            })
         }
     }
 }

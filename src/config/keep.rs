@@ -9,7 +9,7 @@ use super::sections::path;
 /// How long what is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keep {
-    /// How long runs are kept, with their attempts and what was told of alerts.
+    /// How long runs are kept, with their attempts, what was told of alerts and what people did about them.
     pub runs: Duration,
     /// How long what backends told is kept, for replay and `dagtop rules test`.
     pub events: Duration,

@@ -3,11 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::alerts::Alerts;
-use crate::history::{Log, Shelf, Store, StoreError, Write};
+use crate::history::{Log, READ, Shelf, Store, StoreError, Write};
 use crate::model::{AlertOrder, By, Silence};
-
-/// The mark under which the leader notes how far it has read the orders.
-pub(super) const READ: &str = "orders";
 
 /// What a person did, as it is written down for all who watch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,9 +25,8 @@ pub(super) fn silence_all(alerts: &mut Alerts, bodies: impl Iterator<Item = Stri
 
 /// The last order that the leader had read when it last wrote.
 pub(super) fn read_up_to(store: &mut dyn Store) -> Result<i64, StoreError> {
-    let marks = store.shelf(Shelf::Marks)?;
-    let mark = marks.iter().find(|(key, _)| key == READ);
-    Ok(mark.and_then(|(_, body)| body.parse().ok()).unwrap_or(0))
+    let mark = store.document(Shelf::Marks, READ)?;
+    Ok(mark.and_then(|body| body.parse().ok()).unwrap_or(0))
 }
 
 /// How a deed is written down.

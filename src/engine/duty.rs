@@ -13,12 +13,12 @@ use crate::analytics::Baselines;
 use crate::config::Channel;
 use crate::history::audit::Link;
 use crate::history::{
-    Heard, Keeper, Leader, Line, Log, Place, Policy, Shelf, Store, StoreError, Tend, Write,
+    Heard, Keeper, Leader, Line, Log, Place, Policy, READ, Shelf, Store, StoreError, Tend, Write,
 };
 use crate::model::{BackendId, Message, SafeText, Stamped};
 
 use super::Watch;
-use super::deed::{Deed, READ, silence_all, writes};
+use super::deed::{Deed, silence_all, writes};
 use super::held::{self, Held, Opened, Why};
 use super::ledger::StoreLedger;
 use super::memory::Memory;
@@ -44,6 +44,8 @@ pub enum News {
     Usual(Box<Baselines>),
     /// The audit can't be written.
     Audit,
+    /// So many records of the history made no sense to an answer.
+    LeftOut(u64),
     /// A store was opened beside the loop ...
     Opened(Box<Opened>),
     /// ... or can't be so far, and why.
@@ -81,6 +83,8 @@ pub(super) struct Duty {
     troubles: Vec<SafeText>,
     /// Events found no room in the history: told once.
     behind: bool,
+    /// So were records in it that make no sense.
+    senseless: bool,
     /// What makes a replay out of what is kept.
     keeping: Keeping,
     /// Why this program could not take over, as it was last told.
@@ -117,6 +121,7 @@ impl Duty {
             inbox: Some(inbox),
             troubles: Vec::new(),
             behind: false,
+            senseless: false,
             keeping: Keeping::default(),
             hindered: None,
             remembers: false,
@@ -529,6 +534,16 @@ impl Duty {
             all.push(news);
         }
         all
+    }
+
+    /// Records of the history made no sense: told once.
+    pub(super) fn left_out(&mut self, many: u64) {
+        if !std::mem::replace(&mut self.senseless, true) {
+            let text = format!(
+                "{many} records of the history make no sense and are left out; `dagtop history check` counts all of them"
+            );
+            self.troubles.push(SafeText::new(text));
+        }
     }
 
     pub(super) fn trouble(&mut self, text: SafeText) {

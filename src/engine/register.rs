@@ -97,8 +97,8 @@ impl Register {
         self.store.bytes()
     }
 
-    /// Reads every page of the file.
-    pub fn check(&mut self) -> Result<(), StoreError> {
+    /// Reads every page of the file; says how many records make no sense.
+    pub fn check(&mut self) -> Result<u64, StoreError> {
         self.store.check()
     }
 }

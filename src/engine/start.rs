@@ -295,6 +295,7 @@ impl Engine {
                 self.watch.touch();
             }
             News::Unopened(why) => self.duty.unopened(why),
+            News::LeftOut(many) => self.duty.left_out(many),
             News::Channels => {
                 if let Some(status) = self.duty.channels() {
                     self.watch.channels = status;
@@ -321,7 +322,16 @@ impl Engine {
     ) -> Option<oneshot::Receiver<Result<Answer, StoreError>>> {
         let reader = self.reader.as_ref()?;
         let from = Vantage::new(Utc::now(), local).with(&self.watch, &question, &self.expects);
-        Some(reader.ask(move |store| past::answer(store, &question, &from)))
+        let news = self.duty.news();
+        Some(reader.ask(move |store| {
+            let answer = past::answer(store, &question, &from);
+            match store.left_out() {
+                0 => {}
+                // the loop that has no room for it hears it after the next question
+                many => drop(news.try_send(News::LeftOut(many))),
+            }
+            answer
+        }))
     }
 
     /// What a person must know about alerts and history, once each.

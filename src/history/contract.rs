@@ -58,6 +58,11 @@ pub(super) fn contract(open: impl Fn() -> Box<dyn Store>) {
     let alerts = [pair("a", "2"), pair("b", "3")];
     assert_eq!(store.shelf(Shelf::Alerts).unwrap(), alerts);
     assert_eq!(store.shelf(Shelf::Silences).unwrap(), [pair("a", "4")]);
+    assert_eq!(
+        store.document(Shelf::Silences, "a").unwrap().as_deref(),
+        Some("4")
+    );
+    assert_eq!(store.document(Shelf::Silences, "b").unwrap(), None);
 
     // another program on the same store
     let mut other = open();
@@ -242,6 +247,18 @@ pub(super) fn records(open: impl Fn() -> Box<dyn Store>) {
     store.write(&[less]).unwrap();
     let of_x = store.points("x", Grain::Minute, t(0), t(60)).unwrap();
     assert_eq!(of_x, [point("x{a:b}", Grain::Minute, 0, 1)]);
+    let mut first = Vec::new();
+    let mut each = |point: Point| {
+        first.push((point.series, point.at));
+        first.len() < 2
+    };
+    store
+        .each_point("", Grain::Minute, t(0), t(61), &mut each)
+        .unwrap();
+    assert_eq!(
+        first,
+        [("x{a:b}".to_owned(), t(0)), ("x{a:b}".to_owned(), t(60))]
+    );
     let of_x = store.points("x", Grain::Minute, t(0), t(61)).unwrap();
     assert_eq!(of_x[1].count, 7);
 
@@ -378,6 +395,83 @@ pub(super) fn days(open: impl Fn() -> Box<dyn Store>) {
     assert_eq!(brief(&mut store, &ask), [second, first]);
     assert_eq!(store.forget(Kind::Days, noon(1)).unwrap(), 1);
     assert_eq!(brief(&mut store, &ask), [second]);
+    // a backend tells again what was forgotten: it was counted
+    let load = attempt(&same.run.key, "load", 1, 10);
+    let batch = [write(&same), Write::Node(Box::new(load.clone()))];
+    store.write(&batch).unwrap();
+    let log = load.run.node(&load.node).log(1);
+    let text = "no".to_owned();
+    let tail = Write::Tail {
+        log,
+        at: t(0),
+        text,
+    };
+    store.write(&[Write::Node(Box::new(load)), tail]).unwrap();
+    assert_eq!(brief(&mut store, &ask), [second]);
+    assert_eq!(store.run(&same.run.key).unwrap(), None);
+    assert_eq!(store.nodes_of(&same.run.key).unwrap(), []);
+    let mut store = open();
+    store.write(&[write(&ended)]).unwrap();
+    assert_eq!(
+        brief(&mut store, &ask),
+        [second],
+        "another program knows it too"
+    );
+    // one that goes on was not counted, and one that is newer was not forgotten
+    let mut long = run("long", 0, Health::Running, 0);
+    long.run.ended_at = None;
+    store.write(&[write(&long)]).unwrap();
+    long.run.ended_at = Some(noon(4));
+    long.health = Health::Failed;
+    store
+        .write(&[write(&long), write(&run("new", 3, Health::Succeeded, 1))])
+        .unwrap();
+    ask.to = noon(4);
+    let third = "3 a (1, 0, 0) (1, 1.0, 1, 5.0)";
+    let first = "0 a (0, 1, 0) (0, 0.0, 1, 5.0)";
+    let days = [third, "2 a (1, 0, 0) (1, 30.0, 1, 5.0)", second, first];
+    assert_eq!(brief(&mut store, &ask), days);
+    // the mark only goes forward
+    store.forget(Kind::Runs, noon(-9)).unwrap();
+    store.write(&[write(&same)]).unwrap();
+    assert_eq!(brief(&mut store, &ask), days);
+    assert_eq!(store.run(&same.run.key).unwrap(), None);
+}
+
+/// What people did goes when it is old, but not before it was taken up.
+pub(super) fn orders(open: impl Fn() -> Box<dyn Store>) {
+    let mut store = open();
+    let old = |days: i64| chrono::Utc::now() - chrono::Duration::days(days);
+    let order = |days: i64| Write::Append {
+        log: Log::Orders,
+        at: old(days),
+        body: days.to_string(),
+    };
+    store
+        .write(&[order(900), order(500), order(450), order(600), order(1)])
+        .unwrap();
+    let left = |store: &mut Box<dyn Store>| {
+        prune(store.as_mut(), Policy::default(), &mut |_| {}).unwrap();
+        let lines = store.after(Log::Orders, 0, 10).unwrap();
+        lines.into_iter().map(|line| line.body).collect::<Vec<_>>()
+    };
+    assert_eq!(left(&mut store).len(), 5, "nobody has taken any up");
+    let seq = store.after(Log::Orders, 0, 10).unwrap()[2].seq;
+    store
+        .write(&[put(Shelf::Marks, READ, &seq.to_string())])
+        .unwrap();
+    assert_eq!(
+        left(&mut store),
+        ["500", "450", "600", "1"],
+        "one of 600 days waits"
+    );
+    let last = store.last(Log::Orders).unwrap();
+    store
+        .write(&[put(Shelf::Marks, READ, &last.to_string())])
+        .unwrap();
+    assert_eq!(left(&mut store), ["1"]);
+    store.write(&[order(0)]).unwrap();
+    assert_eq!(store.last(Log::Orders).unwrap(), last + 1, "numbers go on");
 }
 
 fn sqlite(dir: &Path) -> Sqlite {
@@ -393,6 +487,8 @@ fn sqlite_keeps_the_contract() {
     sqlite(dir.path()).check().unwrap();
     let dir = tempfile::tempdir().unwrap();
     days(|| Box::new(sqlite(dir.path())));
+    let dir = tempfile::tempdir().unwrap();
+    orders(|| Box::new(sqlite(dir.path())));
     use std::os::unix::fs::PermissionsExt as _;
     for file in ["history.db", "history.db-wal"] {
         if let Ok(meta) = std::fs::metadata(dir.path().join(file)) {

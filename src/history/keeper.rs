@@ -470,7 +470,7 @@ impl Desk {
         self.unwritten.retain(|write| match write {
             Write::Append { log, .. } => !matches!(log, Log::Events | Log::Worlds),
             Write::Put { shelf, .. } | Write::Remove { shelf, .. } => {
-                !matches!(shelf, Shelf::Pipelines | Shelf::Shapes)
+                !matches!(shelf, Shelf::Pipelines | Shelf::Shapes | Shelf::ShapesOf)
             }
             Write::Run(_) | Write::Node(_) | Write::Point(_) | Write::Tail { .. } => false,
         });

@@ -31,8 +31,11 @@ pub use postgres::Address;
 #[cfg(test)]
 pub(crate) use postgres::tests::Database as TestDatabase;
 pub use reader::Reader;
-pub use retention::{Policy, Pruned, prune};
-pub use shapes::{ShapeOf, Shapes, put as put_shape, read as read_shape};
+pub use retention::{Policy, Pruned, READ, prune};
+pub use shapes::{
+    Members, ShapeOf, Shapes, put as put_shape, put_of as put_shape_of, read as read_shape,
+    read_of as read_shape_of,
+};
 pub use sift::Sift;
 pub use sqlite::Sqlite;
 pub use store::{

@@ -10,8 +10,13 @@ use crate::config;
 
 use super::archive::Archive;
 use super::shapes;
-use super::store::{Ask, Grain, Kind, Log, Of, Store, StoreError};
+use super::store::{Ask, Grain, Kind, Log, Of, Shelf, Store, StoreError};
 use super::tend::TendError;
+
+/// The mark before which runs were forgotten, in milliseconds: they have been counted in their days.
+pub(super) const GONE: &str = "runs gone";
+/// The mark up to which whoever tells people has taken up what people did.
+pub const READ: &str = "orders";
 
 /// It is looked through for what is old so often.
 const EVERY: Duration = Duration::hours(1);
@@ -67,6 +72,7 @@ impl Policy {
         let points = Grain::ALL.into_iter().zip(self.points);
         all.extend(points.map(|(grain, keep)| (Kind::Points(grain), keep)));
         all.push((Kind::Log(Log::Tellings), self.runs));
+        all.push((Kind::Log(Log::Orders), self.runs));
         all.push((Kind::Runs, self.runs));
         all.push((Kind::Days, self.days));
         let cut = |keep: Duration| now.checked_sub_signed(keep);
@@ -161,7 +167,10 @@ impl Retention {
             return Ok(("", 0));
         };
         let (kind, gone) = match job {
-            Job::Cut(kind, before) => (Some(kind), self.cut(store, kind, before)?),
+            Job::Cut(kind, before) => {
+                let before = needed(store, kind, before)?;
+                (Some(kind), self.cut(store, kind, before)?)
+            }
             Job::Shapes(before) => {
                 shapes::prune(store, before)?;
                 (None, 0)
@@ -249,6 +258,22 @@ impl Retention {
         }
         Ok((None, 0))
     }
+}
+
+/// Of what people did that stays which no alert has taken up yet.
+fn needed(
+    store: &mut dyn Store,
+    kind: Kind,
+    before: DateTime<Utc>,
+) -> Result<DateTime<Utc>, StoreError> {
+    if kind != Kind::Log(Log::Orders) {
+        return Ok(before);
+    }
+    let read = store.document(Shelf::Marks, READ)?;
+    let read = read.and_then(|body| body.parse().ok()).unwrap_or(0);
+    let unread = store.after(Log::Orders, read, usize::MAX)?;
+    let first = unread.iter().map(|line| line.at).min();
+    Ok(first.map_or(before, |first| first.min(before)))
 }
 
 fn oldest(

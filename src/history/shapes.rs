@@ -1,12 +1,12 @@
 //! The shapes of runs: each is kept once, under a hash of what it says, and whoever has it refers to that.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Duration, Utc};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{BackendId, RunKey, Stamped, Topology};
+use crate::model::{BackendId, NodeId, PipelineKey, RunKey, Stamped, Target, Topology};
 
 use super::store::{Shelf, Store, StoreError, Write};
 
@@ -37,6 +37,16 @@ struct Kept<T> {
     /// When something last referred to it.
     used: DateTime<Utc>,
     topology: T,
+}
+
+/// The nodes of a run, each with the group it lies in.
+pub type Members = Vec<(NodeId, Option<NodeId>)>;
+
+/// What lies in [`Shelf::ShapesOf`].
+#[derive(Serialize, Deserialize)]
+struct Of {
+    hash: String,
+    members: Members,
 }
 
 /// What is known to be written.
@@ -78,18 +88,23 @@ impl Shapes {
     }
 }
 
-/// Takes away what nothing refers to that is kept from a time on; says how many. What is in use is marked every day.
+/// Takes away what nothing refers to that is kept from a time on, and no pipeline has; says how many. What is in use is
+/// marked every day.
 pub(super) fn prune(store: &mut dyn Store, before: DateTime<Utc>) -> Result<usize, StoreError> {
     #[derive(Deserialize)]
     struct Used {
         used: DateTime<Utc>,
     }
     let before = before - MARK * 2;
+    let newest = store.shelf(Shelf::ShapesOf)?;
+    let newest: HashSet<String> = (newest.iter())
+        .filter_map(|(_, body)| Some(serde_json::from_str::<Of>(body).ok()?.hash))
+        .collect();
     let old = |body: &str| serde_json::from_str::<Used>(body).is_ok_and(|kept| kept.used < before);
     let shapes = store.shelf(Shelf::Shapes)?;
     let gone: Vec<Write> = shapes
         .into_iter()
-        .filter(|(_, body)| old(body))
+        .filter(|(key, body)| old(body) && !newest.contains(key))
         .map(|(key, _)| Write::Remove {
             shelf: Shelf::Shapes,
             key,
@@ -108,6 +123,39 @@ pub fn put(hash: &str, topology: &Topology, used: DateTime<Utc>) -> Option<Write
         key: hash.to_owned(),
         body: serde_json::to_string(&Kept { used, topology }).ok()?,
     })
+}
+
+/// What is written for the shape that the runs of a pipeline have now.
+pub fn put_of(
+    pipeline: &PipelineKey,
+    topology: &Topology,
+    members: Members,
+    used: DateTime<Utc>,
+) -> Option<[Write; 2]> {
+    let hash = hash(&serde_json::to_vec(topology).ok()?);
+    let shape = put(&hash, topology, used)?;
+    let body = serde_json::to_string(&Of { hash, members }).ok()?;
+    let of = Write::Put {
+        shelf: Shelf::ShapesOf,
+        key: Target::Pipeline(pipeline.clone()).address(),
+        body,
+    };
+    Some([shape, of])
+}
+
+/// The shape that the runs of a pipeline had last, and its nodes; `None`: nobody has told it.
+pub fn read_of(
+    store: &mut dyn Store,
+    pipeline: &PipelineKey,
+) -> Result<Option<(Topology, Members)>, StoreError> {
+    let key = Target::Pipeline(pipeline.clone()).address();
+    let of = store.document(Shelf::ShapesOf, &key)?;
+    let Some(of) = of.and_then(|body| serde_json::from_str::<Of>(&body).ok()) else {
+        return Ok(None);
+    };
+    let shape = store.document(Shelf::Shapes, &of.hash)?;
+    let topology = shape.and_then(|body| read(&body));
+    Ok(topology.map(|topology| (topology, of.members)))
 }
 
 /// A shape as it lies in the shelf.

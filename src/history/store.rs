@@ -22,16 +22,19 @@ pub enum Shelf {
     Pipelines,
     /// Shapes of runs, by their content.
     Shapes,
+    /// Which of them the newest run of a pipeline has, and which node of it lies in which group, by backend and id.
+    ShapesOf,
 }
 
 impl Shelf {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Alerts,
         Self::Silences,
         Self::Deliveries,
         Self::Marks,
         Self::Pipelines,
         Self::Shapes,
+        Self::ShapesOf,
     ];
 
     pub const fn word(self) -> &'static str {
@@ -42,6 +45,7 @@ impl Shelf {
             Self::Marks => "marks",
             Self::Pipelines => "pipelines",
             Self::Shapes => "shapes",
+            Self::ShapesOf => "shapes_of",
         }
     }
 }
@@ -88,7 +92,8 @@ pub enum Write {
         at: DateTime<Utc>,
         body: String,
     },
-    /// Takes the place of what was known of the run.
+    /// Takes the place of what was known of the run. One that has ended and was forgotten ([`Kind::Runs`]) stays
+    /// forgotten.
     Run(Box<PastRun>),
     /// Takes the place of what was known of the attempt; what it doesn't tell of exit code, rows, memory and processor
     /// stays as it was known.
@@ -263,6 +268,8 @@ pub trait Store: Send {
     /// All documents of a shelf, by key.
     fn shelf(&mut self, shelf: Shelf) -> Result<Vec<(String, String)>, StoreError>;
 
+    fn document(&mut self, shelf: Shelf, key: &str) -> Result<Option<String>, StoreError>;
+
     /// All of it or nothing; on disk when it returns.
     fn write(&mut self, batch: &[Write]) -> Result<(), StoreError>;
 
@@ -281,7 +288,7 @@ pub trait Store: Send {
     fn last(&mut self, log: Log) -> Result<i64, StoreError>;
 
     /// What is older than a time goes away, a few thousand records at once; says how many went. Called again until
-    /// none does.
+    /// none does. Runs that are older and have ended are not taken in from then on: they were counted in their days.
     fn forget(&mut self, what: Kind, before: DateTime<Utc>) -> Result<usize, StoreError>;
 
     /// Runs, handed over one by one; `false` ends it.
@@ -306,14 +313,31 @@ pub trait Store: Send {
         each: &mut dyn FnMut(PastNode) -> bool,
     ) -> Result<(), StoreError>;
 
-    /// Points of the series whose text begins so, by series and time.
+    /// Points of the series whose text begins so, by series and time, handed over one by one; `false` ends it.
+    fn each_point(
+        &mut self,
+        series: &str,
+        grain: Grain,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        each: &mut dyn FnMut(Point) -> bool,
+    ) -> Result<(), StoreError>;
+
+    /// The same, all at once.
     fn points(
         &mut self,
         series: &str,
         grain: Grain,
         from: DateTime<Utc>,
         to: DateTime<Utc>,
-    ) -> Result<Vec<Point>, StoreError>;
+    ) -> Result<Vec<Point>, StoreError> {
+        let mut all = Vec::new();
+        self.each_point(series, grain, from, to, &mut |point| {
+            all.push(point);
+            true
+        })?;
+        Ok(all)
+    }
 
     fn tail(&mut self, log: &LogKey) -> Result<Option<String>, StoreError>;
 
@@ -328,8 +352,13 @@ pub trait Store: Send {
     /// Gives the room of what was forgotten back to the disk.
     fn vacuum(&mut self) -> Result<(), StoreError>;
 
-    /// Reads everything: what is wrong with it, if anything is.
-    fn check(&mut self) -> Result<(), StoreError>;
+    /// Reads everything: what is wrong with it, if anything is; else how many records make no sense.
+    fn check(&mut self) -> Result<u64, StoreError>;
+
+    /// Records that made no sense and were left out of an answer, since this was last asked.
+    fn left_out(&mut self) -> u64 {
+        0
+    }
 
     /// What it is and where, to be shown.
     fn about(&mut self) -> Result<SafeText, StoreError>;

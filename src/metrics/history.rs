@@ -75,6 +75,11 @@ impl History {
         self.put(Bucket::of(tick, value), now)
     }
 
+    /// Puts a bucket where it began, however old it is.
+    pub(super) fn lay(&mut self, bucket: Bucket) {
+        self.insert(0, bucket);
+    }
+
     /// From now on there is no level.
     pub(super) fn end(&mut self, tick: u32, now: u32) {
         let gone = self.last_before(u32::MAX).is_none_or(f64::is_nan);

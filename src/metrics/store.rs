@@ -10,7 +10,7 @@ use super::history::{Bucket, History, REACH};
 use super::news::{News, Width};
 use super::source::Source;
 use super::tags::{Tag, Tags};
-use super::tick;
+use super::{moment, tick};
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +83,8 @@ pub struct Store {
     sources: Vec<Source>,
     by_backend: HashMap<Box<str>, usize>,
     newest: u32,
+    /// When a backend was first heard, or not.
+    begun: Option<u32>,
     swept: u32,
     reach: u32,
     stats: Stats,
@@ -107,6 +109,7 @@ impl Store {
             sources: Vec::new(),
             by_backend: HashMap::new(),
             newest: 0,
+            begun: None,
             swept: 0,
             reach: REACH,
             stats: Stats::default(),
@@ -160,6 +163,22 @@ impl Store {
         }
     }
 
+    /// Takes in what was kept of a stretch of time. Of a store that is only looked at: nothing grows old in it.
+    pub fn lay(&mut self, name: Name, tags: &Tags, bucket: Bucket) {
+        let id = self.series(name, tags, bucket.start);
+        if let Some(series) = self.get_mut(id) {
+            // a count that is kept was 0 before, wherever its backend was heard
+            series.since = 0;
+            series.history.lay(bucket);
+        }
+    }
+
+    /// From when on everything is known that backends told; `None`: nothing is yet.
+    pub fn known_from(&self) -> Option<DateTime<Utc>> {
+        let begun = self.begun?;
+        Some(moment(begun.max(self.newest.saturating_sub(self.reach))))
+    }
+
     /// There is such a count, and nothing was counted yet. Makes no room for itself.
     pub fn declare(&mut self, at: DateTime<Utc>, name: Name, tags: &Tags) {
         let tick = self.advance(at);
@@ -192,6 +211,7 @@ impl Store {
     /// The backend answers.
     pub fn up(&mut self, at: DateTime<Utc>, backend: &str) {
         let tick = self.advance(at);
+        self.begun.get_or_insert(tick);
         let at = self.source(backend);
         if let Some(source) = self.sources.get_mut(at) {
             source.up(tick);
@@ -201,6 +221,7 @@ impl Store {
     /// The backend no longer answers: what it told no longer holds.
     pub fn down(&mut self, at: DateTime<Utc>, backend: &str) {
         let tick = self.advance(at);
+        self.begun.get_or_insert(tick);
         let at = self.source(backend);
         if let Some(source) = self.sources.get_mut(at) {
             source.down(tick);

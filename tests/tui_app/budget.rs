@@ -328,7 +328,7 @@ fn a_cursor_move_over_the_past_is_cheap_and_asks_nothing_in_passing() {
         let moves: Vec<usize> = (0..15).map(|_| wire.bytes(session.quick("j"))).collect();
         println!("cursor moves at {keys}: {moves:?} bytes");
         // the list of attempts has eleven rows: what comes behind them moves the window along, too
-        assert!(moves[..11].iter().all(|m| *m <= 256), "{keys}: {moves:?}");
+        assert!(moves.iter().all(|m| *m <= 256), "{keys}: {moves:?}");
         assert!(moves.iter().any(|m| *m > 0), "{keys}: nothing moved");
         assert_eq!(session.asked().len(), asked, "{keys}");
     }

@@ -19,7 +19,11 @@ pub(super) struct Plan {
     counts: bool,
     wished: Option<u32>,
     grouped: bool,
-    reach: u32,
+    pub reach: u32,
+    /// Ticks of what was kept as one; an interval is no shorter.
+    grain: u32,
+    /// How many times longer the window is than the one that is meant.
+    stretch: f64,
 }
 
 impl Plan {
@@ -35,7 +39,26 @@ impl Plan {
             reach: reach(query),
             wished,
             sources,
+            grain: 1,
+            stretch: 1.0,
         }
+    }
+
+    /// Over what was kept in grains of so many ticks, in a window that is so many times longer than is meant.
+    #[must_use]
+    pub fn over(mut self, grain: u32, stretch: f64) -> Self {
+        for source in &mut self.sources {
+            source.kept = true;
+        }
+        Self {
+            grain,
+            stretch,
+            ..self
+        }
+    }
+
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
     }
 }
 
@@ -84,7 +107,10 @@ pub(super) fn evaluate(
         next: 0,
     };
     let value = match query.time {
-        Time::Over { aggregate, .. } => reduce(scene.expr(&query.expr, 0), aggregate),
+        Time::Over { aggregate, .. } => {
+            let value = reduce(scene.expr(&query.expr, 0), aggregate);
+            scene.meant(value, aggregate == Aggregate::Sum)
+        }
         Time::Growth { percent, .. } => scene.growth(&query.expr, percent),
         Time::Change {
             percent,
@@ -139,6 +165,7 @@ impl Scene<'_> {
                 let reach = self.plan.reach;
                 let window = self.time.window();
                 let grid = Grid::new(self.now, window, ago, self.plan.wished, reach);
+                let grid = grid.at_least(self.plan.grain);
                 let (Some(source), Some(selection)) =
                     (self.plan.sources.get(at), self.selections.get(at))
                 else {
@@ -151,7 +178,7 @@ impl Scene<'_> {
                     default: None,
                 };
                 if self.totals {
-                    reduce(value, Aggregate::Sum)
+                    self.stretched(reduce(value, Aggregate::Sum))
                 } else {
                     value
                 }
@@ -173,11 +200,25 @@ impl Scene<'_> {
         }
     }
 
+    /// What was added up over a longer window than is meant, as of that one. Totals are, before arithmetic.
+    fn meant(&self, value: Value, sum: bool) -> Value {
+        match sum && !self.totals {
+            true => self.stretched(value),
+            false => value,
+        }
+    }
+
+    fn stretched(&self, value: Value) -> Value {
+        let stretch = self.plan.stretch;
+        map(value, |v| v / stretch)
+    }
+
     /// From the window's start to its end.
     fn growth(&mut self, expr: &Expr, percent: bool) -> Value {
         let value = self.expr(expr, 0);
         if self.plan.counts {
-            return reduce(value, Aggregate::Sum);
+            let value = reduce(value, Aggregate::Sum);
+            return self.meant(value, true);
         }
         let grown = move |row: &[f64]| {
             let mut known = row.iter().copied().filter(|v| !v.is_nan());
@@ -185,7 +226,8 @@ impl Scene<'_> {
             let last = known.next_back().unwrap_or(first);
             difference(last, first, percent)
         };
-        rows(value, grown)
+        let value = rows(value, grown);
+        self.meant(value, !percent)
     }
 
     /// Point by point and then put together; totals and what was measured put together first.
@@ -194,9 +236,11 @@ impl Scene<'_> {
         let then = self.expr(expr, ago);
         let compare = |a, b| difference(a, b, percent);
         if self.totals || self.plan.sparse {
-            return join(reduce(now, aggregate), reduce(then, aggregate), compare);
+            let value = join(reduce(now, aggregate), reduce(then, aggregate), compare);
+            return self.meant(value, !percent && aggregate == Aggregate::Sum);
         }
-        reduce(join(now, then, compare), aggregate)
+        let value = reduce(join(now, then, compare), aggregate);
+        self.meant(value, aggregate == Aggregate::Sum)
     }
 }
 

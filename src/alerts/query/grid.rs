@@ -37,6 +37,14 @@ impl Grid {
         }
     }
 
+    /// With intervals of so many ticks at least.
+    #[must_use]
+    pub fn at_least(self, step: u32) -> Self {
+        let step = self.step.max(step);
+        let len = (self.to - self.from).div_ceil(step) as usize;
+        Self { step, len, ..self }
+    }
+
     fn start(&self, at: usize) -> u32 {
         let at = u32::try_from(at).unwrap_or(u32::MAX);
         self.from.saturating_add(at.saturating_mul(self.step))
@@ -143,6 +151,8 @@ pub(super) fn fill(
     let mut cells = vec![EMPTY; selection.groups.len() * grid.len];
     let mut heard = Heard(Vec::new());
     let natural = matches!(select.fill, Fill::Natural | Fill::Last(_));
+    // of what was kept nobody knows when a level was over: it is known where it was told
+    let holds = natural && !source.kept;
     let counts = source.kind == Kind::Count && natural;
     for (id, group) in &selection.members {
         let Some(series) = store.get(*id) else {
@@ -153,7 +163,7 @@ pub(super) fn fill(
             continue;
         };
         match source.kind {
-            Kind::Gauge if natural => {
+            Kind::Gauge if holds => {
                 let by = heard.of(store, grid, series.source);
                 levels(grid, series, select, row, |at| heard.at(by, at));
             }

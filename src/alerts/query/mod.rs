@@ -38,6 +38,6 @@ pub use judge::{Options, ThresholdError, Verdict};
 pub use reading::{Found, Reading};
 pub use rule::{Body, Finding, Memory, Rule, RuleError};
 pub use rulebook::{Outcome, Rulebook, RulebookError};
-pub use select::Group;
+pub use select::{Group, group_name};
 
 pub use crate::query::QueryError;

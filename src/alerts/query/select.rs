@@ -12,6 +12,12 @@ use crate::model::SafeText;
 /// The tags a group is made by, with its values.
 pub type Group = Arc<[(Arc<str>, SafeText)]>;
 
+/// "celery", "prod celery"; empty where the query has no groups.
+pub fn group_name(group: &Group) -> String {
+    let values: Vec<&str> = group.iter().map(|(_, value)| value.as_str()).collect();
+    values.join(" ")
+}
+
 /// What stands for a tag that a series lacks, as at Datadog.
 pub(super) const LACKS: &str = "N/A";
 
@@ -20,8 +26,10 @@ pub(super) const LACKS: &str = "N/A";
 pub(super) struct Source {
     pub name: Name,
     pub kind: Kind,
-    filter: Filter,
+    pub filter: Filter,
     by: Vec<Arc<str>>,
+    /// What it looks at was kept in grains, and is not told as it happens.
+    pub kept: bool,
 }
 
 impl Source {
@@ -44,6 +52,7 @@ impl Source {
                 .iter()
                 .map(|key| Arc::from(key.as_str()))
                 .collect(),
+            kept: false,
         })
     }
 }

@@ -49,9 +49,15 @@ pub(super) fn state(paths: &Paths) -> Vec<Check> {
     // one that is not there is made when it is needed
     if paths.state_dir.join("history.db").exists() {
         let checked = Register::open(&Place::Folder(paths.state_dir.clone()))
-            .and_then(|mut store| store.check().and_then(|()| store.bytes()));
+            .and_then(|mut store| Ok((store.check()?, store.bytes()?)));
         checks.push(match checked {
-            Ok(bytes) => Check::ok(format!("the history is whole; {}", format::bytes(bytes))),
+            Ok((0, bytes)) => {
+                Check::ok(format!("the history is whole; {}", format::bytes(bytes)))
+            }
+            Ok((left_out, bytes)) => Check::warning(format!(
+                "the history is whole; {}; {left_out} records of runs make no sense and are left out",
+                format::bytes(bytes)
+            )),
             Err(error) => Check::problem(error.to_string()),
         });
     }

@@ -3,7 +3,7 @@
 
 mod digest;
 pub(super) mod past;
-mod points;
+pub(super) mod points;
 mod tails;
 #[cfg(test)]
 mod tests;
@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Duration, Utc};
 
-use crate::history::{Shelf, Write};
+use crate::history::{self, Shelf, Write};
 use crate::model::{
     BackendId, Detail, Event, Node, NodeKey, PastNode, PastRun, PipelineKey, RunKey, Stamped,
     Target,
@@ -41,6 +41,8 @@ struct Known {
     changes: Option<u64>,
     /// By node and attempt.
     attempts: HashMap<u64, u64>,
+    /// Its shape's version and how many nodes it had, when they were last looked at.
+    shape: Option<(u64, usize)>,
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +52,8 @@ pub(super) struct Memory {
     runs: BTreeSet<RunKey>,
     attempts: Vec<Write>,
     pipelines: HashMap<PipelineKey, u64>,
+    /// What was handed over of the shape of their runs, as a hash.
+    shapes: HashMap<PipelineKey, u64>,
     /// Backends that have listed their pipelines, and whether all of them.
     listed: HashMap<BackendId, bool>,
     /// Pipelines that are on the shelf from before.
@@ -67,6 +71,7 @@ impl Memory {
     pub(super) fn anew(&mut self, world: &World) {
         self.known.clear();
         self.pipelines.clear();
+        self.shapes.clear();
         for view in world.pipelines() {
             let known = view.runs.iter().filter_map(|key| world.run(key));
             // what is only remembered is on disk
@@ -98,6 +103,9 @@ impl Memory {
                     self.nodes(view);
                     self.runs.insert(run.clone());
                 }
+            }
+            Event::Topology { run, .. } => {
+                self.runs.insert(run.clone());
             }
             Event::Detail { node, detail } => self.detail(world, node, detail),
             _ => {}
@@ -195,6 +203,7 @@ impl Memory {
                     self.nodes(view);
                 }
                 out.extend(self.run(view));
+                self.shape(&watch.world, view, now, &mut out);
             }
         }
         let many = self.attempts.len().min(most.saturating_sub(out.len()));
@@ -223,6 +232,35 @@ impl Memory {
         (before != said).then(|| Write::Run(Box::new(past)))
     }
 
+    /// The shape of the newest run of its pipeline that tells it.
+    fn shape(&mut self, world: &World, view: &RunView, now: DateTime<Utc>, out: &mut Vec<Write>) {
+        let Some(topology) = view.topology.as_deref().filter(|_| view.complete) else {
+            return;
+        };
+        let key = &view.run.key;
+        let told = |run: &&RunView| run.topology.is_some() && run.complete;
+        let newest = world.runs_of(&key.pipeline).find(told);
+        let known = self.known.entry(key.clone()).or_default();
+        let looked = Some((view.shape, view.nodes.len()));
+        if newest.is_none_or(|run| run.run.key != *key)
+            || std::mem::replace(&mut known.shape, looked) == looked
+        {
+            return;
+        }
+        let members = view.nodes.values();
+        let members = members.map(|n| (n.id.clone(), n.group.clone())).collect();
+        let Some(writes) = history::put_shape_of(&key.pipeline, topology, members, now) else {
+            return;
+        };
+        let said = match &writes[1] {
+            Write::Put { body, .. } => text(body),
+            _ => return,
+        };
+        if self.shapes.insert(key.pipeline.clone(), said) != Some(said) {
+            out.extend(writes);
+        }
+    }
+
     fn take_pipelines(&mut self, world: &World, out: &mut Vec<Write>) {
         let shelf = Shelf::Pipelines;
         let listed = std::mem::take(&mut self.listed);
@@ -247,8 +285,12 @@ impl Memory {
         for key in gone {
             self.pipelines.remove(&key);
             self.shelved.remove(&key);
+            self.shapes.remove(&key);
             let key = shelf_key(&key);
-            out.push(Write::Remove { shelf, key });
+            for shelf in [shelf, Shelf::ShapesOf] {
+                let key = key.clone();
+                out.push(Write::Remove { shelf, key });
+            }
         }
     }
 

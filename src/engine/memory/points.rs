@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Duration, Utc};
 
 use crate::history::{Grain, Point, Write};
-use crate::metrics::{self, Bucket, Series, Store, Width};
+use crate::metrics::{self, Bucket, Name, Series, Store, Tags, Width, catalog};
+use crate::model::SafeText;
 
 /// Points taken of one minute at most, whatever is measured; the rest is counted.
 const MOST: usize = 5_000;
@@ -62,6 +63,29 @@ fn point(series: &Series, width: Width, bucket: &Bucket) -> Point {
         max: bucket.max,
         last,
     }
+}
+
+/// A point that was kept, as a bucket.
+pub(in crate::engine) fn bucket(point: &Point) -> Bucket {
+    Bucket {
+        start: metrics::tick(point.at),
+        count: u32::try_from(point.count).unwrap_or(u32::MAX),
+        sum: point.sum,
+        min: point.min,
+        max: point.max,
+        last: point.last,
+    }
+}
+
+/// What a series' text says. Values are [plain](metrics::plain): no comma and no brace is in them.
+pub(in crate::engine) fn read(series: &str) -> Option<(Name, Tags)> {
+    let (name, tags) = series.strip_suffix('}')?.split_once('{')?;
+    let meaning = catalog::find(name).filter(|m| m.native.is_none())?;
+    let tags = tags.split(',').filter_map(|tag| tag.split_once(':'));
+    let tags = tags.fold(Tags::new(), |all, (key, value)| {
+        all.with(key, &SafeText::new(value))
+    });
+    Some((meaning.metric.id, tags))
 }
 
 /// The name and its tags, as rules write them.

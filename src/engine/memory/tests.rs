@@ -9,7 +9,7 @@ use crate::history::{Grain, Place, Store};
 use crate::logs::LogStore;
 use crate::model::{
     Attempt, BackendInfo, BackendStatus, Health, LogChunk, LogUpdate, NodeId, NodeState, Pipeline,
-    Reach, Run, RunState, SafeText, Schedule, Usage,
+    Reach, Run, RunState, SafeText, Schedule, Topology, Usage,
 };
 use crate::world::World;
 
@@ -222,11 +222,12 @@ fn pipelines_are_kept_as_listed() {
     assert_eq!(list(&mut bench, &["a/b"], None, false), [""; 0]);
     assert_eq!(
         list(&mut bench, &["a/b"], Some(9), true),
-        ["put prod/a%2Fb", "remove prod/old"]
+        // with the shape of its runs
+        ["put prod/a%2Fb", "remove prod/old", "remove prod/old"]
     );
     assert_eq!(
         list(&mut bench, &["c"], Some(9), true),
-        ["put prod/c", "remove prod/a%2Fb"]
+        ["put prod/c", "remove prod/a%2Fb", "remove prod/a%2Fb"]
     );
 }
 
@@ -452,4 +453,101 @@ fn what_was_told_meanwhile_is_newer_than_what_is_remembered() {
     let mut world = World::new([info("dev")]);
     world.recall(remembered(store.as_mut()).recalled);
     assert_eq!(world.pipelines().count(), 0);
+}
+
+#[test]
+fn the_shape_of_the_newest_run_is_kept_once_and_outlives_the_session() {
+    let mut bench = Bench::new();
+    let (group, ids) = (NodeId::new("g"), ["a", "b"].map(NodeId::new));
+    let topology = Topology {
+        nodes: ids.to_vec(),
+        groups: Vec::new(),
+        edges: vec![(ids[0].clone(), ids[1].clone())],
+    };
+    let run = |number: &str, second: i64| {
+        let mut run = Run::new(pipeline("a").run(number), t(second));
+        run.state = RunState::Running;
+        run
+    };
+    let tell = |bench: &mut Bench, number: &str, topology: &Topology| {
+        bench.tell(Event::Topology {
+            run: pipeline("a").run(number),
+            topology: topology.clone(),
+        });
+        let mut inside = Node::new(ids[1].clone());
+        inside.group = Some(group.clone());
+        bench.tell(Event::Nodes {
+            run: pipeline("a").run(number),
+            list: vec![Node::new(ids[0].clone()), inside],
+            complete: true,
+        });
+    };
+    let shapes = |bench: &mut Bench| -> Vec<Write> {
+        let told = bench.take().into_iter();
+        let shape = |w: &Write| {
+            matches!(
+                w,
+                Write::Put {
+                    shelf: Shelf::Shapes | Shelf::ShapesOf,
+                    ..
+                }
+            )
+        };
+        told.filter(shape).collect()
+    };
+    bench.tell(Event::Runs {
+        list: vec![run("2", 100)],
+    });
+    tell(&mut bench, "2", &topology);
+    let told = shapes(&mut bench);
+    assert_eq!(told.len(), 2);
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Place::Folder(dir.path().to_owned()).open().unwrap();
+    store.write(&told).unwrap();
+    let kept = history::read_shape_of(store.as_mut(), &pipeline("a"))
+        .unwrap()
+        .unwrap();
+    let members = vec![
+        (ids[0].clone(), None),
+        (ids[1].clone(), Some(group.clone())),
+    ];
+    assert_eq!(kept, (topology.clone(), members));
+    assert!(
+        history::read_shape_of(store.as_mut(), &pipeline("b"))
+            .unwrap()
+            .is_none()
+    );
+    // told again, and by a run that is as it: nothing is new
+    tell(&mut bench, "2", &topology);
+    bench.tell(Event::Runs {
+        list: vec![run("3", 200)],
+    });
+    tell(&mut bench, "3", &topology);
+    assert_eq!(shapes(&mut bench), []);
+    // an older one that somebody looks at says nothing of what runs are like now
+    bench.tell(Event::Runs {
+        list: vec![run("1", 0)],
+    });
+    let older = Topology {
+        edges: Vec::new(),
+        ..topology
+    };
+    tell(&mut bench, "1", &older);
+    assert_eq!(shapes(&mut bench), []);
+    bench.tell(Event::Runs {
+        list: vec![run("4", 300)],
+    });
+    tell(&mut bench, "4", &older);
+    assert_eq!(shapes(&mut bench).len(), 2);
+    // what a pipeline has stays, however long nothing was told of it
+    let long = crate::history::Policy {
+        events: Duration::zero(),
+        ..crate::history::Policy::default()
+    };
+    crate::history::prune(store.as_mut(), long, &mut |_| {}).unwrap();
+    assert!(
+        history::read_shape_of(store.as_mut(), &pipeline("a"))
+            .unwrap()
+            .is_some()
+    );
 }

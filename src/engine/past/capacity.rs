@@ -8,7 +8,7 @@ use crate::analytics::advice::{Advice, of_load, of_use};
 use crate::analytics::forecast::{Reach, reaches};
 use crate::analytics::load::{Load, load};
 use crate::analytics::{Sample, Spread};
-use crate::history::{Ask, Grain, Of, Point, Store, StoreError};
+use crate::history::{Ask, Of, Point, Store, StoreError};
 
 use super::{Span, Vantage};
 
@@ -54,12 +54,7 @@ pub(super) fn answer(
     from: &Vantage,
 ) -> Result<CapacityPast, StoreError> {
     let begin = from.now - span.length();
-    let grain = match span {
-        Span::Day => Grain::Minute,
-        Span::Week => Grain::QuarterHour,
-        Span::Month => Grain::Hour,
-        Span::Year => Grain::Day,
-    };
+    let grain = span.grain();
     let mut queues: BTreeMap<(String, String), QueuePast> = BTreeMap::new();
     for name in ["queue.running", "queue.length", "queue.slots"] {
         let series = format!("{name}{{");

@@ -6,7 +6,7 @@ use crate::analytics::compare::{Comparison, compare};
 use crate::history::{Ask, Of, Store, StoreError};
 use crate::model::{PastNode, PastRun, RunKey};
 
-use super::Vantage;
+use super::{Vantage, shape};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct ComparePast {
@@ -40,8 +40,9 @@ pub(super) fn answer(
         side.as_ref().is_some_and(|(_, nodes)| !nodes.is_empty())
     };
     let nodes = (known(&before), known(&after));
+    let shape = shape::of(store, &b.pipeline, from)?;
     let comparison = before.as_ref().zip(after.as_ref()).map(|(a, b)| {
-        let shape = from.shape.as_deref();
+        let shape = shape.as_deref();
         compare((&a.0, &a.1), (&b.0, &b.1), shape)
     });
     Ok(ComparePast {

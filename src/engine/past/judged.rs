@@ -11,7 +11,7 @@ use crate::analytics::{Measure, Sample, Spread};
 use crate::history::{Ask, Of, Store, StoreError};
 use crate::model::{PastRun, PipelineKey, SafeText};
 
-use super::Vantage;
+use super::{Vantage, shape};
 
 /// Good runs of which a point of the band is made: those before it and those after it.
 const WINDOW: usize = 21;
@@ -45,7 +45,7 @@ pub struct Shift {
 pub struct Nodes {
     pub runs: usize,
     pub flaky: Vec<Flaky>,
-    /// `None` while the shape of its runs is not known.
+    /// `None` while nobody has told the shape of its runs.
     pub bottlenecks: Option<Bottlenecks>,
 }
 
@@ -159,10 +159,10 @@ fn nodes(
     if nodes.is_empty() {
         return Ok(None);
     }
-    let shape = from.shape.as_deref();
+    let shape = shape::of(store, key, from)?;
     Ok(Some(Nodes {
         runs: known,
         flaky: flaky(all, &nodes),
-        bottlenecks: shape.and_then(|shape| bottlenecks(all, &nodes, shape, FASTER)),
+        bottlenecks: shape.and_then(|shape| bottlenecks(all, &nodes, &shape, FASTER)),
     }))
 }

@@ -6,6 +6,8 @@ mod compare;
 mod judged;
 mod node;
 mod pipeline;
+mod series;
+mod shape;
 mod sla;
 #[cfg(test)]
 mod tests;
@@ -16,6 +18,7 @@ pub use compare::ComparePast;
 pub use judged::{Band, Judged, Nodes, Shift};
 pub use node::{NodePast, Try};
 pub use pipeline::{Cell, Day, PipelinePast, Sample};
+pub use series::{POINTS, SeriesPast, ValuePast, readable, step};
 pub use sla::{SlaPast, SlaRow};
 pub use vantage::{Promise, Vantage};
 
@@ -23,7 +26,7 @@ use std::fmt;
 
 use chrono::Duration;
 
-use crate::history::{Store, StoreError};
+use crate::history::{Grain, Store, StoreError};
 use crate::model::{LogKey, NodeId, PipelineKey, RunKey, SafeText};
 
 /// How far back.
@@ -57,6 +60,22 @@ impl Span {
         })
     }
 
+    /// In which grain metrics are looked at over such a time: some hundred of them.
+    pub const fn grain(self) -> Grain {
+        match self {
+            Self::Day => Grain::Minute,
+            Self::Week => Grain::QuarterHour,
+            Self::Month => Grain::Hour,
+            Self::Year => Grain::Day,
+        }
+    }
+
+    /// The shortest that holds so much; no more than [`Span::Month`], unless somebody asks for it.
+    pub fn holding(length: Duration) -> Self {
+        let mut all = [Self::Day, Self::Week].into_iter();
+        all.find(|s| length <= s.length()).unwrap_or(Self::Month)
+    }
+
     pub const fn shorter(self) -> Option<Self> {
         match self {
             Self::Day => None,
@@ -81,12 +100,13 @@ impl Span {
 pub enum Question {
     Pipeline {
         key: PipelineKey,
-        span: Span,
+        /// `None`: what there is fills it ([`Span::holding`]).
+        span: Option<Span>,
     },
     Node {
         pipeline: PipelineKey,
         node: NodeId,
-        span: Span,
+        span: Option<Span>,
     },
     /// The end of the log of a failed attempt.
     Tail(LogKey),
@@ -100,6 +120,20 @@ pub enum Question {
     },
     Capacity {
         span: Span,
+    },
+    /// What a query came to over a time, at [`POINTS`] moments.
+    Series {
+        /// As in rules; the comparison may be left out.
+        query: String,
+        span: Span,
+        /// The last moment, in [steps](step) from the epoch: no later than [`readable`]. What was does not change.
+        upto: i64,
+    },
+    /// What a query comes to, as of a minute that is kept.
+    Value {
+        query: String,
+        /// From the epoch.
+        minute: i64,
     },
 }
 
@@ -118,6 +152,15 @@ impl Question {
             ) => pipeline == of && node == same,
             (Self::Sla { .. }, Self::Sla { .. })
             | (Self::Capacity { .. }, Self::Capacity { .. }) => true,
+            (
+                Self::Series { query, span, .. },
+                Self::Series {
+                    query: of,
+                    span: same,
+                    ..
+                },
+            ) => query == of && span == same,
+            (Self::Value { query, .. }, Self::Value { query: of, .. }) => query == of,
             (a, b) => a == b,
         }
     }
@@ -128,8 +171,15 @@ impl Question {
             Self::Pipeline { key, .. } | Self::Node { pipeline: key, .. } => Some(key),
             Self::Tail(log) => Some(&log.node.run.pipeline),
             Self::Compare { b, .. } => Some(&b.pipeline),
-            Self::Sla { .. } | Self::Capacity { .. } => None,
+            Self::Sla { .. } | Self::Capacity { .. } | Self::Series { .. } | Self::Value { .. } => {
+                None
+            }
         }
+    }
+
+    /// Whether its answer is the same for ever.
+    pub const fn settled(&self) -> bool {
+        matches!(self, Self::Series { .. } | Self::Value { .. })
     }
 }
 
@@ -142,6 +192,8 @@ pub enum Answer {
     Compare(Box<ComparePast>),
     Sla(SlaPast),
     Capacity(CapacityPast),
+    Series(SeriesPast),
+    Value(ValuePast),
 }
 
 /// Why there is no answer.
@@ -188,6 +240,10 @@ pub fn answer(
         }
         Question::Sla { span } => Answer::Sla(sla::answer(store, *span, frame)?),
         Question::Capacity { span } => Answer::Capacity(capacity::answer(store, *span, frame)?),
+        Question::Series { query, span, upto } => {
+            Answer::Series(series::answer(store, query, *span, *upto)?)
+        }
+        Question::Value { query, minute } => Answer::Value(series::value(store, query, *minute)?),
         Question::Tail(log) => Answer::Tail(store.tail(log)?.map(|text| {
             let lines = text.lines();
             lines.map(SafeText::new).collect()

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::history::{Ask, Of, Store, StoreError};
 use crate::model::{NodeId, NodeState, PastNode, PipelineKey, RunKey};
 
+use super::pipeline::filled;
 use super::{Span, Vantage, seconds};
 
 /// Attempts that are looked at.
@@ -60,12 +61,12 @@ pub(super) fn answer(
     store: &mut dyn Store,
     pipeline: &PipelineKey,
     node: &NodeId,
-    span: Span,
+    span: Option<Span>,
     frame: &Vantage,
 ) -> Result<NodePast, StoreError> {
     let ask = Ask {
         of: Of::Pipeline(pipeline.clone()),
-        from: frame.now - span.length(),
+        from: frame.now - span.unwrap_or_default().length(),
         to: frame.now + chrono::Duration::minutes(5),
         newest_first: true,
         most: TRIES,
@@ -76,11 +77,13 @@ pub(super) fn answer(
         true
     })?;
     tries.sort_by_key(|t| std::cmp::Reverse((t.at, t.attempt)));
+    let first = tries.iter().filter_map(|t| t.at).min();
+    let span = span.unwrap_or_else(|| filled(first, frame.now));
     Ok(NodePast {
         pipeline: pipeline.clone(),
         node: node.clone(),
         span,
-        from: ask.from,
+        from: frame.now - span.length(),
         to: frame.now,
         cut: tries.len() >= TRIES,
         tries,

@@ -90,16 +90,24 @@ pub struct PipelinePast {
 pub(super) fn answer(
     store: &mut dyn Store,
     key: &PipelineKey,
-    span: Span,
+    span: Option<Span>,
     frame: &Vantage,
 ) -> Result<PipelinePast, StoreError> {
     let to = frame.now;
+    let long = span.map_or(CALENDAR, |span| span.length().max(CALENDAR));
+    let all = runs(store, key, to - long, to)?;
+    let first = all.first().map(|past| past.run.ordered_at);
+    let span = span.unwrap_or_else(|| filled(first, to));
     let from = to - span.length();
-    let all = runs(store, key, from.min(to - CALENDAR), to)?;
     let judged = judge(store, key, &all, from, frame)?;
     let mut past = read(key, span, from, &all, judged, frame);
     older_days(store, &mut past, to)?;
     Ok(past)
+}
+
+/// The span that what there is fills.
+pub(super) fn filled(first: Option<DateTime<Utc>>, to: DateTime<Utc>) -> Span {
+    first.map_or_else(Span::default, |first| Span::holding(to - first))
 }
 
 /// What became of days outlives their runs: those before the first run that was looked at.

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use crate::analytics::eta::{Going, eta};
+use crate::analytics::eta::{By, Eta, Going, eta};
 use crate::analytics::sla::{Budget, Kept, Objective, Outcome, budget, deadline, outcomes};
-use crate::history::{Ask, Of, Store, StoreError};
-use crate::model::{PastRun, PipelineKey, RunKey};
+use crate::history::{Ask, Of, Store, StoreError, read_shape_of};
+use crate::model::{Node, PastNode, PastRun, PipelineKey, RunKey};
 
 use super::vantage::Promise;
 use super::{Span, Vantage};
@@ -15,6 +15,8 @@ const RUNS: usize = 30_000;
 const FEWEST: usize = 60;
 /// Due times that are looked at.
 const DUES: usize = 10_000;
+/// Attempts of the nodes of one pipeline that are looked at.
+const ATTEMPTS: usize = 6_000;
 /// Misses that are told.
 const MISSES: usize = 3;
 
@@ -28,6 +30,8 @@ pub struct SlaRow {
     pub now: Option<Outcome>,
     /// The end of the run that goes on: likely, and nine times of ten not after.
     pub eta: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// What that rests on.
+    pub by: Option<By>,
     /// When the next one is due, and by when it is to be done.
     pub next: Option<DateTime<Utc>>,
     /// The newest misses, the last first.
@@ -68,7 +72,8 @@ pub(super) fn answer(
             runs.push(run);
             true
         })?;
-        rows.push(row(promise, runs, begin, from.now, most));
+        let ends = ends(store, promise, &runs, begin, from.now)?;
+        rows.push(row(promise, runs, ends.as_ref(), begin, (from.now, most)));
     }
     // of equal ones the one with least budget left
     rows.sort_by(|a, b| {
@@ -86,12 +91,56 @@ pub(super) fn answer(
     })
 }
 
+/// When the run that goes on will end: by what its nodes took, where those are known, else by whole runs.
+fn ends(
+    store: &mut dyn Store,
+    promise: &Promise,
+    runs: &[PastRun],
+    begin: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Option<Eta>, StoreError> {
+    let Some(ongoing) = &promise.ongoing else {
+        return Ok(None);
+    };
+    let mut attempts: Vec<PastNode> = Vec::new();
+    let mut kept = None;
+    if !ongoing.nodes.is_empty() {
+        let ask = Ask {
+            of: Of::Pipeline(promise.pipeline.clone()),
+            from: begin - Duration::days(1),
+            to: now,
+            newest_first: true,
+            most: ATTEMPTS,
+        };
+        store.nodes(&ask, None, &mut |node| {
+            attempts.push(node);
+            true
+        })?;
+        if attempts.len() >= ATTEMPTS {
+            // the oldest run is not there in whole
+            let cut = attempts.last().map(|n| n.run.clone());
+            attempts.retain(|n| Some(&n.run) != cut.as_ref());
+        }
+        if ongoing.topology.is_none() {
+            kept = read_shape_of(store, &promise.pipeline)?;
+        }
+    }
+    let topology = ongoing.topology.as_deref();
+    let nodes: Vec<&Node> = ongoing.nodes.iter().collect();
+    let going = Going {
+        run: &ongoing.run,
+        nodes: &nodes,
+        topology: topology.or(kept.as_ref().map(|(topology, _)| topology)),
+    };
+    Ok(eta(going, runs, &attempts, now))
+}
+
 fn row(
     promise: &Promise,
     mut runs: Vec<PastRun>,
+    ends: Option<&Eta>,
     begin: DateTime<Utc>,
-    now: DateTime<Utc>,
-    most: usize,
+    (now, most): (DateTime<Utc>, usize),
 ) -> SlaRow {
     let cut = runs.len() >= most;
     for live in &promise.live {
@@ -104,18 +153,10 @@ fn row(
     let seen = first.unwrap_or(now).max(begin);
     let cron = promise.cron.as_ref();
     let dues = cron.map_or_else(Vec::new, |cron| cron.between(seen, now, DUES));
-    let going = promise.live.iter().find(|r| r.run.ended_at.is_none());
-    let ends = going.and_then(|run| {
-        let going = Going {
-            run: &run.run,
-            nodes: &[],
-            topology: None,
-        };
-        eta(going, &runs, &[], now)
-    });
+    let ongoing = promise.ongoing.as_ref();
     let chance = |key: &RunKey, at: DateTime<Utc>| {
-        let own = going.is_some_and(|run| run.run.key == *key);
-        Some(ends.as_ref().filter(|_| own)?.chance_after(at))
+        let own = ongoing.is_some_and(|going| going.run.key == *key);
+        Some(ends.filter(|_| own)?.chance_after(at))
     };
     let all = outcomes(&promise.objective, &runs, &dues, now, &chance);
     let misses = all.iter().rev().filter(|o| o.kept == Kept::Missed);
@@ -127,6 +168,7 @@ fn row(
         budget: budget(&all, promise.target, begin, now + Duration::seconds(1)),
         now: all.last().cloned(),
         eta: ends.and_then(|e| Some((e.median()?, e.p90()?))),
+        by: ends.map(|e| e.by),
         next: next.map(|due| match by {
             Some(by) => deadline(promise.objective.zone, by, due).unwrap_or(due),
             None => due,

@@ -55,7 +55,7 @@ fn the_runs_of_a_pipeline_by_day_and_hour() {
     ]);
     let question = Question::Pipeline {
         key: key("a"),
-        span: Span::Month,
+        span: Some(Span::Month),
     };
     let Answer::Pipeline(past) = answer(&mut store, &question, &frame()).unwrap() else {
         panic!("another answer");
@@ -105,7 +105,7 @@ fn the_attempts_of_a_node_and_the_end_of_a_log() {
     let question = Question::Node {
         pipeline: key("a"),
         node: load.clone(),
-        span: Span::Week,
+        span: Some(Span::Week),
     };
     let Answer::Node(found) = answer(&mut store, &question, &frame()).unwrap() else {
         panic!("another answer");
@@ -121,7 +121,7 @@ fn the_attempts_of_a_node_and_the_end_of_a_log() {
     let day = Question::Node {
         pipeline: key("a"),
         node: load,
-        span: Span::Day,
+        span: Some(Span::Day),
     };
     let Answer::Node(found) = answer(&mut store, &day, &frame()).unwrap() else {
         panic!("another answer");
@@ -140,7 +140,7 @@ fn days_outlive_their_runs() {
     store.forget(crate::history::Kind::Runs, before).unwrap();
     let question = Question::Pipeline {
         key: key("a"),
-        span: Span::Week,
+        span: Some(Span::Week),
     };
     let Answer::Pipeline(past) = answer(&mut store, &question, &frame()).unwrap() else {
         panic!("another answer");
@@ -185,7 +185,7 @@ fn what_changed_comes_with_its_version() {
     let (_dir, mut store) = seeded(&nights());
     let question = Question::Pipeline {
         key: key("a"),
-        span: Span::Year,
+        span: Some(Span::Year),
     };
     let Answer::Pipeline(past) = answer(&mut store, &question, &frame()).unwrap() else {
         panic!("another answer");
@@ -244,6 +244,7 @@ fn promises_are_counted_and_the_worst_comes_first() {
         cron: None,
         target: 0.9,
         live: Vec::new(),
+        ongoing: None,
     };
     let mut from = frame();
     from.promised = vec![promise(60), promise(20)];
@@ -295,4 +296,247 @@ fn queues_are_read_from_their_series() {
     );
     assert_eq!(queue.running.len(), 99);
     assert!(past.load.is_none(), "no run, no load");
+}
+
+fn shaped(writes: &mut Vec<Write>) {
+    let ids = ["x", "y"].map(NodeId::new);
+    let topology = crate::model::Topology {
+        nodes: ids.to_vec(),
+        groups: Vec::new(),
+        edges: vec![(ids[0].clone(), ids[1].clone())],
+    };
+    let members = ids.map(|id| (id, None)).to_vec();
+    writes.extend(crate::history::put_shape_of(&key("a"), &topology, members, now()).unwrap());
+}
+
+#[test]
+fn what_runs_hang_on_is_said_from_the_shape_that_was_kept() {
+    let question = Question::Pipeline {
+        key: key("a"),
+        span: Some(Span::Month),
+    };
+    let found = |store: &mut Sqlite| {
+        let Answer::Pipeline(past) = answer(store, &question, &frame()).unwrap() else {
+            panic!("another answer");
+        };
+        past.judged.nodes.unwrap().bottlenecks
+    };
+    let mut writes = nights();
+    let (_dir, mut store) = seeded(&writes);
+    assert!(found(&mut store).is_none(), "nobody told the shape");
+    shaped(&mut writes);
+    let (_dir, mut store) = seeded(&writes);
+    let all = found(&mut store).unwrap();
+    assert_eq!(all.nodes[0].node.raw(), "y", "it takes most");
+}
+
+#[test]
+fn the_end_of_a_run_is_reckoned_from_its_nodes() {
+    use crate::analytics::eta::By;
+    use crate::analytics::sla::Objective;
+    use crate::model::Node;
+    let mut writes = nights();
+    shaped(&mut writes);
+    let (_dir, mut store) = seeded(&writes);
+    // it began 4 minutes ago, and `x`, which takes 5, is done already: what is left are the 20 of `y`
+    let begun = now() - Duration::minutes(4);
+    let mut going = Run::new(key("a").run("now"), begun);
+    going.state = RunState::Running;
+    going.started_at = Some(begun);
+    let node = |name: &str, state, from: Option<i64>, to: Option<i64>| {
+        let mut node = Node::new(NodeId::new(name));
+        node.state = state;
+        node.started_at = from.map(|m| now() - Duration::minutes(m));
+        node.ended_at = to.map(|m| now() - Duration::minutes(m));
+        node
+    };
+    let nodes = vec![
+        node("x", NodeState::Succeeded, Some(4), Some(0)),
+        node("y", NodeState::Running, Some(0), None),
+    ];
+    let row = |store: &mut Sqlite, nodes: Vec<Node>| {
+        let mut from = frame();
+        from.promised = vec![Promise {
+            pipeline: key("a"),
+            objective: Objective {
+                zone: chrono_tz::Tz::UTC,
+                done_by: None,
+                start_within: None,
+                duration_limit: Some(Duration::minutes(60)),
+            },
+            cron: None,
+            target: 0.9,
+            live: Vec::new(),
+            ongoing: Some(vantage::Ongoing {
+                run: going.clone(),
+                nodes,
+                topology: None,
+            }),
+        }];
+        match answer(store, &Question::Sla { span: Span::Week }, &from).unwrap() {
+            Answer::Sla(mut past) => past.rows.remove(0),
+            _ => panic!("another answer"),
+        }
+    };
+    let known = row(&mut store, nodes);
+    assert_eq!(known.by, Some(By::Nodes));
+    let left = (known.eta.unwrap().0 - now()).num_seconds();
+    assert!((1_190..=1_210).contains(&left), "{left}");
+    // of one whose nodes nobody told, by whole runs of 25 minutes
+    let unknown = row(&mut store, Vec::new());
+    assert_eq!(unknown.by, Some(By::Usual));
+    let left = (unknown.eta.unwrap().0 - now()).num_seconds();
+    assert!((1_255..=1_265).contains(&left), "{left}");
+}
+
+#[test]
+fn the_span_is_what_there_is() {
+    let span = |age: Duration| {
+        let (_dir, mut store) = seeded(&[put(run("a", now() - age, 1, Health::Succeeded))]);
+        let question = Question::Pipeline {
+            key: key("a"),
+            span: None,
+        };
+        match answer(&mut store, &question, &frame()).unwrap() {
+            Answer::Pipeline(past) => (
+                past.span,
+                past.from == now() - past.span.length(),
+                past.runs.len(),
+            ),
+            _ => panic!("another answer"),
+        }
+    };
+    assert_eq!(span(Duration::minutes(9)), (Span::Day, true, 1));
+    assert_eq!(span(Duration::days(3)), (Span::Week, true, 1));
+    assert_eq!(span(Duration::days(8)), (Span::Month, true, 1));
+    assert_eq!(span(Duration::days(100)), (Span::Month, true, 0));
+}
+
+mod curves {
+    use super::*;
+    use crate::history::{Grain, Point};
+
+    fn point(name: &str, grain: Grain, at: DateTime<Utc>, value: f64, count: u64) -> Write {
+        Write::Point(Point {
+            series: format!("{name}{{backend:b,kind:k,pipeline:p}}"),
+            grain,
+            at: grain.begin(at),
+            count,
+            sum: value * count as f64,
+            min: value,
+            max: value,
+            last: value,
+        })
+    }
+
+    fn series(store: &mut Sqlite, query: &str, span: Span) -> SeriesPast {
+        let upto = readable(span, now()).timestamp().div_euclid(step(span));
+        let question = Question::Series {
+            query: query.to_owned(),
+            span,
+            upto,
+        };
+        match answer(store, &question, &frame()).unwrap() {
+            Answer::Series(past) => past,
+            _ => panic!("another answer"),
+        }
+    }
+
+    /// An error each ten minutes for three days, by the hour and of the last six hours by the minute too.
+    fn errors() -> Vec<Write> {
+        let mut writes = Vec::new();
+        for hour in 1..72 {
+            let at = now() - Duration::hours(hour);
+            writes.push(point("pipeline.errors", Grain::Hour, at, 1.0, 6));
+        }
+        for tenth in 0..36 {
+            let at = Grain::Hour.begin(now()) - Duration::minutes(10 * tenth);
+            writes.push(point("pipeline.errors", Grain::Minute, at, 1.0, 1));
+        }
+        writes
+    }
+
+    #[test]
+    fn each_moment_is_read_in_one_grain() {
+        let (_dir, mut store) = seeded(&errors());
+        let query = "sum(last_1h):sum:pipeline.errors{*}.as_count()";
+        let past = series(&mut store, query, Span::Day);
+        let places: Vec<i64> = past.values.keys().copied().collect();
+        assert_eq!(places.len() as i64, POINTS, "no gap");
+        assert!(places.windows(2).all(|p| p[1] == p[0] + 1));
+        let mut values: Vec<f64> = past.values.values().map(|v| v[0].1).collect();
+        // the newest hour has begun only
+        let newest: Vec<f64> = values.split_off(values.len() - 2);
+        assert!(values.iter().all(|v| *v == 6.0), "no doubles: {values:?}");
+        assert!(newest.iter().all(|v| (1.0..=6.0).contains(v)), "{newest:?}");
+        assert!(!past.cut && past.values.values().all(|v| v.len() == 1));
+    }
+
+    #[test]
+    fn what_is_added_up_is_of_the_window_that_is_meant() {
+        let (_dir, mut store) = seeded(&errors());
+        let value = |store: &mut Sqlite, query: &str| {
+            let past = series(store, query, Span::Month);
+            let mut values = past.values.into_values();
+            values.next_back().unwrap()[0].1
+        };
+        let five = "sum(last_5m):sum:pipeline.errors{*}.as_count()";
+        assert_eq!(value(&mut store, five), 0.5);
+        let growth = "change(last_10m):sum:pipeline.errors{*}";
+        assert_eq!(value(&mut store, growth), 1.0);
+        let both =
+            "sum(last_5m):sum:pipeline.errors{*}.as_count() / sum:pipeline.errors{*}.as_count()";
+        assert_eq!(value(&mut store, both), 1.0);
+        let most = "max(last_5m):sum:pipeline.errors{*}";
+        assert_eq!(value(&mut store, most), 6.0);
+    }
+
+    #[test]
+    fn where_its_backend_was_heard_nothing_counted_is_zero_and_a_level_does_not_hold() {
+        let hour = |hour: i64| Grain::Hour.begin(now()) - Duration::hours(hour);
+        let mut writes = vec![
+            point("pipeline.errors", Grain::Hour, hour(60), 1.0, 2),
+            point("queue.length", Grain::Hour, hour(60), 4.0, 9),
+        ];
+        writes.extend((40..100).map(|h| point("backend.up", Grain::Hour, hour(h), 1.0, 9)));
+        writes.extend((20..40).map(|h| point("backend.up", Grain::Hour, hour(h), 0.0, 9)));
+        let (_dir, mut store) = seeded(&writes);
+        let past = series(
+            &mut store,
+            "sum(last_8h):sum:pipeline.errors{*}.as_count()",
+            Span::Month,
+        );
+        let values: Vec<f64> = past.values.values().map(|v| v[0].1).collect();
+        assert!((6..=9).contains(&values.len()), "{values:?}");
+        assert_eq!(values.iter().sum::<f64>(), 2.0, "{values:?}");
+        let past = series(
+            &mut store,
+            "avg(last_8h):avg:queue.length{*} by {backend}",
+            Span::Month,
+        );
+        let values: Vec<_> = past.values.into_values().collect();
+        assert_eq!(values, [vec![("b".to_owned(), 4.0)]]);
+    }
+
+    #[test]
+    fn a_value_is_as_of_a_minute_and_a_query_that_makes_no_sense_has_none() {
+        let (_dir, mut store) = seeded(&errors());
+        let mut ask = |query: &str| {
+            let question = Question::Value {
+                query: query.to_owned(),
+                minute: Grain::Hour.begin(now()).timestamp() / 60,
+            };
+            match answer(&mut store, &question, &frame()).unwrap() {
+                Answer::Value(past) => past.values,
+                _ => panic!("another answer"),
+            }
+        };
+        let hour = ask("sum(last_1h):sum:pipeline.errors{*} by {pipeline}.as_count()");
+        assert_eq!(hour, [("p".to_owned(), 6.0)]);
+        assert_eq!(
+            ask("sum(last_1h):sum:pipeline.errors{pipeline:q}.as_count()"),
+            []
+        );
+        assert_eq!(ask("nonsense"), []);
+    }
 }

@@ -8,13 +8,25 @@ use crate::alerts::{Cron, Expect};
 use crate::analytics::Shape;
 use crate::analytics::sla::Objective;
 use crate::engine::Watch;
-use crate::model::{PastNode, PastRun, PipelineKey};
+use crate::model::{Node, PastNode, PastRun, PipelineKey, Run, Topology};
 use crate::world::RunView;
 
 use super::Question;
 
 /// Newest runs of a pipeline with a promise that the present knows of.
 const NEWEST: usize = 3;
+
+/// Nodes of runs that go on which are looked at, of all promises together: of runs beyond that the past of their nodes
+/// is left aside.
+const NODES: usize = 20_000;
+
+/// A run that goes on, with its nodes as the world knows them.
+#[derive(Clone, Debug)]
+pub struct Ongoing {
+    pub run: Run,
+    pub nodes: Vec<Node>,
+    pub topology: Option<Arc<Topology>>,
+}
 
 /// What is promised of a pipeline.
 #[derive(Clone, Debug)]
@@ -26,6 +38,8 @@ pub struct Promise {
     pub target: f64,
     /// Runs that may not be written down yet, or go on.
     pub live: Vec<PastRun>,
+    /// The newest of those that go on.
+    pub ongoing: Option<Ongoing>,
 }
 
 /// A run as the world knows it.
@@ -65,7 +79,11 @@ impl Vantage {
                 self.shape = shape(watch, &b.pipeline);
             }
             Question::Sla { .. } => self.promised = promised(watch, expects, self.now),
-            Question::Node { .. } | Question::Tail(_) | Question::Capacity { .. } => {}
+            Question::Node { .. }
+            | Question::Tail(_)
+            | Question::Capacity { .. }
+            | Question::Series { .. }
+            | Question::Value { .. } => {}
         }
         self
     }
@@ -102,16 +120,33 @@ fn shape(watch: &Watch, key: &PipelineKey) -> Option<Arc<Shape>> {
 }
 
 fn promised(watch: &Watch, expects: &[Expect], now: DateTime<Utc>) -> Vec<Promise> {
-    let promise = |key: &PipelineKey| {
+    let mut room = NODES;
+    let mut ongoing = |view: &RunView| {
+        let fits = view.nodes.len() <= room;
+        room = room.saturating_sub(view.nodes.len());
+        Ongoing {
+            run: view.run.clone(),
+            nodes: match fits {
+                true => view.nodes.values().cloned().collect(),
+                false => Vec::new(),
+            },
+            topology: view.topology.clone(),
+        }
+    };
+    let mut promise = |key: &PipelineKey| {
         let expect = expects.iter().find(|e| e.pipelines.matches(key))?;
-        let runs = watch.world.runs_of(key).take(NEWEST);
-        let live = runs.map(past).filter(|r| r.run.ordered_at <= now);
+        let objective = expect.objective()?;
+        let runs = || {
+            let runs = watch.world.runs_of(key).take(NEWEST);
+            runs.filter(|r| r.run.ordered_at <= now)
+        };
         Some(Promise {
             pipeline: key.clone(),
-            objective: expect.objective()?,
+            objective,
             cron: expect.cron.clone(),
             target: expect.target,
-            live: live.collect(),
+            live: runs().map(past).collect(),
+            ongoing: runs().find(|r| r.run.ended_at.is_none()).map(&mut ongoing),
         })
     };
     let pipelines = watch.world.pipelines();

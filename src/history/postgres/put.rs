@@ -297,8 +297,9 @@ const PIPELINES: &str = "insert into pipelines (backend, pipeline)
     where not exists (select from pipelines p where p.backend = n.backend and p.pipeline = n.pipeline)
     group by n.backend, n.pipeline order by min(n.i) on conflict do nothing";
 
+// what is older than the mark of retention.rs was forgotten, unless ...
 macro_rules! runs {
-    ($end:literal) => {
+    ($unless:literal, $end:literal) => {
         concat!(
             "insert into runs (pipeline, run, ordered, seen, health, state, native, queued, started, ended, cause,
                note, version, params, counts)
@@ -309,19 +310,23 @@ macro_rules! runs {
                n (backend, pipeline, run, ordered, seen, health, state, native, queued, started, ended, cause,
                note, version, params, counts)
              join pipelines p on p.backend = n.backend and p.pipeline = n.pipeline
-             on conflict (pipeline, run) do ",
+             where n.ordered >= coalesce((select body::int8 from documents where shelf = 'marks' and key = 'runs gone'),
+                 n.ordered) or exists (select from runs r where r.pipeline = p.id and r.run = n.run)",
+            $unless,
+            " on conflict (pipeline, run) do ",
             $end
         )
     };
 }
 
 const RUNS: &str = runs!(
+    " or n.ended is null",
     "update set ordered = excluded.ordered, seen = excluded.seen, health = excluded.health, state = excluded.state,
        native = excluded.native, queued = excluded.queued, started = excluded.started, ended = excluded.ended,
        cause = excluded.cause, note = excluded.note, version = excluded.version, params = excluded.params,
        counts = excluded.counts"
 );
-const BARE_RUNS: &str = runs!("nothing");
+const BARE_RUNS: &str = runs!("", "nothing");
 
 const NODE_NAMES: &str = "insert into node_names (pipeline, node)
     select p.id, n.node from unnest($1::text[], $2::text[], $3::text[]) with ordinality n (backend, pipeline, node, i)

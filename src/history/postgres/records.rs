@@ -175,34 +175,30 @@ pub(super) async fn nodes_of(session: &mut Session, key: &RunKey) -> Answer<Vec<
     rows.iter().map(node).collect()
 }
 
-pub(super) async fn points(
-    session: &mut Session,
-    series: &str,
-    grain: Grain,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-) -> Answer<Vec<Point>> {
-    let ask = "select s.series, o.at, o.count, o.sum, o.min, o.max, o.last from series s
-           join points o on o.series = s.id and o.grain = $2
-         where starts_with(s.series, $1) and o.at >= $3 and o.at < $4 order by s.series, o.at";
-    let series = text(series);
-    let seconds = grain.seconds();
-    let rows = session
-        .query(ask, &[&series, &seconds, &millis(from), &millis(to)])
-        .await?;
-    let point = |row: &Row| -> Answer<Point> {
-        Ok(Point {
-            series: get(row, 0)?,
-            grain,
-            at: time(get(row, 1)?),
-            count: unsigned(get(row, 2)?),
-            sum: get(row, 3)?,
-            min: get(row, 4)?,
-            max: get(row, 5)?,
-            last: get(row, 6)?,
-        })
-    };
-    rows.iter().map(point).collect()
+/// The whole question, for a cursor.
+pub(super) fn points(series: &str, grain: Grain, from: DateTime<Utc>, to: DateTime<Utc>) -> String {
+    format!(
+        "select s.series, o.at, o.count, o.sum, o.min, o.max, o.last from series s
+           join points o on o.series = s.id and o.grain = {}
+         where starts_with(s.series, {}) and o.at >= {} and o.at < {} order by s.series, o.at",
+        grain.seconds(),
+        quoted(series),
+        millis(from),
+        millis(to),
+    )
+}
+
+pub(super) fn point(row: &Row, grain: Grain) -> Answer<Point> {
+    Ok(Point {
+        series: get(row, 0)?,
+        grain,
+        at: time(get(row, 1)?),
+        count: unsigned(get(row, 2)?),
+        sum: get(row, 3)?,
+        min: get(row, 4)?,
+        max: get(row, 5)?,
+        last: get(row, 6)?,
+    })
 }
 
 pub(super) async fn tail(session: &mut Session, log: &LogKey) -> Answer<Option<String>> {

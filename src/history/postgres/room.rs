@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::history::store::{Kind, Size};
+use crate::history::retention::GONE;
+use crate::history::store::{Kind, Shelf, Size};
 
 use super::put::WRITING;
 use super::records::{millis, time, unsigned};
@@ -125,7 +126,11 @@ pub(super) async fn forget(
                (select pipeline, day from days where day < {before} / 86400000 limit {STEP})"
         )),
         Kind::Runs => {
-            let step = STEP / 50;
+            let (marks, step) = (Shelf::Marks.word(), STEP / 50);
+            texts.push(format!(
+                "insert into documents as d (shelf, key, body) values ('{marks}', '{GONE}', '{before}')
+                 on conflict (shelf, key) do update set body = greatest(d.body::int8, {before})::text"
+            ));
             let old = format!("select id from runs where ordered < {before} order by ordered limit {step}");
             for of in ["nodes", "tails"] {
                 texts.push(format!("delete from {of} where run in ({old})"));

@@ -103,6 +103,8 @@ fn postgres_keeps_the_contract() {
     contract::records(|| Box::new(database.open()));
     let database = Database::new();
     contract::days(|| Box::new(database.open()));
+    let database = Database::new();
+    contract::orders(|| Box::new(database.open()));
 }
 
 #[test]

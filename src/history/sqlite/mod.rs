@@ -7,6 +7,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub struct Sqlite {
     /// SQLite's count of the changes of others, as last seen.
     data_version: i64,
     ids: put::Ids,
+    /// Rows that made no sense.
+    left_out: Cell<u64>,
 }
 
 impl Sqlite {
@@ -51,6 +54,7 @@ impl Sqlite {
             path: path.clone(),
             data_version: 0,
             ids: put::Ids::default(),
+            left_out: Cell::new(0),
         };
         store.prepare()?;
         Ok(store)
@@ -147,6 +151,15 @@ impl Store for Sqlite {
         rows.collect::<Result<_, _>>().map_err(error)
     }
 
+    fn document(&mut self, shelf: Shelf, key: &str) -> Result<Option<String>, StoreError> {
+        let mut rows = self
+            .db
+            .prepare_cached("select body from documents where shelf = ? and key = ?")
+            .map_err(error)?;
+        let found = rows.query_row([shelf.word(), key], |row| row.get(0));
+        found.optional().map_err(error)
+    }
+
     fn write(&mut self, batch: &[Write]) -> Result<(), StoreError> {
         // what was numbered in a batch that failed is not there
         let done = self.write_all(batch);
@@ -204,11 +217,11 @@ impl Store for Sqlite {
     }
 
     fn runs(&mut self, ask: &Ask, each: &mut dyn FnMut(PastRun) -> bool) -> Result<(), StoreError> {
-        records::runs(&self.db, ask, each).map_err(error)
+        records::runs(&self.db, ask, &self.left_out, each).map_err(error)
     }
 
     fn recent(&mut self, each: usize) -> Result<Vec<PastRun>, StoreError> {
-        records::recent(&self.db, each).map_err(error)
+        records::recent(&self.db, each, &self.left_out).map_err(error)
     }
 
     fn days(&mut self, ask: &Ask) -> Result<Vec<Day>, StoreError> {
@@ -216,11 +229,11 @@ impl Store for Sqlite {
     }
 
     fn run(&mut self, run: &RunKey) -> Result<Option<PastRun>, StoreError> {
-        records::one_run(&self.db, run).map_err(error)
+        records::one_run(&self.db, run, &self.left_out).map_err(error)
     }
 
     fn nodes_of(&mut self, run: &RunKey) -> Result<Vec<PastNode>, StoreError> {
-        records::nodes_of(&self.db, run).map_err(error)
+        records::nodes_of(&self.db, run, &self.left_out).map_err(error)
     }
 
     fn nodes(
@@ -229,17 +242,18 @@ impl Store for Sqlite {
         node: Option<&NodeId>,
         each: &mut dyn FnMut(PastNode) -> bool,
     ) -> Result<(), StoreError> {
-        records::nodes(&self.db, ask, node, each).map_err(error)
+        records::nodes(&self.db, ask, node, &self.left_out, each).map_err(error)
     }
 
-    fn points(
+    fn each_point(
         &mut self,
         series: &str,
         grain: Grain,
         from: DateTime<Utc>,
         to: DateTime<Utc>,
-    ) -> Result<Vec<Point>, StoreError> {
-        records::points(&self.db, series, grain, from, to).map_err(error)
+        each: &mut dyn FnMut(Point) -> bool,
+    ) -> Result<(), StoreError> {
+        records::points(&self.db, series, grain, (from, to), each).map_err(error)
     }
 
     fn tail(&mut self, log: &LogKey) -> Result<Option<String>, StoreError> {
@@ -267,15 +281,19 @@ impl Store for Sqlite {
         moved.map_err(error)
     }
 
-    fn check(&mut self) -> Result<(), StoreError> {
+    fn check(&mut self) -> Result<u64, StoreError> {
         let said: String = self
             .db
             .pragma_query_value(None, "integrity_check", |row| row.get(0))
             .map_err(error)?;
         match said.as_str() {
-            "ok" => Ok(()),
+            "ok" => records::senseless(&self.db).map_err(error),
             _ => Err(StoreError::Damaged(self.path.clone())),
         }
+    }
+
+    fn left_out(&mut self) -> u64 {
+        self.left_out.take()
     }
 
     fn about(&mut self) -> Result<SafeText, StoreError> {

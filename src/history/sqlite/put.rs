@@ -1,6 +1,6 @@
 //! Rows from what is written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -11,6 +11,7 @@ use crate::model::{Health, LogKey, NodeId, PastNode, PastRun, PipelineKey, Run, 
 
 use super::codes;
 use super::records::{Result, find_pipeline, millis};
+use super::room;
 
 /// Numbers of what is named again and again, as far as they have been asked for.
 #[derive(Debug, Default)]
@@ -19,6 +20,10 @@ pub(super) struct Ids {
     nodes: HashMap<(i64, NodeId), i64>,
     series: HashMap<String, i64>,
     runs: HashMap<RunKey, Known>,
+    /// Runs that are older than this were forgotten; `None`: it was not asked for.
+    gone: Option<i64>,
+    /// Runs of this batch that were forgotten.
+    refused: HashSet<RunKey>,
     /// SQLite's count of the changes of others when these were read.
     version: i64,
 }
@@ -53,7 +58,18 @@ impl Ids {
             self.forget();
             self.version = version;
         }
+        self.refused.clear();
         Ok(())
+    }
+
+    /// Whether a run of that time, which is not there, was forgotten: then it has been counted in its day.
+    fn forgotten(&mut self, db: &Connection, ordered: i64) -> Result<bool> {
+        let gone = match self.gone {
+            Some(gone) => gone,
+            None => room::gone(db)?,
+        };
+        self.gone = Some(gone);
+        Ok(ordered < gone)
     }
 
     fn pipeline(&mut self, db: &Connection, key: &PipelineKey) -> Result<i64> {
@@ -116,10 +132,13 @@ impl Ids {
         Ok(found)
     }
 
-    /// The row of a run; made when only its nodes are known yet.
-    fn run(&mut self, db: &Connection, key: &RunKey, at: DateTime<Utc>) -> Result<Known> {
+    /// The row of a run; made when only its nodes are known yet. `None`: it was forgotten.
+    fn run(&mut self, db: &Connection, key: &RunKey, at: DateTime<Utc>) -> Result<Option<Known>> {
         if let Some(known) = self.find_run(db, key)? {
-            return Ok(known);
+            return Ok(Some(known));
+        }
+        if self.refused.contains(key) || self.forgotten(db, millis(at))? {
+            return Ok(None);
         }
         let run = PastRun {
             run: Run::new(key.clone(), at),
@@ -127,14 +146,18 @@ impl Ids {
             seen: at,
         };
         self.put_run(db, &run)?;
-        self.find_run(db, key)?
-            .ok_or(rusqlite::Error::QueryReturnedNoRows)
+        self.find_run(db, key)
     }
 
     pub(super) fn put_run(&mut self, db: &Connection, past: &PastRun) -> Result<usize> {
         let run = &past.run;
         let ordered = millis(run.ordered_at);
         let known = self.find_run(db, &run.key)?;
+        let over = run.ended_at.is_some();
+        if known.is_none() && over && self.forgotten(db, ordered)? {
+            self.refused.insert(run.key.clone());
+            return Ok(0);
+        }
         let (seen, health, state) = (
             millis(past.seen),
             codes::of_health(past.health),
@@ -214,7 +237,9 @@ impl Ids {
 
     pub(super) fn put_node(&mut self, db: &Connection, past: &PastNode) -> Result<usize> {
         let at = past.queued_at.or(past.started_at).or(past.ended_at);
-        let run = self.run(db, &past.run, at.unwrap_or_default())?;
+        let Some(run) = self.run(db, &past.run, at.unwrap_or_default())? else {
+            return Ok(0);
+        };
         let node = self.node(db, run.pipeline, &past.node)?;
         db.prepare_cached(
             "insert into nodes (run, node, attempt, state, queued, started, ended, exit_code, rows, memory, cpu)
@@ -265,7 +290,9 @@ impl Ids {
         at: DateTime<Utc>,
         text: &str,
     ) -> Result<usize> {
-        let run = self.run(db, &log.node.run, at)?;
+        let Some(run) = self.run(db, &log.node.run, at)? else {
+            return Ok(0);
+        };
         let node = self.node(db, run.pipeline, &log.node.node)?;
         db.prepare_cached(
             "insert or replace into tails (run, node, attempt, at, text) values (?, ?, ?, ?, ?)",

@@ -1,5 +1,7 @@
 //! Runs, attempts, points and tails from rows.
 
+use std::cell::Cell;
+
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row, Statement, params};
 
@@ -59,6 +61,7 @@ fn of(db: &Connection, ask: &Ask) -> Result<Option<rusqlite::types::Value>> {
 pub(super) fn runs(
     db: &Connection,
     ask: &Ask,
+    left_out: &Cell<u64>,
     each: &mut dyn FnMut(PastRun) -> bool,
 ) -> Result<()> {
     let Some(of) = of(db, ask)? else {
@@ -73,7 +76,7 @@ pub(super) fn runs(
     bind(&mut rows, ask, &of)?;
     let mut rows = rows.raw_query();
     while let Some(row) = rows.next()? {
-        if let Some(run) = readable(run(row))?
+        if let Some(run) = readable(run(row), left_out)?
             && !each(run)
         {
             break;
@@ -82,8 +85,8 @@ pub(super) fn runs(
     Ok(())
 }
 
-/// A row that makes no sense hides no other.
-fn readable<T>(row: Result<T>) -> Result<Option<T>> {
+/// A row that makes no sense hides no other, and is counted.
+fn readable<T>(row: Result<T>, left_out: &Cell<u64>) -> Result<Option<T>> {
     use rusqlite::Error;
     match row {
         Ok(row) => Ok(Some(row)),
@@ -92,7 +95,10 @@ fn readable<T>(row: Result<T>) -> Result<Option<T>> {
             | Error::FromSqlConversionFailure(..)
             | Error::IntegralValueOutOfRange(..)
             | Error::Utf8Error(..),
-        ) => Ok(None),
+        ) => {
+            left_out.set(left_out.get().saturating_add(1));
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
@@ -107,7 +113,7 @@ fn bind(rows: &mut Statement<'_>, ask: &Ask, of: &rusqlite::types::Value) -> Res
     Ok(())
 }
 
-pub(super) fn recent(db: &Connection, each: usize) -> Result<Vec<PastRun>> {
+pub(super) fn recent(db: &Connection, each: usize, left_out: &Cell<u64>) -> Result<Vec<PastRun>> {
     let each = i64::try_from(each).unwrap_or(i64::MAX);
     let text = format!(
         "select {RUN} from pipelines p join runs r on r.pipeline = p.id
@@ -123,7 +129,7 @@ pub(super) fn recent(db: &Connection, each: usize) -> Result<Vec<PastRun>> {
         let first = all.len();
         let mut rows = one.query(params![pipeline, each])?;
         while let Some(row) = rows.next()? {
-            all.extend(readable(run(row))?);
+            all.extend(readable(run(row), left_out)?);
         }
         if let Some(own) = all.get_mut(first..) {
             own.reverse();
@@ -172,7 +178,11 @@ pub(super) fn days(db: &Connection, ask: &Ask) -> Result<Vec<Day>> {
     Ok(all)
 }
 
-pub(super) fn one_run(db: &Connection, key: &RunKey) -> Result<Option<PastRun>> {
+pub(super) fn one_run(
+    db: &Connection,
+    key: &RunKey,
+    left_out: &Cell<u64>,
+) -> Result<Option<PastRun>> {
     let text = format!(
         "select {RUN} from runs r join pipelines p on p.id = r.pipeline
          where p.backend = ? and p.pipeline = ? and r.run = ?"
@@ -182,10 +192,15 @@ pub(super) fn one_run(db: &Connection, key: &RunKey) -> Result<Option<PastRun>> 
         key.pipeline.pipeline.raw(),
         key.run.raw()
     ];
-    db.prepare_cached(&text)?.query_row(names, run).optional()
+    let found = db.prepare_cached(&text)?.query_row(names, run).optional();
+    Ok(readable(found, left_out)?.flatten())
 }
 
-pub(super) fn nodes_of(db: &Connection, key: &RunKey) -> Result<Vec<PastNode>> {
+pub(super) fn nodes_of(
+    db: &Connection,
+    key: &RunKey,
+    left_out: &Cell<u64>,
+) -> Result<Vec<PastNode>> {
     let text = format!(
         "select {NODE} from pipelines p join runs r on r.pipeline = p.id join nodes n on n.run = r.id
            join node_names m on m.id = n.node
@@ -197,13 +212,20 @@ pub(super) fn nodes_of(db: &Connection, key: &RunKey) -> Result<Vec<PastNode>> {
         key.pipeline.pipeline.raw(),
         key.run.raw()
     ];
-    db.prepare_cached(&text)?.query_map(names, node)?.collect()
+    let mut rows = db.prepare_cached(&text)?;
+    let mut rows = rows.query(names)?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        all.extend(readable(node(row), left_out)?);
+    }
+    Ok(all)
 }
 
 pub(super) fn nodes(
     db: &Connection,
     ask: &Ask,
     of_node: Option<&NodeId>,
+    left_out: &Cell<u64>,
     each: &mut dyn FnMut(PastNode) -> bool,
 ) -> Result<()> {
     let Some(of) = of(db, ask)? else {
@@ -230,7 +252,7 @@ pub(super) fn nodes(
     }
     let mut rows = rows.raw_query();
     while let Some(row) = rows.next()? {
-        if let Some(node) = readable(node(row))?
+        if let Some(node) = readable(node(row), left_out)?
             && !each(node)
         {
             break;
@@ -239,34 +261,50 @@ pub(super) fn nodes(
     Ok(())
 }
 
+/// Rows of runs and attempts that make no sense.
+pub(super) fn senseless(db: &Connection) -> Result<u64> {
+    let count = Cell::new(0);
+    let ask = Ask {
+        of: Of::All,
+        from: DateTime::<Utc>::MIN_UTC,
+        to: DateTime::<Utc>::MAX_UTC,
+        newest_first: false,
+        most: usize::MAX,
+    };
+    runs(db, &ask, &count, &mut |_| true)?;
+    nodes(db, &ask, None, &count, &mut |_| true)?;
+    Ok(count.get())
+}
+
 pub(super) fn points(
     db: &Connection,
     series: &str,
     grain: Grain,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-) -> Result<Vec<Point>> {
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    each: &mut dyn FnMut(Point) -> bool,
+) -> Result<()> {
     let mut rows = db.prepare_cached(
         "select s.series, o.at, o.count, o.sum, o.min, o.max, o.last from series s
            join points o on o.series = s.id and o.grain = ?2
          where substr(s.series, 1, length(?1)) = ?1 and o.at >= ?3 and o.at < ?4 order by s.series, o.at",
     )?;
-    let rows = rows.query_map(
-        params![series, grain.seconds(), millis(from), millis(to)],
-        |row| {
-            Ok(Point {
-                series: row.get(0)?,
-                grain,
-                at: time(row.get(1)?),
-                count: unsigned(row.get(2)?),
-                sum: row.get(3)?,
-                min: row.get(4)?,
-                max: row.get(5)?,
-                last: row.get(6)?,
-            })
-        },
-    )?;
-    rows.collect()
+    let mut rows = rows.query(params![series, grain.seconds(), millis(from), millis(to)])?;
+    while let Some(row) = rows.next()? {
+        let point = Point {
+            series: row.get(0)?,
+            grain,
+            at: time(row.get(1)?),
+            count: unsigned(row.get(2)?),
+            sum: row.get(3)?,
+            min: row.get(4)?,
+            max: row.get(5)?,
+            last: row.get(6)?,
+        };
+        if !each(point) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn tail(db: &Connection, log: &LogKey) -> Result<Option<String>> {

@@ -1,9 +1,10 @@
 //! How much room it takes, and giving it back.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::history::store::{Kind, Size};
+use crate::history::retention::GONE;
+use crate::history::store::{Kind, Shelf, Size};
 
 /// Records that go in one transaction: other writers wait no longer than that.
 const STEP: i64 = 5_000;
@@ -46,6 +47,24 @@ pub(super) fn bytes(db: &Connection) -> rusqlite::Result<u64> {
     };
     let taken = pragma("page_count")? - pragma("freelist_count")?;
     Ok(u64::try_from(taken.saturating_mul(pragma("page_size")?)).unwrap_or(0))
+}
+
+/// Runs that are older than this were forgotten.
+pub(super) fn gone(db: &Connection) -> rusqlite::Result<i64> {
+    let text = "select cast(body as integer) from documents where shelf = ? and key = ?";
+    let found = db
+        .prepare_cached(text)?
+        .query_row([Shelf::Marks.word(), GONE], |row| row.get(0));
+    Ok(found.optional()?.unwrap_or(i64::MIN))
+}
+
+fn forgets(db: &Connection, before: i64) -> rusqlite::Result<()> {
+    let before = gone(db)?.max(before);
+    db.execute(
+        "insert or replace into documents values (?, ?, ?)",
+        params![Shelf::Marks.word(), GONE, before.to_string()],
+    )?;
+    Ok(())
 }
 
 pub(super) fn forget(
@@ -95,6 +114,7 @@ pub(super) fn forget(
             )?
         }
         Kind::Runs => {
+            forgets(&change, before)?;
             let old = "select id from runs where ordered < ? order by ordered limit ?";
             let step = STEP / 50;
             for of in ["nodes", "tails"] {

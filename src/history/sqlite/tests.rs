@@ -190,3 +190,54 @@ fn a_row_that_makes_no_sense_hides_no_other() {
     let names: Vec<&str> = runs.iter().map(|r| r.run.key.run.raw()).collect();
     assert_eq!(names, ["1", "3"]);
 }
+
+#[test]
+fn a_row_that_makes_no_sense_hides_no_other_and_is_counted() {
+    use crate::history::contract::{self, t};
+    let dir = tempfile::tempdir().unwrap();
+    contract::records(|| Box::new(Sqlite::open(dir.path()).unwrap()));
+    let mut store = Sqlite::open(dir.path()).unwrap();
+    let ask = Ask {
+        of: crate::history::Of::All,
+        from: t(-1_000),
+        to: t(1_000),
+        newest_first: false,
+        most: 10,
+    };
+    let count = |store: &mut Sqlite| {
+        let mut runs = 0;
+        store
+            .runs(&ask, &mut |_| {
+                runs += 1;
+                true
+            })
+            .unwrap();
+        (runs, store.left_out())
+    };
+    let (before, none) = count(&mut store);
+    assert!(before > 1 && none == 0);
+    assert_eq!(store.check().unwrap(), 0);
+    let other = Connection::open(dir.path().join("history.db")).unwrap();
+    other
+        .execute(
+            "update runs set native = x'00ff' where id = (select min(id) from runs)",
+            [],
+        )
+        .unwrap();
+    other
+        .execute("update nodes set state = 'what'", [])
+        .unwrap();
+    assert_eq!(count(&mut store), (before - 1, 1));
+    assert_eq!(store.left_out(), 0, "told once");
+    let recent = store.recent(10).unwrap();
+    assert_eq!((recent.len(), store.left_out()), (before - 1, 1));
+    let nodes: i64 = other
+        .query_row("select count(*) from nodes", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(store.check().unwrap(), 1 + u64::try_from(nodes).unwrap());
+    assert!(nodes > 0);
+    for run in recent {
+        assert_eq!(store.nodes_of(&run.run.key).unwrap(), []);
+    }
+    assert!(store.left_out() > 0);
+}

@@ -262,7 +262,8 @@ pub struct App {
     rates: rates::Rates,
     pub past: Past,
     /// As the past was last looked at.
-    past_span: Span,
+    /// As somebody last chose it.
+    past_span: Option<Span>,
     /// The run that others of its pipeline are held against.
     compare_with: Option<RunKey>,
     /// What the last frame hinted at, and where.
@@ -295,7 +296,7 @@ impl App {
             batches: Vec::new(),
             rates: rates::Rates::default(),
             past: Past::default(),
-            past_span: Span::default(),
+            past_span: None,
             compare_with: None,
             hinted: RefCell::default(),
             focus: Focus::default(),

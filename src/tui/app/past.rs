@@ -10,10 +10,14 @@ use crate::engine::past::{Answer, Question, Unanswered};
 
 use super::{App, Effect, Screen};
 
-/// Answers that are remembered.
+/// Answers that are remembered; more only when all are on screen.
 const KEPT: usize = 12;
+/// Questions that wait for an answer at once: a dashboard of many widgets doesn't fill the reader's inbox.
+const AT_ONCE: usize = 8;
 /// The same is asked again after this at the earliest.
 const AGAIN: Duration = Duration::seconds(5);
+/// What is asked of many pipelines, and changes with each node of theirs, is asked again after this.
+const AGAIN_ALL: Duration = Duration::seconds(20);
 /// What has just ended is written down by then.
 const WRITTEN: Duration = Duration::seconds(2);
 /// A wait that is shorter is not worth a word.
@@ -24,6 +28,8 @@ pub struct Past {
     /// The newest last.
     kept: Vec<Kept>,
     asked: Vec<Asked>,
+    /// What was wanted last: its answers stay.
+    wanted: Vec<Question>,
 }
 
 #[derive(Debug)]
@@ -43,7 +49,11 @@ impl Kept {
     /// When it may be asked again, if there is a reason to.
     fn again_at(&self) -> Option<DateTime<Utc>> {
         let other = self.other_since?;
-        Some((other + WRITTEN).max(self.at + AGAIN))
+        let again = match self.question {
+            Question::Sla { .. } => AGAIN_ALL,
+            _ => AGAIN,
+        };
+        Some((other + WRITTEN).max(self.at + again))
     }
 }
 
@@ -95,8 +105,11 @@ impl Past {
             Ok(answer) => (Some(answer), None),
             Err(trouble) => (before, Some(trouble)),
         };
-        if self.kept.len() >= KEPT {
-            self.kept.remove(0);
+        let wanted = |k: &Kept| self.wanted.contains(&k.question);
+        while self.kept.len() >= KEPT
+            && let Some(at) = self.kept.iter().position(|k| !wanted(k))
+        {
+            self.kept.remove(at);
         }
         self.kept.push(Kept {
             question: asked.question,
@@ -122,7 +135,11 @@ impl Past {
             }
             wanted
         });
+        self.wanted.clone_from(&wanted);
         for question in wanted {
+            if self.asked.len() >= AT_ONCE {
+                break;
+            }
             if self.asked.iter().any(|a| a.question == question) {
                 continue;
             }
@@ -164,9 +181,12 @@ impl Past {
     }
 }
 
-/// What an answer depends on: the runs that have ended.
+/// What an answer depends on: the runs that have ended, and of promises how far those are that go on.
 fn mark(watch: &Watch, question: &Question) -> u64 {
     let mut hasher = DefaultHasher::new();
+    if question.settled() {
+        return 0;
+    }
     match question.pipeline() {
         Some(key) => {
             for run in watch
@@ -180,6 +200,11 @@ fn mark(watch: &Watch, question: &Question) -> u64 {
         None => {
             for row in watch.fleet() {
                 (&row.run, row.health.active(), row.last.len()).hash(&mut hasher);
+                if matches!(question, Question::Sla { .. }) && row.active > 0 {
+                    let run = row.run.as_ref().and_then(|key| watch.world.run(key));
+                    let counts = run.and_then(crate::world::RunView::counts);
+                    counts.map(|c| c.ended()).hash(&mut hasher);
+                }
             }
         }
     }
@@ -211,6 +236,7 @@ impl App {
         came: Result<Arc<Answer>, Unanswered>,
     ) {
         self.past.take(question, came, self.now);
+        self.board_answered(question);
     }
 
     pub(super) fn past_wake(&self) -> Option<DateTime<Utc>> {

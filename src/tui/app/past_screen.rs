@@ -35,7 +35,10 @@ pub enum PastRow {
 #[derive(Debug)]
 pub struct PastScreen {
     pub about: About,
+    /// The one that is shown.
     pub span: Span,
+    /// Somebody chose it; else it is what the history fills.
+    pub chosen: bool,
     pub list: ListState<PastRow>,
     /// The other half of what has no room at once.
     pub second: bool,
@@ -45,10 +48,11 @@ pub struct PastScreen {
 }
 
 impl PastScreen {
-    pub fn new(about: About, span: Span) -> Self {
+    pub fn new(about: About, span: Option<Span>) -> Self {
         Self {
             about,
-            span,
+            span: span.unwrap_or_default(),
+            chosen: span.is_some(),
             list: ListState::default(),
             second: false,
             shown: None,
@@ -59,15 +63,16 @@ impl PastScreen {
     /// The one that the screen as a whole is about.
     pub fn question(&self) -> Question {
         let span = self.span;
+        let chosen = self.chosen.then_some(span);
         match &self.about {
             About::Pipeline(key) => Question::Pipeline {
                 key: key.clone(),
-                span,
+                span: chosen,
             },
             About::Node(pipeline, node) => Question::Node {
                 pipeline: pipeline.clone(),
                 node: node.clone(),
-                span,
+                span: chosen,
             },
             About::Compare { a, b } => Question::Compare {
                 a: a.clone(),
@@ -256,7 +261,8 @@ impl App {
         };
         if let Some(span) = screen.other_span(command) {
             screen.span = span;
-            self.past_span = span;
+            screen.chosen = true;
+            self.past_span = Some(span);
         }
     }
 
@@ -270,6 +276,9 @@ impl App {
         let fresh = screen.list.order.is_empty();
         match looked.answer.as_deref() {
             Some(Answer::Node(past)) => {
+                if !screen.chosen {
+                    screen.span = past.span;
+                }
                 screen.list.sync(tries(past));
                 // the last failure is why somebody came
                 let mut all = past.tries.iter();
@@ -278,7 +287,12 @@ impl App {
                     screen.list.select_at(at);
                 }
             }
-            Some(Answer::Pipeline(past)) => screen.list.sync(nodes(past)),
+            Some(Answer::Pipeline(past)) => {
+                if !screen.chosen {
+                    screen.span = past.span;
+                }
+                screen.list.sync(nodes(past));
+            }
             Some(Answer::Compare(past)) => {
                 let nodes = past.comparison.iter().flat_map(|c| &c.nodes);
                 let nodes = nodes.map(|n| PastRow::Node(n.node.clone()));
@@ -294,7 +308,7 @@ impl App {
                 let queues = queues.map(|q| PastRow::Queue(q.backend.clone(), q.queue.clone()));
                 screen.list.sync(queues.collect());
             }
-            Some(Answer::Tail(_)) | None => {}
+            Some(Answer::Tail(_) | Answer::Series(_) | Answer::Value(_)) | None => {}
         }
         if rests || screen.shown.is_none() {
             screen.shown.clone_from(&screen.list.selected);

@@ -141,7 +141,8 @@ fn one(
     .draw(buf, area, theme);
     match shown {
         Shown::Not(why) => say(buf, inner, theme, why.as_str()),
-        Shown::Number(value, unit) => {
+        Shown::Number(value, unit, note) => {
+            let inner = remark(note.as_ref(), theme, buf, inner);
             let text = unit_of(*unit).say(*value);
             let row = inner.height / 2;
             let left = usize::from(inner.width).saturating_sub(format::width(&text)) / 2;
@@ -149,14 +150,19 @@ fn one(
                 .skip(left)
                 .put(&text, theme[Token::Title]);
         }
-        Shown::Top(values, unit) => top(values, unit_of(*unit), theme, buf, inner),
+        Shown::Top(values, unit, note) => {
+            let inner = remark(note.as_ref(), theme, buf, inner);
+            top(values, unit_of(*unit), theme, buf, inner);
+        }
         Shown::Chart {
             from,
             to,
             curves,
             all,
             unit,
+            note,
         } => {
+            let inner = remark(note.as_ref(), theme, buf, inner);
             chart(
                 app,
                 (*from, *to),
@@ -202,6 +208,22 @@ fn top(values: &[(String, f64)], unit: Unit, theme: &Theme, buf: &mut Buffer, ar
             .skip(1);
         let share = if most > 0.0 { value / most } else { 0.0 };
         pen.put(&bar::text(theme, share, bars), theme[Token::Bar]);
+    }
+}
+
+/// What is to be said of what a widget shows, on a row of its own; what is left is below it.
+fn remark(note: Option<&SafeText>, theme: &Theme, buf: &mut Buffer, area: Rect) -> Rect {
+    let Some(note) = note.filter(|_| area.height > 2) else {
+        return area;
+    };
+    let mut pen = Pen::new(buf, area, 0, theme);
+    pen.skip(1);
+    let room = pen.room();
+    pen.cell(note.as_str(), room, theme[Token::Warning]);
+    Rect {
+        y: area.y + 1,
+        height: area.height - 1,
+        ..area
     }
 }
 

@@ -9,18 +9,19 @@ use std::io::{self, Write};
 use ratatui::backend::{Backend, ClearType, WindowSize};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect, Size};
+use ratatui::style::Color;
 use unicode_width::UnicodeWidthStr;
 
 use super::caps::Caps;
-use super::encode::{Changed, Encoder, Pen};
+use super::encode::{Changed, Encoder, Pen, SHOWS_ON_BLANK};
 use super::shift::Shift;
 use super::writer::FrameWriter;
 
 /// Where the size of the screen comes from.
 pub type SizeSource = Box<dyn Fn() -> Size + Send>;
 
-/// With fewer changed cells than this nothing is gained by scrolling.
-const SCROLL_FROM: usize = 150;
+/// With fewer changed cells than this nothing is gained by scrolling. Rows of a list that are alike change few of theirs.
+const SCROLL_FROM: usize = 48;
 
 pub struct TermBackend<W: Write> {
     writer: FrameWriter<W>,
@@ -66,16 +67,42 @@ impl<W: Write> TermBackend<W> {
         }
         let mut wanted = before.clone();
         put(&mut wanted, cells);
-        let shift = Shift::find(before, &wanted)?;
-        let mut shown = before.clone();
-        shift.apply(&mut shown);
-        let (mut encoder, mut bytes) = (self.encoder, Vec::new());
-        shift.write(&mut bytes);
-        encoder.frame(&mut bytes, &shown.diff(&wanted), width);
+        let shifts = Shift::find(before, &wanted).into_iter();
+        let (encoder, bytes) = shifts
+            .map(|shift| {
+                let mut shown = before.clone();
+                shift.apply(&mut shown);
+                let (mut encoder, mut bytes) = (self.encoder, Vec::new());
+                shift.write(&mut bytes);
+                encoder.frame(&mut bytes, &bridged(&shown.diff(&wanted), &wanted), width);
+                (encoder, bytes)
+            })
+            .min_by_key(|(_, bytes)| bytes.len())?;
         let (mut plain, mut all) = (self.encoder, Vec::new());
         plain.frame(&mut all, cells, width);
         (bytes.len() < all.len()).then_some((encoder, bytes))
     }
+}
+
+/// With the blank between two changed cells: to write it takes less than to go around it.
+fn bridged<'a>(cells: &[Changed<'a>], wanted: &'a Buffer) -> Vec<Changed<'a>> {
+    let mut out: Vec<Changed> = Vec::with_capacity(cells.len() * 5 / 4);
+    for (x, y, cell) in cells {
+        if let Some((before, row, last)) = out.last().copied()
+            && row == *y
+            && before + 2 == *x
+            // what a wide character covers is no blank of its own
+            && last.symbol().width() == 1
+            && let Some(between) = wanted.cell((before + 1, row))
+            && between.symbol() == " "
+            && between.bg == Color::Reset
+            && !between.modifier.intersects(SHOWS_ON_BLANK)
+        {
+            out.push((before + 1, row, between));
+        }
+        out.push((*x, *y, cell));
+    }
+    out
 }
 
 fn blank(size: Size) -> Buffer {

@@ -21,9 +21,40 @@ pub(super) struct Shift {
 }
 
 impl Shift {
-    /// The shift after which the most rows of `shown` stand where `wanted` has them, if any does.
-    pub fn find(shown: &Buffer, wanted: &Buffer) -> Option<Self> {
-        let (rows, columns) = changed(shown, wanted)?;
+    /// The shift after which the most rows of `shown` stand where `wanted` has them, if any does, and the same of all
+    /// rows that change: the one before the last may go along though it is selected no more.
+    pub fn find(shown: &Buffer, wanted: &Buffer) -> Vec<Self> {
+        let Some((rows, columns)) = changed(shown, wanted) else {
+            return Vec::new();
+        };
+        let all = Self::within(shown, wanted, rows.clone(), columns.clone());
+        // a scrollbar at the edge goes its own way
+        let (first, last) = (*columns.start(), *columns.end());
+        let inner = (last > first)
+            .then(|| Self::within(shown, wanted, rows.clone(), first..=last - 1))
+            .flatten();
+        let most = [all, inner].into_iter().flatten();
+        let Some((_, best)) = most.reduce(|a, b| if b.0 > a.0 { b } else { a }) else {
+            return Vec::new();
+        };
+        let row = |y: usize| u16::try_from(y).unwrap_or(u16::MAX);
+        let whole = Self {
+            top: row(*rows.start()),
+            bottom: row(*rows.end()),
+            ..best
+        };
+        let mut found = vec![best];
+        found.extend((whole != best).then_some(whole));
+        found
+    }
+
+    /// The same as far as these columns tell, and how many rows stand right after it.
+    fn within(
+        shown: &Buffer,
+        wanted: &Buffer,
+        rows: RangeInclusive<usize>,
+        columns: RangeInclusive<usize>,
+    ) -> Option<(usize, Self)> {
         let (first, last) = (*rows.start(), *rows.end());
         let before: Vec<u64> = hashes(shown, rows.clone(), columns.clone());
         let after: Vec<u64> = hashes(wanted, rows, columns);
@@ -64,7 +95,7 @@ impl Shift {
                 best = Some((found, shift));
             }
         }
-        best.map(|(_, shift)| shift)
+        best
     }
 
     /// Does to a picture what the terminal does.
@@ -156,7 +187,7 @@ mod tests {
     fn rows_that_went_up_are_found_and_scrolled() {
         let before = picture(&["title", "a", "b", "c", "d", "e", "f", "end"]);
         let after = picture(&["title", "c", "d", "e", "f", "g", "h", "end"]);
-        let shift = Shift::find(&before, &after).unwrap();
+        let shift = Shift::find(&before, &after)[0];
         assert_eq!((shift.top, shift.bottom, shift.by), (1, 6, 2));
         let mut shown = before;
         shift.apply(&mut shown);
@@ -168,10 +199,27 @@ mod tests {
     }
 
     #[test]
+    fn a_bar_at_the_edge_that_does_not_go_along_is_no_hindrance() {
+        let before = picture(&["a   |", "b   #", "c   |", "d   |", "e   |", "f   |"]);
+        let after = picture(&["b   |", "c   |", "d   #", "e   |", "f   |", "g   |"]);
+        let shift = Shift::find(&before, &after)[0];
+        assert_eq!((shift.top, shift.bottom, shift.by), (0, 5, 1));
+    }
+
+    #[test]
+    fn all_rows_that_change_may_go_along() {
+        let before = picture(&["title", "a", "b", "c", "d", "e", ">f", "end"]);
+        let after = picture(&["title", "b", "c", "d", "e", "f", ">g", "end"]);
+        let found = Shift::find(&before, &after);
+        let bands: Vec<_> = found.iter().map(|s| (s.top, s.bottom, s.by)).collect();
+        assert_eq!(bands, [(1, 5, 1), (1, 6, 1)]);
+    }
+
+    #[test]
     fn rows_that_went_down_too() {
         let before = picture(&["a", "b", "c", "d", "e", "f"]);
         let after = picture(&["z", "a", "b", "c", "d", "e"]);
-        let shift = Shift::find(&before, &after).unwrap();
+        let shift = Shift::find(&before, &after)[0];
         assert_eq!((shift.top, shift.bottom, shift.by), (0, 5, -1));
         let mut shown = before;
         shift.apply(&mut shown);
@@ -182,8 +230,8 @@ mod tests {
     fn what_only_changes_does_not_scroll() {
         let before = picture(&["a", "b", "c", "d", "e", "f"]);
         let after = picture(&["1", "2", "3", "4", "5", "6"]);
-        assert_eq!(Shift::find(&before, &after), None);
-        assert_eq!(Shift::find(&before, &before), None);
-        assert_eq!(Shift::find(&before, &picture(&["a"])), None);
+        assert_eq!(Shift::find(&before, &after), []);
+        assert_eq!(Shift::find(&before, &before), []);
+        assert_eq!(Shift::find(&before, &picture(&["a"])), []);
     }
 }

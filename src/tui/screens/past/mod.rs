@@ -36,8 +36,11 @@ pub fn draw(
 ) {
     let looked = app.past.look(&screen.question(), app.now);
     let label = label(screen, watch);
+    // shorter than usual: there is no more
+    let filled = !screen.chosen && screen.span < Span::default();
     let span = match screen.about {
         About::Compare { .. } => String::new(),
+        _ if filled => format!("all there is {}", spans(screen.span)),
         _ => spans(screen.span),
     };
     let note = if looked.waiting {
@@ -102,7 +105,7 @@ fn body(
         Answer::Sla(past) => sla::draw(app, screen, past, watch, theme, buf, area),
         Answer::Capacity(past) => capacity::draw(app, screen, past, watch, theme, buf, area),
         Answer::Node(past) => node::draw(app, screen, past, theme, buf, area),
-        Answer::Tail(_) => {}
+        Answer::Tail(_) | Answer::Series(_) | Answer::Value(_) => {}
     }
 }
 
