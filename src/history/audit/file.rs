@@ -13,8 +13,9 @@ use rustix::io::Errno;
 use crate::config::paths::create_private_dir;
 
 use super::chain::{Hashing, Link, Over, seal, unseal};
-use super::entry::{Entry, What, Who};
+use super::entry::{Entry, What};
 use super::read::{Pieces, rotated};
+use super::who::Who;
 
 /// A file this long is put aside and a new one begun.
 const FULL: u64 = 64 << 20;

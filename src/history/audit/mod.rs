@@ -6,27 +6,31 @@
 
 mod cef;
 mod chain;
+mod deeds;
 mod entry;
 mod file;
+mod mask;
 mod read;
 mod scribe;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod who;
 
 use std::path::Path;
 
 pub use cef::line as cef;
 pub use chain::{Hash, Link};
-pub use entry::{Entry, Kind, Step, What, Who, user};
+pub use entry::{Entry, Kind, Step, What};
 pub use file::{Audit, AuditError};
 pub use read::{Found, Trail};
 pub use scribe::Scribe;
 pub use settings::Settings;
 pub use verify::{Finding, Verdict, Wanted};
+pub use who::{Who, user};
 
 /// Under which the last line of the audit of this machine is noted in the store, which several may share.
 pub fn mark(state_dir: &Path) -> String {
-    format!("audit:{}:{}", entry::host(), state_dir.display())
+    format!("audit:{}:{}", who::host(), state_dir.display())
 }
