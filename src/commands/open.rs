@@ -56,6 +56,7 @@ pub(super) fn session(config: &Config, paths: &Paths, role: Role) -> Session {
             events: config.alerts.keep_events,
             keep: Policy::from(&config.history.keep),
             channels: config.channels.clone(),
+            audit: Some(paths.state_dir.clone()),
         },
         // who only looks, or does one thing, tells nobody and opens no store
         Role::Act | Role::Observe => DutySettings::default(),

@@ -1,27 +1,35 @@
-//! What the writing thread does for the store when nothing waits to be written: metrics are rolled up, and what is old
-//! goes away, a little at a time.
+//! What the writing thread does for the store when nothing waits to be written: metrics are rolled up, the audit is
+//! copied there, and what is old goes away, a little at a time.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 
 use crate::model::SafeText;
 
+use super::audit::Copier;
 use super::retention::{Policy, Retention};
 use super::rollup::Rollup;
 use super::store::{Store, StoreError, Write};
+
+/// So long the end of the audit is copied when the program ends; the rest is when it begins.
+const PARTING: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub struct Tend {
     rollup: Rollup,
     retention: Retention,
+    copier: Option<Copier>,
     /// Told once until it goes well.
     trouble: bool,
 }
 
 impl Tend {
-    pub fn new(policy: Policy) -> Self {
+    /// `copier`: of the audit of this machine.
+    pub fn new(policy: Policy, copier: Option<Copier>) -> Self {
         Self {
+            copier,
             rollup: Rollup::default(),
             retention: Retention::new(policy),
             trouble: false,
@@ -38,11 +46,23 @@ impl Tend {
 
     /// There is more to be done at once.
     pub(super) fn busy(&self) -> bool {
-        self.retention.busy()
+        self.retention.busy() || self.copies()
+    }
+
+    fn copies(&self) -> bool {
+        self.copier.as_ref().is_some_and(Copier::busy)
+    }
+
+    fn copy(&mut self, store: &mut dyn Store) -> Option<SafeText> {
+        self.copier.as_mut()?.step(store)
     }
 
     /// A little of it. What can't be done is told once.
     pub(super) fn step(&mut self, store: &mut dyn Store) -> Option<SafeText> {
+        let uncopied = self.copy(store);
+        if uncopied.is_some() {
+            return uncopied;
+        }
         let now = Utc::now();
         let rolled = self.rollup.step(store, now).map_err(TendError::Store);
         let done = rolled.and_then(|()| self.retention.step(store, now));
@@ -62,6 +82,12 @@ impl Tend {
 
     pub(super) fn end(&mut self, store: &mut dyn Store) {
         self.rollup.end(store, Utc::now());
+        let begun = Instant::now();
+        // what can't be copied now is copied by whoever runs next
+        self.copy(store);
+        while self.copies() && begun.elapsed() < PARTING {
+            self.copy(store);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::model::SafeText;
+use crate::model::{SafeText, many};
 
 use super::who::Who;
 
@@ -127,6 +127,26 @@ pub struct What {
     pub keys: Vec<SafeText>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub with: BTreeMap<String, SafeText>,
+}
+
+impl What {
+    /// What else it says beside who, what, where and how far, in a few words.
+    pub fn more(&self) -> String {
+        let said = [&self.summary, &self.what, &self.why];
+        let said = said.into_iter().filter(|text| !text.is_empty());
+        let hits = self.hits.map(|n| many(n, "hit"));
+        let params = (!self.params.is_empty()).then(|| {
+            let names: Vec<&str> = self.params.iter().map(SafeText::as_str).collect();
+            format!("params {}", names.join(" "))
+        });
+        let with = self
+            .with
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}"));
+        let keys = self.keys.iter().map(ToString::to_string);
+        let all = said.map(ToString::to_string).chain(hits).chain(params);
+        all.chain(with).chain(keys).collect::<Vec<_>>().join("; ")
+    }
 }
 
 /// A line, without what chains it.

@@ -86,11 +86,6 @@ impl Audit {
         self
     }
 
-    /// Under which its last line is noted in the store.
-    pub fn mark(&self) -> String {
-        super::mark(&self.dir)
-    }
-
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -1,4 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod copies;
+
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -93,7 +95,7 @@ fn what_an_older_version_wrote_is_bound_by_the_first_line() {
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replacen("ann", "bob", 1)).unwrap();
     let verdict = verify(dir.path());
-    assert!(texts(&verdict.broken)[0].contains("are not those that it was written after"));
+    assert!(texts(&verdict.broken)[0].contains("is not what it was written after"));
 }
 
 #[test]
@@ -168,7 +170,7 @@ fn a_line_that_says_something_and_is_not_of_the_chain_is_no_cut_off_write() {
     write(&mut Audit::open(dir.path()).unwrap(), "second");
     let told = texts(&verify(dir.path()).broken);
     assert!(
-        told[0].starts_with("audit.jsonl:2: 1 lines without hashes between line 1 and line 2"),
+        told[0].starts_with("audit.jsonl:2: 1 line without hashes between line 1 and line 2"),
         "{told:?}"
     );
 }

@@ -4,6 +4,7 @@
 
 mod bad_days;
 mod shared;
+mod team;
 
 use secrecy::ExposeSecret as _;
 
@@ -103,6 +104,8 @@ fn postgres_keeps_the_contract() {
     contract::records(|| Box::new(database.open()));
     let database = Database::new();
     contract::days(|| Box::new(database.open()));
+    let database = Database::new();
+    contract::audits(|| Box::new(database.open()));
 }
 
 /// More than is fetched at once, and the reader may go before the end.
