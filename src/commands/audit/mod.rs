@@ -9,7 +9,6 @@ use chrono::Utc;
 use crate::cli::{Audit as Args, AuditWhat, Global};
 use crate::config::Paths;
 use crate::engine::Register;
-use crate::history::Audit;
 use crate::history::audit::What;
 
 use super::{Exit, open, say};
@@ -33,7 +32,9 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
 pub(super) fn audited(global: &Global, register: Option<&mut Register>, what: What) {
     let write = || -> anyhow::Result<()> {
         let paths = Paths::discover(global.config.as_deref())?;
-        Audit::open(&paths.state_dir)?.write(Utc::now(), what)?;
+        // what was done is written down also where the configuration can't be read
+        let config = open::load(global, &paths).unwrap_or_default();
+        open::audit_of(&config, &paths)?.write(Utc::now(), what)?;
         match register {
             Some(register) => Ok(register.copy_audit(&paths.state_dir)?),
             None => share(global),

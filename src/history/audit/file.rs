@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use crate::config::AUDIT_FILE;
 use crate::config::paths::create_private_dir;
 
 use super::chain::{Hashing, Link, Over, seal, unseal};
@@ -17,8 +18,6 @@ use super::entry::{Entry, What};
 use super::read::{Pieces, rotated};
 use super::who::Who;
 
-/// A file this long is put aside and a new one begun.
-const FULL: u64 = 64 << 20;
 /// Of the end of a file, what is read for its last line.
 const TAIL: u64 = 256 << 10;
 /// How long another program may hold the file.
@@ -70,7 +69,7 @@ impl Audit {
             dir: state_dir.to_owned(),
             path: state_dir.join("audit.jsonl"),
             who: Who::here(),
-            full: FULL,
+            full: AUDIT_FILE,
             file: None,
             known: None,
         };
