@@ -1,6 +1,7 @@
 //! Owns what is asked of the past: questions as plain data, their answers, and the pure way from a store to them.
 //! Must not know screens, and computes no statistics of its own: those are [`crate::analytics`].
 
+mod audit;
 mod capacity;
 mod compare;
 mod judged;
@@ -11,6 +12,7 @@ mod sla;
 mod tests;
 mod vantage;
 
+pub use audit::{AuditLine, AuditPage, PAGE as AUDIT_PAGE, Place as AuditPlace};
 pub use capacity::{CapacityPast, QueuePast};
 pub use compare::ComparePast;
 pub use judged::{Band, Judged, Nodes, Shift};
@@ -101,6 +103,10 @@ pub enum Question {
     Capacity {
         span: Span,
     },
+    /// A page of what was done on any machine, the newest first; after a line.
+    Audit {
+        after: Option<AuditPlace>,
+    },
 }
 
 impl Question {
@@ -128,7 +134,7 @@ impl Question {
             Self::Pipeline { key, .. } | Self::Node { pipeline: key, .. } => Some(key),
             Self::Tail(log) => Some(&log.node.run.pipeline),
             Self::Compare { b, .. } => Some(&b.pipeline),
-            Self::Sla { .. } | Self::Capacity { .. } => None,
+            Self::Sla { .. } | Self::Capacity { .. } | Self::Audit { .. } => None,
         }
     }
 }
@@ -142,6 +148,7 @@ pub enum Answer {
     Compare(Box<ComparePast>),
     Sla(SlaPast),
     Capacity(CapacityPast),
+    Audit(AuditPage),
 }
 
 /// Why there is no answer.
@@ -188,6 +195,7 @@ pub fn answer(
         }
         Question::Sla { span } => Answer::Sla(sla::answer(store, *span, frame)?),
         Question::Capacity { span } => Answer::Capacity(capacity::answer(store, *span, frame)?),
+        Question::Audit { after } => Answer::Audit(audit::answer(store, *after, &frame.me)?),
         Question::Tail(log) => Answer::Tail(store.tail(log)?.map(|text| {
             let lines = text.lines();
             lines.map(SafeText::new).collect()

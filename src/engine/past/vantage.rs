@@ -8,6 +8,7 @@ use crate::alerts::{Cron, Expect};
 use crate::analytics::Shape;
 use crate::analytics::sla::Objective;
 use crate::engine::Watch;
+use crate::history::audit::Who;
 use crate::model::{PastNode, PastRun, PipelineKey};
 use crate::world::RunView;
 
@@ -40,16 +41,19 @@ pub struct Vantage {
     pub shape: Option<Arc<Shape>>,
     pub live: Vec<Live>,
     pub promised: Vec<Promise>,
+    /// Who asks about the audit.
+    pub me: Who,
 }
 
 impl Vantage {
-    pub const fn new(now: DateTime<Utc>, local: bool) -> Self {
+    pub fn new(now: DateTime<Utc>, local: bool) -> Self {
         Self {
             now,
             local,
             shape: None,
             live: Vec::new(),
             promised: Vec::new(),
+            me: Who::default(),
         }
     }
 
@@ -65,6 +69,7 @@ impl Vantage {
                 self.shape = shape(watch, &b.pipeline);
             }
             Question::Sla { .. } => self.promised = promised(watch, expects, self.now),
+            Question::Audit { .. } => self.me = Who::here(),
             Question::Node { .. } | Question::Tail(_) | Question::Capacity { .. } => {}
         }
         self
