@@ -8,7 +8,7 @@ use chrono::Utc;
 
 use crate::model::SafeText;
 
-use super::audit::Copier;
+use super::audit::{Copier, CopyError};
 use super::retention::{Policy, Retention};
 use super::rollup::Rollup;
 use super::store::{Store, StoreError, Write};
@@ -53,26 +53,30 @@ impl Tend {
         self.copier.as_ref().is_some_and(Copier::busy)
     }
 
-    fn copy(&mut self, store: &mut dyn Store) -> Option<SafeText> {
-        self.copier.as_mut()?.step(store)
+    fn copy(&mut self, store: &mut dyn Store) -> Result<(), CopyError> {
+        match &mut self.copier {
+            Some(copier) => copier.step(store),
+            None => Ok(()),
+        }
     }
 
     /// A little of it. What can't be done is told once.
     pub(super) fn step(&mut self, store: &mut dyn Store) -> Option<SafeText> {
-        let uncopied = self.copy(store);
-        if uncopied.is_some() {
-            return uncopied;
-        }
+        // one that can't be done holds up no other
+        let copied = self.copy(store).map_err(TendError::from);
         let now = Utc::now();
         let rolled = self.rollup.step(store, now).map_err(TendError::Store);
         let done = rolled.and_then(|()| self.retention.step(store, now));
-        match done {
+        match copied.and(done) {
             Ok(_) => {
                 self.trouble = false;
                 None
             }
             // locked by another: later
-            Err(TendError::Store(StoreError::Busy)) => None,
+            Err(
+                TendError::Store(StoreError::Busy)
+                | TendError::Copy(CopyError::Store(StoreError::Busy)),
+            ) => None,
             Err(error) => {
                 let news = !std::mem::replace(&mut self.trouble, true);
                 news.then(|| SafeText::new(error.to_string()))
@@ -84,9 +88,9 @@ impl Tend {
         self.rollup.end(store, Utc::now());
         let begun = Instant::now();
         // what can't be copied now is copied by whoever runs next
-        self.copy(store);
-        while self.copies() && begun.elapsed() < PARTING {
-            self.copy(store);
+        let mut copied = self.copy(store);
+        while copied.is_ok() && self.copies() && begun.elapsed() < PARTING {
+            copied = self.copy(store);
         }
     }
 }
@@ -96,6 +100,8 @@ impl Tend {
 pub enum TendError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     #[error(
         "what is old can't be archived in {path}: {source}; it stays in the history until it can"
     )]

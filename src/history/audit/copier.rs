@@ -6,7 +6,6 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::history::store::{Shelf, Store, StoreError, Write};
-use crate::model::SafeText;
 
 use super::chain::{Hash, Link, unseal};
 use super::copied::Copied;
@@ -57,8 +56,6 @@ pub struct Copier {
     /// The file as it was when the end of it was sent: device, number and length.
     seen: Option<(u64, u64, u64)>,
     busy: bool,
-    /// Told once until it goes well.
-    trouble: bool,
 }
 
 impl Copier {
@@ -69,7 +66,6 @@ impl Copier {
             at: None,
             seen: None,
             busy: false,
-            trouble: false,
         }
     }
 
@@ -78,28 +74,19 @@ impl Copier {
         self.busy
     }
 
-    /// Some of it; what a person must know of it is told once.
-    pub(in crate::history) fn step(&mut self, store: &mut dyn Store) -> Option<SafeText> {
-        match self.send(store) {
-            Ok(()) => {
-                self.trouble = false;
-                None
-            }
-            Err(error) => {
-                self.busy = false;
-                // locked by another: later
-                let busy = matches!(error, CopyError::Store(StoreError::Busy));
-                let news = !busy && !std::mem::replace(&mut self.trouble, true);
-                news.then(|| SafeText::new(error.to_string()))
-            }
-        }
+    /// Some of it.
+    pub(in crate::history) fn step(&mut self, store: &mut dyn Store) -> Result<(), CopyError> {
+        let sent = self.send(store);
+        // after a failure it is tried again, not at once
+        self.busy &= sent.is_ok();
+        sent
     }
 
     /// All of it.
     pub fn all(&mut self, store: &mut dyn Store) -> Result<(), CopyError> {
-        self.send(store)?;
+        self.step(store)?;
         while self.busy {
-            self.send(store)?;
+            self.step(store)?;
         }
         Ok(())
     }
