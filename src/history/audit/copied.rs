@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
+use crate::model::SafeText;
+
 use super::chain::{Link, unseal};
 use super::read::Found;
 
@@ -55,12 +57,14 @@ impl Copied {
         Some((copied, link))
     }
 
-    /// What it says; `None`: it can't be read.
+    /// What it says, with its number if its hash is right; `None`: it can't be read.
     pub fn found(&self) -> Option<Found> {
+        let own = Self::of(&self.chain, self.body.as_bytes());
+        let right = own.is_some_and(|(own, _)| own == *self);
         Some(Found {
-            file: self.chain.as_str().into(),
+            file: SafeText::new(&self.chain).as_str().into(),
             line: self.n,
-            n: Some(self.n),
+            n: right.then_some(self.n),
             entry: serde_json::from_str(&self.body).ok()?,
         })
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::history::store::{Shelf, Store, StoreError};
-use crate::model::many;
+use crate::model::{SafeText, many};
 
 use super::chain::{Hash, Link, unseal};
 use super::read::Trail;
@@ -16,7 +16,7 @@ use super::{chain_of, mark};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copies {
     /// Whose ([`super::chain_of`]).
-    pub chain: String,
+    pub chain: SafeText,
     pub verdict: Verdict,
 }
 
@@ -38,7 +38,8 @@ pub fn copies(store: &mut dyn Store, state_dir: Option<&Path>) -> Result<Vec<Cop
     let mut all = Vec::new();
     for chain in store.audit_chains()? {
         let files = own.as_ref().filter(|(own, _)| *own == chain);
-        let mut check = Check::of_copies(&chain, noted(&chain).into_iter().collect());
+        let shown = SafeText::new(&chain);
+        let mut check = Check::of_copies(&shown, noted(&chain).into_iter().collect());
         let mut there = HashMap::new();
         store.audit_of(&chain, &mut |line| {
             check.copy(&line);
@@ -54,7 +55,10 @@ pub fn copies(store: &mut dyn Store, state_dir: Option<&Path>) -> Result<Vec<Cop
             }
         }
         let verdict = check.finish();
-        all.push(Copies { chain, verdict });
+        all.push(Copies {
+            chain: shown,
+            verdict,
+        });
     }
     Ok(all)
 }

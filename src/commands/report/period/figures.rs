@@ -53,7 +53,7 @@ pub(super) struct Compliance {
 
 #[derive(Debug, Serialize)]
 pub(super) struct Machine {
-    pub machine: String,
+    pub machine: SafeText,
     pub chain_holds: bool,
     pub lines: u64,
     pub head: Option<String>,

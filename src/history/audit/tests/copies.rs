@@ -215,6 +215,36 @@ fn files_that_say_another_thing_than_their_copy_are_found() {
     assert_eq!(told(&whole), [""; 0]);
 }
 
+/// Whoever may write to the store can write anything.
+#[test]
+fn a_line_that_was_put_into_the_store_is_told_and_reaches_no_terminal_as_it_is() {
+    let (dir, _place, mut store) = five();
+    let strange = Copied {
+        chain: "ev\u{1b}[2Jil:/x".to_owned(),
+        n: 1,
+        hash: "\u{1b}]0;x".to_owned(),
+        at: at(),
+        body: r#"{"at":"2026-11-20T03:00:00Z","user":"eve\u001b[2J","action":"ack","target":"x","step":"done"}"#
+            .to_owned(),
+    };
+    store
+        .write(&[crate::history::Write::Audit(Box::new(strange.clone()))])
+        .unwrap();
+    let found = strange.found().unwrap();
+    assert_eq!(found.n, None, "it is of no chain");
+    let all = copies(store.as_mut(), Some(dir.path())).unwrap();
+    let (good, bad): (Vec<_>, Vec<_>) = all.iter().partition(|c| c.verdict.holds());
+    assert_eq!((good.len(), bad.len()), (1, 1));
+    let told = format!(
+        "{:?} {} {}",
+        found,
+        bad[0].chain,
+        texts(&bad[0].verdict.broken)[0]
+    );
+    assert!(!told.contains('\u{1b}'), "{told}");
+    assert!(told.contains("this is no line of the chain"), "{told}");
+}
+
 /// The files were taken away, and the machine began anew: the copy has both, and says so.
 #[test]
 fn files_that_are_begun_anew_are_copied_and_told() {
