@@ -117,13 +117,17 @@ impl Check {
         }
     }
 
-    /// The next line of a copy, in the order in which they came.
+    /// The next line of a copy, in the order in which they came. Only lines of the chain are copied.
     pub(super) fn copy(&mut self, line: &Copied) {
-        let bytes = line.body.as_bytes();
+        let (n, bytes) = (line.n, line.body.as_bytes());
+        if unseal(bytes).is_none() {
+            let what = format!("line {n} is no line of the chain: put here, or changed");
+            return self.broken(0, what);
+        }
         self.line(0, bytes, bytes, true);
         let own = Copied::of(&line.chain, bytes);
         if own.is_some_and(|(own, _)| own != *line) {
-            let what = format!("line {} is filed under what it does not say itself", line.n);
+            let what = format!("line {n} is filed under what it does not say itself");
             self.broken(0, what);
         }
     }
