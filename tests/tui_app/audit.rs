@@ -5,10 +5,11 @@ use dagtop::engine::past::Question;
 use dagtop::history::Write;
 use dagtop::history::audit::{Copied, Entry, Kind, Step, What, Who};
 use dagtop::model::*;
+use dagtop::tui::term::ColorDepth;
 use tempfile::TempDir;
 
 use crate::past_world::session;
-use crate::session::Session;
+use crate::session::{Session, theme};
 use crate::world;
 
 /// The n-th line of another machine, a minute after the one before it.
@@ -80,6 +81,12 @@ fn it_is_read_back_as_somebody_goes_there() {
     s.keys("ctrl-r").sees("target-450.");
     s.keys("esc 4").sees("target-450.");
     assert_eq!(pages(&s), 5);
+    for size in [(0, 0), (1, 1), (20, 5), (60, 15), (99, 16), (300, 100)] {
+        s.resize(size.0, size.1).draw();
+    }
+    s.theme = theme(ColorDepth::None, false);
+    let ascii = s.resize(100, 24).screen();
+    assert!(ascii.is_ascii(), "{ascii}");
 }
 
 #[test]

@@ -17,8 +17,8 @@ use crate::tui::widgets::{Pen, format};
 use crate::world::ActionView;
 
 const COLUMNS: [Column; 7] = [
-    Column::new("WHEN", Width::Fixed(8)),
     Column::new("WHO", Width::Min(6, 16)).drop(3),
+    Column::new("WHEN", Width::Fixed(8)),
     Column::new("ACTION", Width::Fixed(9)),
     Column::new("TARGET", Width::Min(20, 44)),
     Column::new("BACKEND", Width::Min(8, 16)).drop(2),
@@ -73,6 +73,8 @@ pub fn draw(
     let mut top = list.first_seen();
     // the cells of a row come one after the other
     let mut known: Option<(usize, Row)> = None;
+    // of this session alone everything is one's own
+    let first = usize::from(!app.settings.history);
     let mut cell = |at: usize, column: usize, pen: &mut Pen| {
         if known.as_ref().is_none_or(|(of, _)| *of != at) {
             let id = list.order.get(at);
@@ -81,9 +83,9 @@ pub fn draw(
         }
         let Some((_, row)) = &known else { return };
         let (text, muted) = (theme[Token::Text], theme[Token::Muted]);
-        match column {
-            0 => pen.fill(&row.when(app), muted),
-            1 => pen.fill(&row.who, muted),
+        match column + first {
+            0 => pen.fill(&row.who, muted),
+            1 => pen.fill(&row.when(app), muted),
             2 => pen.fill(&row.action, text),
             3 => pen.middle(&row.target, text),
             4 => pen.fill(&row.backend, muted),
@@ -92,7 +94,7 @@ pub fn draw(
         };
     };
     let shown = Table {
-        columns: &COLUMNS,
+        columns: COLUMNS.get(first..).unwrap_or(&COLUMNS),
         len: list.order.len(),
         selected: list.index(),
         focused: true,
@@ -121,7 +123,6 @@ fn note(app: &App, screen: &ActionsScreen) -> String {
 /// Something that was done, as it is shown.
 struct Row {
     at: DateTime<Utc>,
-    /// Empty: the one at the keyboard.
     who: String,
     action: String,
     target: String,
@@ -144,7 +145,7 @@ impl Row {
         let (status, what, style) = status(&view.status, theme);
         Self {
             at: view.asked_at,
-            who: String::new(),
+            who: "you".to_owned(),
             action: request.action.word().to_owned(),
             target: request.target.label().to_string(),
             backend: request.target.backend().safe().to_string(),
@@ -192,15 +193,12 @@ fn selected(app: &App, row: &Row, theme: &Theme, buf: &mut Buffer, area: Rect) {
     Pen::new(buf, area, 0, theme)
         .skip(1)
         .middle(&text, theme[Token::Title]);
-    let by = match row.who.as_str() {
-        "" => String::new(),
-        who => format!(" by {who}"),
-    };
     let at = format::date_time(row.at, app.settings.zone);
+    let by = format!(" ({}, {at})", row.who);
     Pen::new(buf, area, 1, theme)
         .skip(1)
         .put(row.status, row.style)
-        .put(&format!("{by}, {at}"), theme[Token::Muted]);
+        .put(&by, theme[Token::Muted]);
     let columns = usize::from(area.width.saturating_sub(2)).max(1);
     let lines = format::wrap(&row.what, columns).into_iter();
     for (i, line) in lines.take(2).enumerate() {
