@@ -208,6 +208,60 @@ fn what_is_done_on_the_command_line_is_listed_verified_and_exported() {
     assert_eq!(aside.status.code(), Some(0));
 }
 
+#[test]
+fn a_file_gets_as_long_as_the_configuration_says_and_one_that_is_gone_is_found() {
+    let home = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| dagtop(home.path(), args);
+    let state = home.path().join(".local/state/dagtop");
+    let dir = home.path().join(".config/dagtop");
+    std::fs::create_dir_all(&dir).unwrap();
+    let configure = |size: &str| {
+        let text = format!("[history]\naudit_file = \"{size}\"\n");
+        std::fs::write(dir.join("config.toml"), text).unwrap();
+    };
+    configure("999KB");
+    let refused = run(&["doctor"]);
+    let said = [&refused.stdout[..], &refused.stderr[..]].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(
+        said.contains("`history.audit_file` must be at least 1MB"),
+        "{said}"
+    );
+    configure("1MB");
+    let add = ["silence", "add", "--match", "a=b", "--for", "2h"];
+    let id = text(&run(&[&add[..], &["--reason", "x"]].concat()));
+    let file = state.join("audit.jsonl");
+    assert!(file.exists());
+    // as if a thousand more had been written by an older version
+    let old = "{\"at\":\"2026-11-20T03:00:00Z\",\"user\":\"ann\",\"action\":\"ack\",\"target\":\"x\",\"step\":\"done\"}\n";
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, old.repeat(1_000_000 / old.len())).unwrap();
+    assert!(run(&["silence", "end", id.trim()]).status.success());
+    assert!(state.join("audit-0001.jsonl").exists() && !file.exists());
+    run(&[
+        "audit",
+        "export",
+        "-o",
+        home.path().join("out").to_str().unwrap(),
+    ]);
+    assert!(file.exists());
+    let dir = state.to_str().unwrap();
+    let whole = run(&["audit", "verify", "--dir", dir]);
+    assert!(
+        text(&whole).contains("2 lines in 2 files: the chain holds"),
+        "{}",
+        text(&whole)
+    );
+    std::fs::remove_file(state.join("audit-0001.jsonl")).unwrap();
+    let gone = run(&["audit", "verify", "--dir", dir]);
+    assert_eq!(gone.status.code(), Some(2));
+    assert!(
+        text(&gone).contains("line 1 is missing before line 2"),
+        "{}",
+        text(&gone)
+    );
+}
+
 /// Runs on the database that `DAGTOP_TEST_POSTGRES` leads to (tests/lab/postgres).
 fn on_server(text: &str) {
     let url = std::env::var("DAGTOP_TEST_POSTGRES").expect("a server: tests/lab/postgres");

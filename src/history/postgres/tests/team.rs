@@ -107,6 +107,29 @@ fn what_was_done_on_every_machine_is_in_one_store_once_and_in_order() {
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/lab/postgres"]
+fn a_schema_from_before_there_were_audits_is_brought_forward() {
+    let database = Database::new();
+    let order = contract::append(Log::Orders, 1, "kept");
+    database.open().write(&[order]).unwrap();
+    for text in [
+        "drop table dagtop.audit",
+        "drop function dagtop.audit_stays()",
+        "update dagtop.version set version = 1",
+    ] {
+        database.say(text);
+    }
+    let mut store = database.open();
+    assert_eq!(store.audit_chains().unwrap(), [""; 0]);
+    let lines = store.after(Log::Orders, 0, 9).unwrap();
+    assert_eq!(contract::bodies(&lines), ["kept"]);
+    assert_eq!(
+        database.say("select version::int8 from dagtop.version"),
+        Some(2)
+    );
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/lab/postgres"]
 fn a_copy_that_was_touched_on_the_server_is_found() {
     let database = Database::new();
     let dir = tempfile::tempdir().unwrap();
