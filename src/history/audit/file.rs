@@ -160,19 +160,7 @@ impl Audit {
                 Some(file) => file,
                 None => open_file(&self.path)?,
             };
-            loop {
-                match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                    Ok(()) => break,
-                    Err(Errno::WOULDBLOCK | Errno::INTR) if since.elapsed() < TURN => {
-                        std::thread::sleep(Duration::from_millis(1));
-                    }
-                    Err(Errno::WOULDBLOCK) => {
-                        let why = "another program holds it, and does not let go";
-                        return Err(io::Error::new(io::ErrorKind::TimedOut, why));
-                    }
-                    Err(error) => return Err(error.into()),
-                }
-            }
+            lock(&file, FlockOperation::NonBlockingLockExclusive, since)?;
             // it may have been put aside meanwhile
             let there = std::fs::metadata(&self.path);
             if there.is_ok_and(|m| file.metadata().is_ok_and(|f| same(&m, &f))) {
@@ -194,6 +182,23 @@ impl Audit {
     /// A new name is on the disk only with its directory.
     fn sync_dir(&self) -> io::Result<()> {
         File::open(&self.dir)?.sync_all()
+    }
+}
+
+/// Waits for it, and not for ever: another program may have been stopped while it had it.
+pub(super) fn lock(file: &File, how: FlockOperation, since: Instant) -> io::Result<()> {
+    loop {
+        match flock(file, how) {
+            Ok(()) => return Ok(()),
+            Err(Errno::WOULDBLOCK | Errno::INTR) if since.elapsed() < TURN => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err(Errno::WOULDBLOCK) => {
+                let why = "another program holds it, and does not let go";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 

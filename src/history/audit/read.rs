@@ -5,11 +5,13 @@ use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Instant;
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::chain::unseal;
 use super::entry::Entry;
+use super::file::lock;
 
 /// What is longer is no line of an audit.
 const LONGEST: u64 = 1 << 20;
@@ -236,13 +238,14 @@ impl Trail {
 /// The file that is written, locked: no file is put aside meanwhile.
 fn still(path: &Path) -> io::Result<Option<File>> {
     let absent = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let since = Instant::now();
     loop {
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if absent(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
-        flock(&file, FlockOperation::LockShared)?;
+        lock(&file, FlockOperation::NonBlockingLockShared, since)?;
         match (std::fs::metadata(path), file.metadata()?) {
             (Ok(there), own) if there.ino() == own.ino() && there.dev() == own.dev() => {
                 return Ok(Some(file));

@@ -127,6 +127,22 @@ fn what_could_not_be_copied_is_copied_later_also_by_another_program() {
     assert_eq!(copied(store.as_mut(), dir).len(), 3);
 }
 
+/// A program that was stopped while it wrote must not hold up whoever keeps the history.
+#[test]
+fn a_file_that_another_program_holds_is_not_waited_for_for_ever() {
+    let (dir, place) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let dir = dir.path();
+    write(&mut Audit::open(dir).unwrap(), "t");
+    let mut store = open(place.path());
+    let held = std::fs::File::open(dir.join("audit.jsonl")).unwrap();
+    held.lock().unwrap();
+    let error = Copier::new(dir).all(store.as_mut()).unwrap_err();
+    assert!(error.to_string().contains("does not let go"), "{error}");
+    held.unlock().unwrap();
+    Copier::new(dir).all(store.as_mut()).unwrap();
+    assert_eq!(copied(store.as_mut(), dir).len(), 1);
+}
+
 /// Five lines, copied.
 fn five() -> (tempfile::TempDir, tempfile::TempDir, Box<dyn Store>) {
     let (dir, place) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
