@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::EngineGone;
 use super::client::{Client, Trouble};
 use super::poll::Urgency;
+pub use crate::model::many;
 use crate::model::{ActionError, ActionId, ActionRequest, Hit, ParamSpec, Plan, SafeText, Target};
 use crate::net::http::{Call, HttpError};
 
@@ -146,14 +147,6 @@ pub fn hit(name: impl AsRef<str>, now: impl AsRef<str>, then: impl AsRef<str>) -
         name: SafeText::new(name),
         now: SafeText::new(now),
         then: SafeText::new(then),
-    }
-}
-
-/// "1 task", "3 tasks"
-pub fn many(count: usize, what: &str) -> String {
-    match count {
-        1 => format!("1 {what}"),
-        n => format!("{n} {what}s"),
     }
 }
 

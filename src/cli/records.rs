@@ -10,9 +10,9 @@ also: wrong command line.";
 
 /// Say who did what, and whether the record of it is whole
 ///
-/// Lists the audit, newest last; with --json one object a line. Every line of it carries the hash of the one before:
-/// `dagtop audit verify` finds a line that was changed, removed, inserted or moved. Values of parameters are not in it,
-/// they may be secrets.
+/// Lists the audit, newest last; with --json one object a line. Where a team shares a history (`[history] url`), that of
+/// every machine, by time. Every line of it carries the hash of the one before: `dagtop audit verify` finds a line that
+/// was changed, removed, inserted or moved. Values of parameters are not in it, they may be secrets.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = AUDIT_CODES, args_conflicts_with_subcommands = true)]
 pub struct Audit {
@@ -50,7 +50,7 @@ pub struct AuditFilter {
     #[arg(long, value_name = "PATTERN")]
     pub backend: Option<String>,
 
-    /// Of the files in this folder [default: the state directory]
+    /// Of the files in this folder [default: of every machine of a team, else the state directory]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }
@@ -60,21 +60,22 @@ pub enum AuditWhat {
     /// Read all of it and say whether anything was changed, removed, inserted or moved
     ///
     /// Prints the hash of the last line: noted elsewhere and given with --expect later, it shows an end that was cut
-    /// off, and an audit that was written anew as a whole. The history keeps one too, and it is looked at.
+    /// off, and an audit that was written anew as a whole. The history keeps one too, and it is looked at; so are its
+    /// copies of the audits of all machines, and whether that of this one is what its files say.
     #[command(after_help = AUDIT_CODES)]
     Verify {
         /// A hash that was printed before: its line must still be there
         #[arg(long, value_name = "HASH")]
         expect: Vec<String>,
 
-        /// The files in this folder, without what the history says of them [default: the state directory]
+        /// The files in this folder, without what the history has of them [default: the state directory]
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
     /// Write it for a SIEM
     #[command(after_help = AUDIT_CODES)]
     Export {
-        /// JSON lines as they stand in the file, or ArcSight's Common Event Format
+        /// JSON lines as they stand in the files, or ArcSight's Common Event Format
         #[arg(long, value_enum, default_value = "jsonl")]
         format: AuditFormat,
 

@@ -18,7 +18,7 @@ use crate::model::{
 use crate::world::RunView;
 
 use super::session::Session;
-use super::{Exit, Usage, address, open, print, print_json, say};
+use super::{Exit, Usage, address, audit, open, print, print_json, say};
 
 /// A backend confirms within this, or the outcome is unknown.
 const PLAN_LIMIT: Duration = Duration::from_secs(30);
@@ -28,14 +28,19 @@ pub(super) fn run(global: &Global, args: &Act) -> anyhow::Result<Exit> {
     check(args)?;
     address::check(&args.address)?;
     let (config, paths) = open::config(global)?;
-    super::runtime()?.block_on(async {
+    let exit = super::runtime()?.block_on(async {
         let mut session = open::session(&config, &paths, Role::Act);
         let exit = session
             .interruptible(async |session| carry_out(session, global, args).await)
             .await;
         session.close().await;
         exit
-    })
+    });
+    // nobody else may run here who would send it to the team
+    if let Err(error) = audit::share(global) {
+        say(format!("{error:#}"));
+    }
+    exit
 }
 
 /// Options that would be taken and then forgotten.

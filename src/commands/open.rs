@@ -6,7 +6,7 @@ use crate::backends::{self, Role};
 use crate::cli::Global;
 use crate::config::{self, Backend, BackendKind, Config, LoadError, Paths, Problems};
 use crate::engine::{DutySettings, Engine, Settings};
-use crate::history::{Audit, Place, Policy, audit};
+use crate::history::{Audit, AuditError, Place, Policy, audit};
 
 use super::session::Session;
 use super::{diagnosis, names, say};
@@ -36,6 +36,12 @@ pub(super) fn place(config: &Config, paths: &Paths) -> Place {
     Place::of(&config.history, &paths.state_dir)
 }
 
+/// Where it is written down who did what.
+pub(super) fn audit_of(config: &Config, paths: &Paths) -> Result<Audit, AuditError> {
+    let full = config.history.audit_file;
+    Audit::open(&paths.state_dir).map(|audit| audit.rotated_at(full))
+}
+
 /// The same when the paths are known. Names that only the screen knows are checked too.
 pub(super) fn load(global: &Global, paths: &Paths) -> Result<Config, LoadError> {
     let mut loaded = config::load(&paths.config_file)?;
@@ -56,6 +62,7 @@ pub(super) fn session(config: &Config, paths: &Paths, role: Role) -> Session {
             events: config.alerts.keep_events,
             keep: Policy::from(&config.history.keep),
             channels: config.channels.clone(),
+            audit: Some(paths.state_dir.clone()),
         },
         // who only looks, or does one thing, tells nobody and opens no store
         Role::Act | Role::Observe => DutySettings::default(),
@@ -128,7 +135,7 @@ pub(super) fn start(
     grace: Duration,
     duty: DutySettings,
 ) -> Session {
-    let audit = Audit::open(&paths.state_dir);
+    let audit = audit_of(config, paths);
     let settings = Settings {
         log_dir: Some(paths.state_dir.join("logs")),
         duty,

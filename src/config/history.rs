@@ -11,11 +11,16 @@ use super::sections::expand;
 use super::server::{secret, tls};
 use super::types::Tls;
 
+/// Bytes after which a file of the audit is put aside, unless told otherwise.
+pub const AUDIT_FILE: u64 = 64_000_000;
+
 /// `[history]`
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct History {
     /// How long what is kept.
     pub keep: Keep,
+    /// Bytes after which a file of the audit is put aside and a new one begun.
+    pub audit_file: u64,
     /// A PostgreSQL that several programs share; without it a file in the state directory. May hold a password, so it
     /// is never shown.
     pub url: Option<Secret>,
@@ -23,9 +28,21 @@ pub struct History {
     pub tls: Tls,
 }
 
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            keep: Keep::default(),
+            audit_file: AUDIT_FILE,
+            url: None,
+            tls: Tls::default(),
+        }
+    }
+}
+
 pub(super) fn history(mut table: Table<'_>, dir: &Path) -> History {
     let history = History {
         keep: keep(&mut table, dir),
+        audit_file: audit_file(&mut table),
         url: table
             .take("url")
             .and_then(|value| url(table.reader(), &value, dir)),
@@ -36,6 +53,15 @@ pub(super) fn history(mut table: Table<'_>, dir: &Path) -> History {
     };
     table.finish();
     history
+}
+
+fn audit_file(table: &mut Table<'_>) -> u64 {
+    let at = table.take_bytes("audit_file");
+    if let Some(at) = at.as_ref().filter(|at| at.value < 1_000_000) {
+        let message = "`history.audit_file` must be at least 1MB";
+        table.reader().problem(at.span, message, None);
+    }
+    at.map_or(AUDIT_FILE, |at| at.value)
 }
 
 /// An address is no secret most of the time; only one with a password in it is worth a warning.

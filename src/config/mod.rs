@@ -24,7 +24,7 @@ mod units;
 pub use alert_types::*;
 pub use channel_types::*;
 pub use dashboards::{Dashboard, Widget, WidgetKind, WidgetSpan};
-pub use history::History;
+pub use history::{AUDIT_FILE, History};
 pub use keep::Keep;
 pub use load::{LoadError, Loaded, load};
 pub use paths::Paths;

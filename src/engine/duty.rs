@@ -1,6 +1,8 @@
 //! The duty of telling people: keeps what alerts there are and what was done about them, and, in the one program of
 //! several that leads, hands messages to the courier.
 
+use std::path::PathBuf;
+
 use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -11,7 +13,7 @@ use crate::alerts::courier::{Courier, Letter, Status};
 use crate::alerts::outbox::{Beside, Delivery};
 use crate::analytics::Baselines;
 use crate::config::Channel;
-use crate::history::audit::Link;
+use crate::history::audit::Copier;
 use crate::history::{
     Heard, Keeper, Leader, Line, Log, Place, Policy, READ, Shelf, Store, StoreError, Tend, Write,
 };
@@ -64,6 +66,8 @@ pub struct DutySettings {
     pub events: bool,
     /// How long what is kept, and how much of it.
     pub keep: Policy,
+    /// The folder of the audit that is copied there.
+    pub audit: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -175,10 +179,10 @@ impl Duty {
             }
         });
         // who only looks once writes nothing and tidies nothing
-        let tend = self
-            .settings
-            .lead
-            .then(|| Tend::new(self.settings.keep.clone()));
+        let tend = self.settings.lead.then(|| {
+            let copier = self.settings.audit.as_deref().map(Copier::new);
+            Tend::new(self.settings.keep.clone(), copier)
+        });
         Keeper::start(store, heard, self.settings.events, tend)
     }
 
@@ -416,18 +420,6 @@ impl Duty {
     /// For others who have news.
     pub(super) fn news(&self) -> mpsc::Sender<News> {
         self.news.clone()
-    }
-
-    /// Notes beside the audit how far it goes, so that an end that is cut off shows.
-    pub(super) fn mark_audit(&self, key: String, head: Link) {
-        let Some(keeper) = &self.keeper else { return };
-        if let Ok(body) = serde_json::to_string(&head) {
-            keeper.write(Write::Put {
-                shelf: Shelf::Marks,
-                key,
-                body,
-            });
-        }
     }
 
     /// Several programs could do this.

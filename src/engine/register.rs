@@ -1,9 +1,11 @@
 //! What is kept of alerts, for commands that have no engine running: read, and add what a person does.
 
+use std::path::Path;
+
 use chrono::{DateTime, Utc};
 
 use crate::alerts::Life;
-use crate::history::audit::Link;
+use crate::history::audit::{Copier, CopyError};
 use crate::history::{Line, Log, Place, Shelf, Store, StoreError, Write};
 use crate::model::{AlertId, Silence, Stamped};
 
@@ -56,21 +58,9 @@ impl Register {
         self.store.write(&batch)
     }
 
-    /// The last line of the audit, as whoever wrote one last noted it here.
-    pub fn audit_head(&mut self, key: &str) -> Result<Option<Link>, StoreError> {
-        let marks = self.store.shelf(Shelf::Marks)?;
-        let mark = marks.iter().find(|(k, _)| k == key);
-        Ok(mark.and_then(|(_, body)| serde_json::from_str(body).ok()))
-    }
-
-    /// Notes it.
-    pub fn mark_audit(&mut self, key: String, head: Link) -> Result<(), StoreError> {
-        let body = serde_json::to_string(&head).unwrap_or_default();
-        self.store.write(&[Write::Put {
-            shelf: Shelf::Marks,
-            key,
-            body,
-        }])
+    /// Takes what the files of this machine's audit have new to the store.
+    pub fn copy_audit(&mut self, state_dir: &Path) -> Result<(), CopyError> {
+        Copier::new(state_dir).all(self.store.as_mut())
     }
 
     /// What backends told from a time on, the oldest first. Says how many lines could not be read.

@@ -216,7 +216,7 @@ impl Engine {
             self.heard(news);
         }
         self.duty.lead(now, &mut self.watch.alerts);
-        self.audit_duty();
+        self.audit_lead();
         self.watch.others_tell = self.duty.others_tell();
         let changed = self.watch.refresh(now);
         if changed {
@@ -371,13 +371,8 @@ impl Engine {
         }
     }
 
-    /// What the audit and the duty have to do with each other.
-    fn audit_duty(&mut self) {
-        if let Some(scribe) = &mut self.scribe
-            && let Some(head) = scribe.new_head()
-        {
-            self.duty.mark_audit(scribe.mark().to_owned(), head);
-        }
+    /// That this program tells people from now on is written down.
+    fn audit_lead(&mut self) {
         let leads = self.duty.leads() && self.duty.shares();
         if leads && !std::mem::replace(&mut self.led, true) {
             self.record(What::done(
@@ -418,12 +413,8 @@ impl Engine {
             }
         }
         if let Some(mut scribe) = self.scribe {
-            // its last lines wait for the disk
-            let key = scribe.mark().to_owned();
-            let head = tokio::task::spawn_blocking(move || scribe.close()).await;
-            if let Ok(Some(head)) = head {
-                self.duty.mark_audit(key, head);
-            }
+            // its last lines wait for the disk, and are copied from there
+            let _ = tokio::task::spawn_blocking(move || scribe.close()).await;
         }
         self.duty.close().await;
     }

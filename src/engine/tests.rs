@@ -468,3 +468,34 @@ async fn a_terminal_rings_also_where_another_program_tells_people() {
     let screen = tokio::time::timeout(Duration::from_secs(10), rung).await;
     assert!(screen.unwrap().bell);
 }
+
+/// What is done is on the disk first, and in the store when the program has ended.
+#[tokio::test]
+async fn the_audit_of_a_program_is_copied_to_its_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = crate::history::Place::Folder(dir.path().to_owned());
+    let settings = Settings {
+        duty: super::DutySettings {
+            place: Some(place.clone()),
+            lead: true,
+            audit: Some(dir.path().to_owned()),
+            ..super::DutySettings::default()
+        },
+        ..Settings::default()
+    };
+    let backends = vec![scripted("a", Script::Obliging)];
+    let (mut engine, events) = Engine::start(backends, &settings, Audit::open(dir.path()));
+    for id in ["first", "second"] {
+        engine.record(crate::history::audit::What::unsilence(id));
+    }
+    drop(events);
+    engine.shutdown(Duration::from_secs(5)).await;
+    let mut store = place.open().unwrap();
+    let told = crate::history::audit::copies(store.as_mut(), Some(dir.path())).unwrap();
+    let verdict = &told[0].verdict;
+    assert!(verdict.holds(), "{:?}", verdict.broken);
+    // that it leads may be a line too
+    assert!(verdict.lines >= 2 && verdict.notes.is_empty());
+    let file = std::fs::read_to_string(dir.path().join("audit.jsonl")).unwrap();
+    assert_eq!(u64::try_from(file.lines().count()).unwrap(), verdict.lines);
+}

@@ -472,6 +472,7 @@ impl Desk {
             Write::Put { shelf, .. } | Write::Remove { shelf, .. } => {
                 !matches!(shelf, Shelf::Pipelines | Shelf::Shapes | Shelf::ShapesOf)
             }
+            Write::Audit(_) => true,
             Write::Run(_) | Write::Node(_) | Write::Point(_) | Write::Tail { .. } => false,
         });
         // shapes may be among what is gone

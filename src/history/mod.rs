@@ -1,5 +1,5 @@
 //! Owns what is kept on disk: the audit, how people last looked at each pipeline, and the store of alerts, of what
-//! people did about them, of what backends told, and of runs, attempts and metrics.
+//! people did about them, of what backends told, of runs, attempts and metrics, with copies of the audits of all machines.
 //! Must not know backends, screens or alerts: what they keep is text here.
 
 mod archive;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
+use super::audit::{Copied, CopiedAsk};
 use crate::model::{BackendId, LogKey, NodeId, PastNode, PastRun, PipelineKey, RunKey, SafeText};
 
 /// A folder of documents.
@@ -101,6 +102,8 @@ pub enum Write {
     /// Takes the place of what was known of that time, unless that rests on more values: whoever starts anew in the
     /// middle of a grain knows less of it.
     Point(Point),
+    /// A line of a machine's audit; kept once, however often it is written.
+    Audit(Box<Copied>),
     /// The end of a failed attempt's log.
     Tail {
         log: LogKey,
@@ -343,6 +346,26 @@ pub trait Store: Send {
 
     /// Tails that were written before a time, the oldest first, at most so many.
     fn tails(&mut self, before: DateTime<Utc>, most: usize) -> Result<Vec<Tail>, StoreError>;
+
+    /// Lines of the audits of all machines, handed over one by one with their numbers in the store; `false` ends it.
+    fn audit(
+        &mut self,
+        ask: &CopiedAsk,
+        each: &mut dyn FnMut(i64, Copied) -> bool,
+    ) -> Result<(), StoreError>;
+
+    /// Every line of one machine's audit, in the order in which they came.
+    fn audit_of(
+        &mut self,
+        chain: &str,
+        each: &mut dyn FnMut(Copied) -> bool,
+    ) -> Result<(), StoreError>;
+
+    /// The line of a machine's audit that came last: its number and its hash.
+    fn audit_end(&mut self, chain: &str) -> Result<Option<(u64, String)>, StoreError>;
+
+    /// Whose audits there are.
+    fn audit_chains(&mut self) -> Result<Vec<String>, StoreError>;
 
     fn size(&mut self) -> Result<Size, StoreError>;
 

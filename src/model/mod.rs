@@ -9,6 +9,7 @@ mod event;
 mod glob;
 mod health;
 mod id;
+mod many;
 mod past;
 mod pipeline;
 mod progress;
@@ -36,6 +37,7 @@ pub use health::Health;
 pub use id::{
     BackendId, LogKey, NodeId, NodeKey, PipelineId, PipelineKey, QueueId, QueueKey, RunId, RunKey,
 };
+pub use many::many;
 pub use past::{PastNode, PastRun};
 pub use pipeline::{Pipeline, Schedule};
 pub use progress::{Progress, Usage};

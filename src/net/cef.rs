@@ -30,13 +30,16 @@ impl Cef {
 
     /// Nothing is said about what is empty.
     pub fn pair(&mut self, name: &str, text: &str) {
-        if text.is_empty() {
-            return;
+        if !text.is_empty() {
+            self.part(&format!("{name}={}", value(text)));
         }
+    }
+
+    fn part(&mut self, part: &str) {
         let space = if self.first { "" } else { " " };
-        let part = format!("{space}{name}={}", value(text));
-        if self.line.len() + part.len() <= self.room {
-            self.line.push_str(&part);
+        if self.line.len() + space.len() + part.len() <= self.room {
+            self.line.push_str(space);
+            self.line.push_str(part);
             self.first = false;
         }
     }
@@ -44,8 +47,8 @@ impl Cef {
     /// A field of one's own and what it is called, or neither.
     pub fn labelled(&mut self, field: &str, label: &str, text: &str) {
         if !text.is_empty() {
-            self.pair(&format!("{field}Label"), label);
-            self.pair(field, text);
+            let (label, text) = (value(label), value(text));
+            self.part(&format!("{field}Label={label} {field}={text}"));
         }
     }
 }
@@ -88,6 +91,7 @@ mod tests {
         cef.pair("empty", "");
         cef.pair("a", "1");
         cef.pair("long", &"x".repeat(60));
+        cef.labelled("cs1", "l", &"x".repeat(15));
         cef.pair("b", "2");
         assert_eq!(cef.to_string(), format!("{head}a=1 b=2"));
     }

@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 
 use crate::cli::{Export, ExportFormat, ExportWhat, Global, GrainName};
-use crate::config::Paths;
 use crate::history::Grain;
 use crate::history::audit::{Kind, What};
 
 use super::audit::audited;
+use super::audit::lines::Lines;
 use super::outlet::Outlet;
 use super::{Exit, Usage, open, say, times};
 
@@ -117,8 +117,7 @@ fn write<S: Sink>(
     };
     match args.what {
         ExportWhat::Audit => {
-            let dir = Paths::discover(global.config.as_deref())?.state_dir;
-            sources::audit(&dir, chosen, &mut row)?;
+            sources::audit(Lines::open(global, None)?, chosen, &mut row)?;
         }
         what => {
             let mut store = open::history(global)?.open()?;

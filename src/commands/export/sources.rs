@@ -1,16 +1,15 @@
 //! Where rows come from: the store, handed over one by one, and the files of the audit.
 
 use std::io;
-use std::path::Path;
 
-use anyhow::Context as _;
 use chrono::{DateTime, Duration, Utc};
 
 use crate::cli::ExportWhat;
-use crate::history::audit::{Found, Trail};
+use crate::history::audit::Found;
 use crate::history::{Ask, Grain, Of, Point, Store};
 use crate::model::{BackendId, PastNode, PastRun, PipelineKey, RunKey, glob};
 
+use super::super::audit::lines::Lines;
 use super::table::Cell;
 
 /// What is wanted.
@@ -182,28 +181,22 @@ fn of_point(point: Point) -> Vec<Cell> {
     ]
 }
 
-pub(super) fn audit(dir: &Path, chosen: &Chosen, row: Row<'_>) -> anyhow::Result<()> {
+pub(super) fn audit(lines: Lines, chosen: &Chosen, row: Row<'_>) -> anyhow::Result<()> {
     let fits = |pattern: &Option<String>, text: &str| {
         pattern.as_ref().is_none_or(|pattern| glob(pattern, text))
     };
-    let trail = Trail::of(dir).context("can't read the audit")?;
-    trail
-        .entries(|found, _| {
-            let (at, what) = (found.entry.at, &found.entry.what);
-            let wanted = at >= chosen.from
-                && at < chosen.to
-                && fits(&chosen.backend, &what.backend)
-                && fits(
-                    &chosen.pipeline,
-                    what.target.split(" / ").next().unwrap_or_default(),
-                );
-            if wanted {
-                row(of_line(found)).map_err(|Failed(error)| error)?;
-            }
-            Ok(true)
-        })
-        .context("can't export the audit")?;
-    Ok(())
+    lines.each((chosen.from, chosen.to), |found, _| {
+        let what = &found.entry.what;
+        let wanted = fits(&chosen.backend, &what.backend)
+            && fits(
+                &chosen.pipeline,
+                what.target.split(" / ").next().unwrap_or_default(),
+            );
+        match wanted {
+            true => row(of_line(found)).map_err(|Failed(error)| error),
+            false => Ok(()),
+        }
+    })
 }
 
 fn of_line(found: Found) -> Vec<Cell> {

@@ -101,6 +101,7 @@ fn word(write: &Write) -> String {
         Write::Put { key, .. } => format!("put {key}"),
         Write::Remove { key, .. } => format!("remove {key}"),
         Write::Tail { text, .. } => format!("tail {text}"),
+        Write::Audit(line) => format!("audit {}", line.n),
         Write::Point(point) => format!("point {} {:?} {}", point.series, point.grain, point.count),
         Write::Append { .. } => "append".to_owned(),
     }

@@ -1,6 +1,7 @@
 //! Owns what is asked of the past: questions as plain data, their answers, and the pure way from a store to them.
 //! Must not know screens, and computes no statistics of its own: those are [`crate::analytics`].
 
+mod audit;
 mod capacity;
 mod compare;
 mod judged;
@@ -13,6 +14,7 @@ mod sla;
 mod tests;
 mod vantage;
 
+pub use audit::{AuditLine, AuditPage, PAGE as AUDIT_PAGE, Place as AuditPlace};
 pub use capacity::{CapacityPast, QueuePast};
 pub use compare::ComparePast;
 pub use judged::{Band, Judged, Nodes, Shift};
@@ -135,6 +137,10 @@ pub enum Question {
         /// From the epoch.
         minute: i64,
     },
+    /// A page of what was done on any machine, the newest first; after a line.
+    Audit {
+        after: Option<AuditPlace>,
+    },
 }
 
 impl Question {
@@ -171,9 +177,11 @@ impl Question {
             Self::Pipeline { key, .. } | Self::Node { pipeline: key, .. } => Some(key),
             Self::Tail(log) => Some(&log.node.run.pipeline),
             Self::Compare { b, .. } => Some(&b.pipeline),
-            Self::Sla { .. } | Self::Capacity { .. } | Self::Series { .. } | Self::Value { .. } => {
-                None
-            }
+            Self::Sla { .. }
+            | Self::Capacity { .. }
+            | Self::Series { .. }
+            | Self::Value { .. }
+            | Self::Audit { .. } => None,
         }
     }
 
@@ -194,6 +202,7 @@ pub enum Answer {
     Capacity(CapacityPast),
     Series(SeriesPast),
     Value(ValuePast),
+    Audit(AuditPage),
 }
 
 /// Why there is no answer.
@@ -244,6 +253,7 @@ pub fn answer(
             Answer::Series(series::answer(store, query, *span, *upto)?)
         }
         Question::Value { query, minute } => Answer::Value(series::value(store, query, *minute)?),
+        Question::Audit { after } => Answer::Audit(audit::answer(store, *after, &frame.me)?),
         Question::Tail(log) => Answer::Tail(store.tail(log)?.map(|text| {
             let lines = text.lines();
             lines.map(SafeText::new).collect()

@@ -8,6 +8,7 @@ use crate::alerts::{Cron, Expect};
 use crate::analytics::Shape;
 use crate::analytics::sla::Objective;
 use crate::engine::Watch;
+use crate::history::audit::Who;
 use crate::model::{Node, PastNode, PastRun, PipelineKey, Run, Topology};
 use crate::world::RunView;
 
@@ -54,16 +55,19 @@ pub struct Vantage {
     pub shape: Option<Arc<Shape>>,
     pub live: Vec<Live>,
     pub promised: Vec<Promise>,
+    /// Who asks about the audit.
+    pub me: Who,
 }
 
 impl Vantage {
-    pub const fn new(now: DateTime<Utc>, local: bool) -> Self {
+    pub fn new(now: DateTime<Utc>, local: bool) -> Self {
         Self {
             now,
             local,
             shape: None,
             live: Vec::new(),
             promised: Vec::new(),
+            me: Who::default(),
         }
     }
 
@@ -84,6 +88,7 @@ impl Vantage {
             | Question::Capacity { .. }
             | Question::Series { .. }
             | Question::Value { .. } => {}
+            Question::Audit { .. } => self.me = Who::here(),
         }
         self
     }

@@ -4,10 +4,12 @@ use std::net::IpAddr;
 
 use crate::net::cef::Cef;
 
-use super::entry::{Entry, Kind, Step};
+use super::entry::{Entry, Kind, Step, What};
 
 /// What syslog servers take at least, with room for the header that they put before it.
 const ROOM: usize = 7 * 1024;
+/// Characters of the details: more than that has no room beside the rest.
+const DETAILS: usize = 1_000;
 
 /// `n`: the number of the line in the chain, where it has one.
 pub fn line(n: Option<u64>, entry: &Entry) -> String {
@@ -64,11 +66,21 @@ pub fn line(n: Option<u64>, entry: &Entry) -> String {
     cef.labelled("cs3", "address", &what.address);
     cef.labelled("cs4", "summary", &what.summary);
     cef.labelled("cs5", "tty", who.tty.as_deref().unwrap_or_default());
-    let with: Vec<String> = what.with.iter().map(|(k, v)| format!("{k}: {v}")).collect();
-    let keys = what.keys.iter().map(|k| k.to_string());
-    let more: Vec<String> = with.into_iter().chain(keys).collect();
-    cef.labelled("cs6", "details", &more.join("; "));
     cef.pair("reason", &what.why);
     cef.pair("msg", &what.what);
+    // the longest, and so the last: nothing else has to give way to it
+    cef.labelled("cs6", "details", &details(what));
     cef.to_string()
+}
+
+/// Parameters, keys and what else there is, as much of it as has room.
+fn details(what: &What) -> String {
+    let with = what.with.iter().map(|(k, v)| format!("{k}: {v}"));
+    let keys = what.keys.iter().map(ToString::to_string);
+    let all: Vec<String> = with.chain(keys).collect();
+    let all = all.join("; ");
+    match all.char_indices().nth(DETAILS) {
+        None => all,
+        Some((at, _)) => format!("{}…", &all[..at]),
+    }
 }

@@ -10,14 +10,14 @@ use chrono::{DateTime, Utc};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use crate::config::AUDIT_FILE;
 use crate::config::paths::create_private_dir;
 
 use super::chain::{Hashing, Link, Over, seal, unseal};
-use super::entry::{Entry, What, Who};
+use super::entry::{Entry, What};
 use super::read::{Pieces, rotated};
+use super::who::Who;
 
-/// A file this long is put aside and a new one begun.
-const FULL: u64 = 64 << 20;
 /// Of the end of a file, what is read for its last line.
 const TAIL: u64 = 256 << 10;
 /// How long another program may hold the file.
@@ -69,7 +69,7 @@ impl Audit {
             dir: state_dir.to_owned(),
             path: state_dir.join("audit.jsonl"),
             who: Who::here(),
-            full: FULL,
+            full: AUDIT_FILE,
             file: None,
             known: None,
         };
@@ -83,11 +83,6 @@ impl Audit {
     pub fn rotated_at(mut self, bytes: u64) -> Self {
         self.full = bytes;
         self
-    }
-
-    /// Under which its last line is noted in the store.
-    pub fn mark(&self) -> String {
-        super::mark(&self.dir)
     }
 
     pub fn path(&self) -> &Path {
@@ -165,19 +160,7 @@ impl Audit {
                 Some(file) => file,
                 None => open_file(&self.path)?,
             };
-            loop {
-                match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                    Ok(()) => break,
-                    Err(Errno::WOULDBLOCK | Errno::INTR) if since.elapsed() < TURN => {
-                        std::thread::sleep(Duration::from_millis(1));
-                    }
-                    Err(Errno::WOULDBLOCK) => {
-                        let why = "another program holds it, and does not let go";
-                        return Err(io::Error::new(io::ErrorKind::TimedOut, why));
-                    }
-                    Err(error) => return Err(error.into()),
-                }
-            }
+            lock(&file, FlockOperation::NonBlockingLockExclusive, since)?;
             // it may have been put aside meanwhile
             let there = std::fs::metadata(&self.path);
             if there.is_ok_and(|m| file.metadata().is_ok_and(|f| same(&m, &f))) {
@@ -199,6 +182,23 @@ impl Audit {
     /// A new name is on the disk only with its directory.
     fn sync_dir(&self) -> io::Result<()> {
         File::open(&self.dir)?.sync_all()
+    }
+}
+
+/// Waits for it, and not for ever: another program may have been stopped while it had it.
+pub(super) fn lock(file: &File, how: FlockOperation, since: Instant) -> io::Result<()> {
+    loop {
+        match flock(file, how) {
+            Ok(()) => return Ok(()),
+            Err(Errno::WOULDBLOCK | Errno::INTR) if since.elapsed() < TURN => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err(Errno::WOULDBLOCK) => {
+                let why = "another program holds it, and does not let go";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 

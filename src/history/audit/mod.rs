@@ -6,27 +6,42 @@
 
 mod cef;
 mod chain;
+mod copied;
+mod copier;
+mod copies;
+mod deeds;
 mod entry;
 mod file;
+mod mask;
 mod read;
 mod scribe;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod who;
 
 use std::path::Path;
 
 pub use cef::line as cef;
 pub use chain::{Hash, Link};
-pub use entry::{Entry, Kind, Step, What, Who, user};
+pub use copied::{Copied, CopiedAsk};
+pub use copier::{Copier, CopyError};
+pub use copies::{Copies, copies};
+pub use entry::{Entry, Kind, Step, What};
 pub use file::{Audit, AuditError};
 pub use read::{Found, Trail};
 pub use scribe::Scribe;
 pub use settings::Settings;
 pub use verify::{Finding, Verdict, Wanted};
+pub use who::{Who, user};
 
-/// Under which the last line of the audit of this machine is noted in the store, which several may share.
-pub fn mark(state_dir: &Path) -> String {
-    format!("audit:{}:{}", entry::host(), state_dir.display())
+/// Whose the audit in a folder is, among those of all machines that share a store.
+pub fn chain_of(state_dir: &Path) -> String {
+    format!("{}:{}", who::host(), state_dir.display())
+}
+
+/// Under which the last line of a machine's audit is noted in the store.
+pub fn mark(chain: &str) -> String {
+    format!("audit:{chain}")
 }

@@ -1,15 +1,17 @@
 //! Reading: all files, the oldest first, line by line.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read as _};
+use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Instant;
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::chain::unseal;
 use super::entry::Entry;
+use super::file::lock;
 
 /// What is longer is no line of an audit.
 const LONGEST: u64 = 1 << 20;
@@ -97,9 +99,17 @@ enum Source {
     Current(File, u64),
 }
 
+/// A place in the files: which of them, and how many bytes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Spot {
+    file: (u64, u64),
+    bytes: u64,
+}
+
 /// One line, for whoever lists them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
+    /// The file and the line in it; of a copy the machine and its number there.
     pub file: Rc<str>,
     pub line: u64,
     /// Its number in the chain; `None`: an older version wrote it, or something else.
@@ -153,6 +163,47 @@ impl Trail {
         Ok(())
     }
 
+    /// Every piece behind a place, with the place behind it; `false` ends it. A place that there is not any more is the
+    /// beginning.
+    pub(super) fn walk(
+        self,
+        from: Option<Spot>,
+        mut each: impl FnMut(Piece<'_>, Spot) -> io::Result<bool>,
+    ) -> io::Result<()> {
+        let mut files = Vec::new();
+        for (_, source) in self.files {
+            let (file, length) = match source {
+                Source::Aside(path) => {
+                    let file = File::open(path)?;
+                    let length = file.metadata()?.len();
+                    (file, length)
+                }
+                Source::Current(file, length) => (file, length),
+            };
+            let about = file.metadata()?;
+            files.push((file, (about.dev(), about.ino()), length));
+        }
+        let there = from.and_then(|from| {
+            let fits = |(_, file, length): &(File, (u64, u64), u64)| {
+                *file == from.file && *length >= from.bytes
+            };
+            Some((files.iter().position(fits)?, from.bytes))
+        });
+        let (first, mut skip) = there.unwrap_or((0, 0));
+        for (mut file, id, length) in files.into_iter().skip(first) {
+            let mut bytes = std::mem::take(&mut skip);
+            file.seek(SeekFrom::Start(bytes))?;
+            let mut pieces = Pieces::new(BufReader::new(file.take(length - bytes)));
+            while let Some(piece) = pieces.next()? {
+                bytes += u64::try_from(piece.bytes.len()).unwrap_or(0);
+                if !each(piece, Spot { file: id, bytes })? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Every line that says something, the oldest first, with its own text; `false` ends it. Says how many could not be
     /// read.
     pub fn entries(
@@ -187,13 +238,14 @@ impl Trail {
 /// The file that is written, locked: no file is put aside meanwhile.
 fn still(path: &Path) -> io::Result<Option<File>> {
     let absent = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let since = Instant::now();
     loop {
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if absent(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
-        flock(&file, FlockOperation::LockShared)?;
+        lock(&file, FlockOperation::NonBlockingLockShared, since)?;
         match (std::fs::metadata(path), file.metadata()?) {
             (Ok(there), own) if there.ino() == own.ino() && there.dev() == own.dev() => {
                 return Ok(Some(file));

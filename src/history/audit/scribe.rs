@@ -5,9 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::watch;
 
-use super::chain::Link;
 use super::entry::What;
 use super::file::{Audit, AuditError};
 
@@ -31,31 +29,25 @@ struct Order {
 pub struct Scribe {
     orders: Option<SyncSender<Order>>,
     thread: Option<JoinHandle<()>>,
-    head: watch::Receiver<Option<Link>>,
     troubles: Receiver<AuditError>,
     path: PathBuf,
-    mark: String,
 }
 
 impl Scribe {
     /// `nudge` is called when there is a trouble to be asked for.
     pub fn start(audit: Audit, nudge: impl Fn() + Send + 'static) -> Self {
         let (orders, inbox) = sync_channel(WAITING);
-        let (tell, head) = watch::channel(None);
         let path = audit.path().to_owned();
-        let mark = audit.mark();
         let (trouble, troubles) = sync_channel(TROUBLES);
         let nudge: Nudge = Box::new(nudge);
         let thread = std::thread::Builder::new()
             .name("audit".to_owned())
-            .spawn(move || write(audit, &inbox, &(trouble, nudge), &tell));
+            .spawn(move || write(audit, &inbox, &(trouble, nudge)));
         Self {
             orders: Some(orders),
             thread: thread.ok(),
-            head,
             troubles,
             path,
-            mark,
         }
     }
 
@@ -94,30 +86,18 @@ impl Scribe {
         }
     }
 
-    /// Under which the last line is noted in the store.
-    pub fn mark(&self) -> &str {
-        &self.mark
-    }
-
     /// Why a line could not be written.
     pub fn trouble(&self) -> Option<AuditError> {
         self.troubles.try_recv().ok()
     }
 
-    /// The last line that was written here, where it is another than when this was last asked.
-    pub fn new_head(&mut self) -> Option<Link> {
-        let changed = self.head.has_changed().unwrap_or(false);
-        changed.then(|| *self.head.borrow_and_update()).flatten()
-    }
-
-    /// Writes what waits, and ends; says the last line that was written.
-    pub fn close(&mut self) -> Option<Link> {
+    /// Writes what waits, and ends.
+    pub fn close(&mut self) {
         self.orders = None;
         if let Some(thread) = self.thread.take() {
             // a panic of it has been told where it happened
             let _ = thread.join();
         }
-        *self.head.borrow()
     }
 }
 
@@ -131,21 +111,14 @@ fn write(
     mut audit: Audit,
     inbox: &Receiver<Order>,
     (trouble, nudge): &(SyncSender<AuditError>, Nudge),
-    head: &watch::Sender<Option<Link>>,
 ) {
     while let Ok(Order { at, what, then }) = inbox.recv() {
         let written = audit.write(at, what);
         let good = written.is_ok();
-        match written {
-            Ok(link) => {
-                // nobody is obliged to look
-                let _ = head.send(Some(link));
-            }
-            Err(error) => {
-                // one of many is enough
-                let _ = trouble.try_send(error);
-                nudge();
-            }
+        if let Err(error) = written {
+            // one of many is enough
+            let _ = trouble.try_send(error);
+            nudge();
         }
         if let Some(then) = then {
             then(good);

@@ -6,7 +6,10 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
+use crate::model::many;
+
 use super::chain::{Hash, Hashing, Link, Sealed, unseal};
+use super::copied::Copied;
 use super::read::{Pieces, Trail};
 
 /// Findings that are told; the rest is counted.
@@ -57,7 +60,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    pub fn holds(&self) -> bool {
+    pub const fn holds(&self) -> bool {
         self.broken.is_empty()
     }
 
@@ -88,6 +91,8 @@ pub(super) struct Check {
     gap: Option<Gap>,
     wanted: Vec<Wanted>,
     file: Rc<str>,
+    /// Copies: what stood between two lines is not among them, and a machine may have begun anew.
+    copies: bool,
 }
 
 impl Check {
@@ -99,6 +104,47 @@ impl Check {
             gap: None,
             wanted,
             file: "".into(),
+            copies: false,
+        }
+    }
+
+    /// What the store has of a machine.
+    pub(super) fn of_copies(chain: &str, wanted: Vec<Wanted>) -> Self {
+        Self {
+            file: chain.into(),
+            copies: true,
+            ..Self::new(wanted)
+        }
+    }
+
+    /// The next line of a copy, in the order in which they came. Only lines of the chain are copied.
+    pub(super) fn copy(&mut self, line: &Copied) {
+        let (n, bytes) = (line.n, line.body.as_bytes());
+        if unseal(bytes).is_none() {
+            let what = format!("line {n} is no line of the chain: put here, or changed");
+            return self.broken(0, what);
+        }
+        self.line(0, bytes, bytes, true);
+        let own = Copied::of(&line.chain, bytes);
+        if own.is_some_and(|(own, _)| own != *line) {
+            let what = format!("line {n} is filed under what it does not say itself");
+            self.broken(0, what);
+        }
+    }
+
+    /// What is found beside the chain.
+    pub(super) fn differs(&mut self, what: String) {
+        self.broken(0, what);
+    }
+
+    pub(super) fn note(&mut self, what: String) {
+        let file = Rc::clone(&self.file);
+        if self.verdict.notes.len() < MOST {
+            self.verdict.notes.push(Finding {
+                file,
+                line: 0,
+                what,
+            });
         }
     }
 
@@ -109,27 +155,29 @@ impl Check {
         self.verdict.files += 1;
         let mut pieces = Pieces::new(reader);
         while let Some(piece) = pieces.next()? {
-            let sealed = unseal(piece.line()).filter(|_| piece.whole);
-            match sealed {
-                Some(sealed) if sealed.right => self.chained(piece.number, &sealed),
-                Some(changed) => {
-                    let what = format!(
-                        "line {} was changed: its hash is not that of its text",
-                        changed.link.n
-                    );
-                    self.broken(piece.number, what);
-                    self.claimed = Some(changed.link);
-                    self.apart(piece.number, piece.bytes, false, true);
-                }
-                None => {
-                    let line = piece.line();
-                    let says = piece.whole
-                        && serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok();
-                    self.apart(piece.number, piece.bytes, says, false);
-                }
-            }
+            self.line(piece.number, piece.line(), piece.bytes, piece.whole);
         }
         Ok(())
+    }
+
+    /// `bytes`: with its end, if it has one.
+    fn line(&mut self, number: u64, line: &[u8], bytes: &[u8], whole: bool) {
+        match unseal(line).filter(|_| whole) {
+            Some(sealed) if sealed.right => self.chained(number, &sealed),
+            Some(changed) => {
+                let what = format!(
+                    "line {} was changed: its hash is not that of its text",
+                    changed.link.n
+                );
+                self.broken(number, what);
+                self.claimed = Some(changed.link);
+                self.apart(number, bytes, false, true);
+            }
+            None => {
+                let says = whole && serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok();
+                self.apart(number, bytes, says, false);
+            }
+        }
     }
 
     fn apart(&mut self, line: u64, bytes: &[u8], says: bool, changed: bool) {
@@ -159,17 +207,23 @@ impl Check {
             if let Some(gap) = gap.filter(|g| g.lines > g.changed) {
                 self.unbound(&gap);
             }
+        } else if self.copies && link.n == 1 && sealed.prev == Hash::NONE {
+            if let Some(gap) = gap.filter(|g| g.lines > g.changed) {
+                self.unbound(&gap);
+            }
+            self.note(format!(
+                "begun anew after line {}: what comes from here on is another file",
+                self.last.n
+            ));
         } else {
             let last = self.last.n;
-            let what = if link.n > last + 1 && self.verdict.lines == 0 {
-                format!("lines 1 to {} are missing before it", link.n - 1)
-            } else if link.n > last + 1 {
-                format!(
-                    "lines {} to {} are missing before line {}",
-                    last + 1,
-                    link.n - 1,
-                    link.n
-                )
+            let what = if link.n > last + 1 {
+                let (from, to) = (last + 1, link.n - 1);
+                let missing = match from == to {
+                    true => format!("line {from} is missing"),
+                    false => format!("lines {from} to {to} are missing"),
+                };
+                format!("{missing} before line {}", link.n)
             } else if link.n == last + 1 {
                 format!(
                     "line {} does not follow the line before it: that one, or this one, is another than it was",
@@ -205,26 +259,27 @@ impl Check {
         let n = sealed.link.n;
         match (gap, sealed.over) {
             (None, None) => {}
+            (None, Some(_)) if self.copies => {}
             (Some(gap), None) => self.unbound(&gap),
             (None, Some(over)) => {
                 let what = format!(
-                    "{} bytes are missing before line {n}, which it was written after",
-                    over.bytes
+                    "{} missing before line {n}, which it was written after",
+                    are(over.bytes, "byte")
                 );
                 self.broken(number, what);
             }
             (Some(gap), Some(over)) if gap.hashing.over() != over => {
                 let what = format!(
-                    "the {} bytes before line {n} are not those that it was written after",
-                    gap.hashing.bytes
+                    "what stands before line {n} ({}) is not what it was written after",
+                    many(gap.hashing.bytes, "byte")
                 );
                 self.finding(&gap, what, true);
             }
             // an older version's, before the first line of all
             (Some(gap), Some(_)) if n == 1 => {
                 let what = format!(
-                    "{} lines without hashes, from before the chain; line 1 binds them as they are",
-                    gap.lines
+                    "{} without hashes, from before the chain; line 1 binds what is there",
+                    many(gap.lines, "line")
                 );
                 self.finding(&gap, what, false);
             }
@@ -232,15 +287,15 @@ impl Check {
                 let torn = gap.lines - gap.says - gap.changed;
                 if torn > 0 {
                     let what = format!(
-                        "{} bytes that say nothing: a write that was cut off; line {n} goes on after it",
-                        gap.hashing.bytes
+                        "{} of a write that was cut off; line {n} goes on after it",
+                        many(gap.hashing.bytes, "byte")
                     );
                     self.finding(&gap, what, false);
                 }
                 if gap.says > 0 {
                     let what = format!(
-                        "{} lines without hashes between line {} and line {n}: written by an older dagtop, or by hand",
-                        gap.says,
+                        "{} without hashes between line {} and line {n}: written by an older dagtop, or by hand",
+                        many(gap.says, "line"),
                         n - 1
                     );
                     self.finding(&gap, what, true);
@@ -265,16 +320,16 @@ impl Check {
         let torn = gap.lines - gap.says - gap.changed;
         if self.verdict.lines == 0 && gap.changed == 0 {
             let what = format!(
-                "{} lines without hashes: nothing binds them before the next line is written",
-                gap.lines
+                "{} without hashes: nothing binds what is there before the next line is written",
+                many(gap.lines, "line")
             );
             self.finding(&gap, what, false);
         } else if gap.says > 0 {
             self.unbound(&gap);
         } else if torn > 0 {
             let what = format!(
-                "{} bytes that say nothing at the end: a write that was cut off; the next line will bind them",
-                gap.hashing.bytes
+                "{} of a write that was cut off at the end; the next line will bind what is there",
+                many(gap.hashing.bytes, "byte")
             );
             self.finding(&gap, what, false);
         }
@@ -325,4 +380,9 @@ impl Check {
         }
         self.verdict
     }
+}
+
+fn are(count: u64, what: &str) -> String {
+    let are = if count == 1 { "is" } else { "are" };
+    format!("{} {are}", many(count, what))
 }

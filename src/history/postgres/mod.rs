@@ -2,6 +2,7 @@
 //! a batch whose end nobody heard of is looked up by its number before it is written again.
 
 mod address;
+mod audit;
 mod error;
 mod leader;
 mod listen;
@@ -22,6 +23,7 @@ use tokio_postgres::Row;
 
 use crate::model::{LogKey, NodeId, PastNode, PastRun, RunKey, SafeText};
 
+use super::audit::{Copied, CopiedAsk};
 use super::store::{
     Ask, Day, Grain, Kind, Line, Log, Point, Shelf, Size, Store, StoreError, Tail, Write,
 };
@@ -330,6 +332,32 @@ impl Store for Postgres {
 
     fn tails(&mut self, before: DateTime<Utc>, most: usize) -> Result<Vec<Tail>, StoreError> {
         self.read(async |session| records::tails(session, before, most).await)
+    }
+
+    fn audit(
+        &mut self,
+        ask: &CopiedAsk,
+        each: &mut dyn FnMut(i64, Copied) -> bool,
+    ) -> Result<(), StoreError> {
+        self.each(&audit::lines(ask), &mut |row| {
+            Ok(each(audit::seq(row)?, audit::line(row)?))
+        })
+    }
+
+    fn audit_of(
+        &mut self,
+        chain: &str,
+        each: &mut dyn FnMut(Copied) -> bool,
+    ) -> Result<(), StoreError> {
+        self.each(&audit::of(chain), &mut |row| Ok(each(audit::line(row)?)))
+    }
+
+    fn audit_end(&mut self, chain: &str) -> Result<Option<(u64, String)>, StoreError> {
+        self.read(async |session| audit::end(session, chain).await)
+    }
+
+    fn audit_chains(&mut self) -> Result<Vec<String>, StoreError> {
+        self.read(async |session| audit::chains(session).await)
     }
 
     fn size(&mut self) -> Result<Size, StoreError> {

@@ -7,10 +7,12 @@ use indexmap::IndexMap;
 use indexmap::map::Entry;
 use serde::Serialize;
 
+use crate::history::audit::Copied;
 use crate::history::codes;
 use crate::history::store::{Log, Point, Write};
 use crate::model::{Health, LogKey, NodeId, PastNode, PastRun, Run, RunKey, SafeText};
 
+use super::audit;
 use super::wire::{Answer, Session};
 
 /// Held by every transaction that writes: the numbers of lines come in the order in which they are seen, and no two
@@ -28,6 +30,7 @@ pub(super) struct Sorted<'a> {
     nodes: IndexMap<(&'a RunKey, &'a NodeId, u32), Cow<'a, PastNode>>,
     points: IndexMap<(&'a str, i64, i64), &'a Point>,
     tails: IndexMap<&'a LogKey, (i64, &'a str)>,
+    audit: Vec<&'a Copied>,
     /// Something that other programs wait for.
     pub shared: bool,
 }
@@ -89,6 +92,7 @@ impl<'a> Sorted<'a> {
                     *known = point;
                 }
             }
+            Write::Audit(line) => self.audit.push(line),
             Write::Tail { log, at, text } => {
                 let at = at.timestamp_millis();
                 self.bare.entry(&log.node.run).or_insert(at);
@@ -104,7 +108,8 @@ impl<'a> Sorted<'a> {
         self.put_runs(session).await?;
         self.put_nodes(session).await?;
         self.put_points(session).await?;
-        self.put_tails(session).await
+        self.put_tails(session).await?;
+        audit::put(session, &self.audit).await
     }
 
     async fn put_documents(&self, session: &mut Session) -> Answer<()> {
@@ -413,6 +418,6 @@ fn json(body: &impl Serialize) -> String {
     serde_json::to_string(body).unwrap_or_default()
 }
 
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -35,7 +35,7 @@ fn of(ask: &Ask, column: &str) -> String {
 }
 
 /// As a literal, whatever stands in it.
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     let name = text(name).replace('\\', "\\\\").replace('\'', "''");
     format!("E'{name}'")
 }

@@ -13,7 +13,7 @@ use super::wire::{Answer, Session, get};
 const STEP: i64 = 5_000;
 
 const TABLES: &[&str] = &[
-    "runs", "nodes", "tails", "days", "points", "events", "tellings", "worlds", "orders",
+    "runs", "nodes", "tails", "days", "points", "events", "tellings", "worlds", "orders", "audit",
 ];
 
 pub(super) async fn size(session: &mut Session) -> Answer<Size> {

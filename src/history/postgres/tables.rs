@@ -78,7 +78,8 @@ async fn migrate(session: &mut Session) -> Answer<()> {
 }
 
 /// Times are milliseconds since the epoch, states and healths the numbers of `codes.rs`. Text is ordered by its bytes.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
 create table writers (
     writer bigint primary key,
     batch bigint not null,
@@ -208,4 +209,22 @@ create table points (
     primary key (grain, series, at)
 );
 create index points_at on points (grain, at);
-"];
+",
+    "
+create table audit (
+    seq bigint generated always as identity primary key,
+    at bigint not null,
+    chain text collate \"C\" not null,
+    n bigint not null,
+    hash text collate \"C\" not null,
+    body text not null,
+    unique (chain, n, hash)
+);
+create index audit_at on audit (at, seq);
+create index audit_chain on audit (chain, seq);
+create function dagtop.audit_stays() returns trigger language plpgsql as $$
+begin raise exception 'the audit is only appended to'; end $$;
+create trigger audit_stays before update or delete or truncate on audit for each statement
+    execute function dagtop.audit_stays();
+",
+];

@@ -4,6 +4,7 @@
 
 mod bad_days;
 mod shared;
+mod team;
 
 use secrecy::ExposeSecret as _;
 
@@ -105,6 +106,8 @@ fn postgres_keeps_the_contract() {
     contract::days(|| Box::new(database.open()));
     let database = Database::new();
     contract::orders(|| Box::new(database.open()));
+    let database = Database::new();
+    contract::audits(|| Box::new(database.open()));
 }
 
 #[test]

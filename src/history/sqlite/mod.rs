@@ -1,5 +1,6 @@
 //! The store in one file of SQLite: nothing to install, several programs at once, whole after kill -9.
 
+mod audit;
 mod put;
 mod records;
 mod room;
@@ -17,6 +18,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params}
 use crate::config::paths::{append_private_file, create_private_dir};
 use crate::model::{LogKey, NodeId, PastNode, PastRun, RunKey, SafeText};
 
+use super::audit::{Copied, CopiedAsk};
 use super::codes;
 use super::store::{
     Ask, Day, Grain, Kind, Line, Log, Point, Shelf, Size, Store, StoreError, Tail, Write,
@@ -132,6 +134,7 @@ impl Sqlite {
                 Write::Run(run) => ids.put_run(&change, run)?,
                 Write::Node(node) => ids.put_node(&change, node)?,
                 Write::Point(point) => ids.put_point(&change, point)?,
+                Write::Audit(line) => audit::put(&change, line)?,
                 Write::Tail { log, at, text } => ids.put_tail(&change, log, *at, text)?,
             };
         }
@@ -262,6 +265,30 @@ impl Store for Sqlite {
 
     fn tails(&mut self, before: DateTime<Utc>, most: usize) -> Result<Vec<Tail>, StoreError> {
         records::tails(&self.db, before, most).map_err(error)
+    }
+
+    fn audit(
+        &mut self,
+        ask: &CopiedAsk,
+        each: &mut dyn FnMut(i64, Copied) -> bool,
+    ) -> Result<(), StoreError> {
+        audit::lines(&self.db, ask, each).map_err(error)
+    }
+
+    fn audit_of(
+        &mut self,
+        chain: &str,
+        each: &mut dyn FnMut(Copied) -> bool,
+    ) -> Result<(), StoreError> {
+        audit::of(&self.db, chain, each).map_err(error)
+    }
+
+    fn audit_end(&mut self, chain: &str) -> Result<Option<(u64, String)>, StoreError> {
+        audit::end(&self.db, chain).map_err(error)
+    }
+
+    fn audit_chains(&mut self) -> Result<Vec<String>, StoreError> {
+        audit::chains(&self.db).map_err(error)
     }
 
     fn size(&mut self) -> Result<Size, StoreError> {

@@ -11,7 +11,7 @@ const STEP: i64 = 5_000;
 const MANY: usize = 5_000;
 
 const TABLES: &[&str] = &[
-    "runs", "nodes", "tails", "days", "points", "events", "tellings", "worlds", "orders",
+    "runs", "nodes", "tails", "days", "points", "events", "tellings", "worlds", "orders", "audit",
 ];
 
 pub(super) fn size(db: &Connection) -> rusqlite::Result<Size> {

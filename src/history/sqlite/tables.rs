@@ -131,4 +131,19 @@ create table points (
     primary key (grain, series, at)
 ) without rowid;
 ",
+    "
+create table audit (
+    seq integer primary key autoincrement,
+    at integer not null,
+    chain text not null,
+    n integer not null,
+    hash text not null,
+    body text not null,
+    unique (chain, n, hash)
+);
+create index audit_at on audit (at);
+create index audit_chain on audit (chain, seq);
+create trigger audit_stays before update on audit begin select raise(abort, 'the audit is only appended to'); end;
+create trigger audit_goes_not before delete on audit begin select raise(abort, 'the audit is only appended to'); end;
+",
 ];

@@ -6,7 +6,7 @@ use crate::tui::command::{Command, Context, Key};
 use crate::tui::dialogs::{AlertLine, Dialog};
 
 use super::completer::Completer;
-use super::{About, App, Effect, Level, ListState, Pane, Screen, Scroll, View, draft};
+use super::{About, ActionRow, App, Effect, Level, ListState, Pane, Screen, Scroll, View, draft};
 
 impl App {
     pub(super) fn carry_out(
@@ -121,7 +121,7 @@ impl App {
                 list.sync((0..watch.world.backends().count()).collect());
                 self.show(Some(Screen::System(list)));
             }
-            Command::ShowActions => self.show(Some(Screen::Actions(ListState::default()))),
+            Command::ShowActions => self.show(Some(Screen::Actions(Box::default()))),
             Command::Copy if self.log_has_keys() && self.copy_selection(watch, effects) => {}
             Command::Copy => {
                 let text = self.what_to_copy(watch);
@@ -178,6 +178,7 @@ impl App {
             Command::Watch => self.toggle_watch(watch),
             Command::Refresh => {
                 self.ask_past_again();
+                self.read_audit_anew();
                 effects.push(Effect::Engine(engine::Command::Refresh));
                 self.say(Level::Info, "asking every backend to look again");
             }
@@ -291,15 +292,18 @@ impl App {
                     None => self.say(Level::Info, "it has no run yet; t starts one"),
                 }
             }
-            Some(Screen::Actions(list)) => {
-                let target = list
-                    .selected
-                    .and_then(|id| watch.world.action(id))
-                    .map(|a| a.request.target.clone());
-                if let Some(target) = target {
-                    self.open_target(watch, &target);
+            Some(Screen::Actions(screen)) => match screen.list.selected {
+                Some(ActionRow::Asked(id)) => {
+                    let target = watch.world.action(id).map(|a| a.request.target.clone());
+                    if let Some(target) = target {
+                        self.open_target(watch, &target);
+                    }
                 }
-            }
+                Some(ActionRow::Kept(_)) => {
+                    self.say(Level::Info, "what the audit says of it stands below");
+                }
+                None => {}
+            },
             Some(Screen::System(list)) => {
                 // the fleet of that backend
                 let name = list

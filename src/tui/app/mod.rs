@@ -3,6 +3,7 @@
 //! Must not know the terminal, tokio or how anything is drawn.
 
 mod action;
+mod actions;
 mod beside;
 mod board;
 mod command;
@@ -30,6 +31,7 @@ mod views;
 mod wake;
 
 pub use action::{Batch, Draft, Subject, draft, kind_word};
+pub use actions::{ActionRow, ActionsScreen};
 pub use beside::{LanesDone, LanesWanted};
 pub use board::{Board, Curve, Shown, span as board_span};
 pub use completer::Completer;
@@ -66,7 +68,7 @@ use crate::graph;
 use crate::history::Looks;
 use crate::logs::Filter;
 use crate::model::{
-    ActionId, AlertId, Focus, Health, LogKey, NodeKey, PipelineKey, RunKey, SafeText, Target,
+    AlertId, Focus, Health, LogKey, NodeKey, PipelineKey, RunKey, SafeText, Target,
 };
 use crate::world::Changes;
 
@@ -217,7 +219,7 @@ pub enum Screen {
     Pipeline(PipelineKey, Scroll),
     Alerts,
     System(ListState<usize>),
-    Actions(ListState<ActionId>),
+    Actions(Box<ActionsScreen>),
     Past(Box<PastScreen>),
     Board(Box<Board>),
     Help(Scroll, Context),

@@ -43,7 +43,7 @@ impl App {
                 }
             }
             Some(Screen::System(list)) => step_list(list, command),
-            Some(Screen::Actions(list)) => step_list(list, command),
+            Some(Screen::Actions(screen)) => step_list(&mut screen.list, command),
             Some(Screen::Past(_)) if matches!(command, Command::Left | Command::Right) => {
                 self.set_span(command);
             }

@@ -89,6 +89,13 @@ impl Past {
         }
     }
 
+    /// Hands an answer out for good.
+    pub(super) fn hand_out(&mut self, question: &Question) -> Option<Arc<Answer>> {
+        let of = |k: &Kept| k.question == *question && k.answer.is_some();
+        let at = self.kept.iter().position(of)?;
+        self.kept.remove(at).answer
+    }
+
     fn take(
         &mut self,
         question: &Question,
@@ -217,6 +224,7 @@ impl App {
         match self.stack.last() {
             Some(Screen::Past(screen)) => screen.questions(),
             Some(Screen::Board(board)) => board.questions(),
+            Some(Screen::Actions(screen)) => screen.question().into_iter().collect(),
             _ => Vec::new(),
         }
     }
@@ -226,6 +234,7 @@ impl App {
             return;
         }
         self.sync_past();
+        self.take_page(watch);
         let wanted = self.questions();
         self.past.ask(watch, wanted, self.now, effects);
     }

@@ -308,7 +308,8 @@ impl App {
                 let queues = queues.map(|q| PastRow::Queue(q.backend.clone(), q.queue.clone()));
                 screen.list.sync(queues.collect());
             }
-            Some(Answer::Tail(_) | Answer::Series(_) | Answer::Value(_)) | None => {}
+            Some(Answer::Tail(_) | Answer::Series(_) | Answer::Value(_) | Answer::Audit(_))
+            | None => {}
         }
         if rests || screen.shown.is_none() {
             screen.shown.clone_from(&screen.list.selected);

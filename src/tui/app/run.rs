@@ -443,9 +443,7 @@ impl App {
                     log.all = all;
                     log.view.show(keys);
                 }
-                Screen::Actions(list) => {
-                    list.sync(watch.world.actions().rev().map(|a| a.request.id).collect());
-                }
+                Screen::Actions(screen) => screen.sync(watch),
                 _ => {}
             }
         }

@@ -93,7 +93,7 @@ pub fn draw_in(app: &App, watch: &Watch, theme: &Theme, buf: &mut Buffer, area: 
         }
         Some(Screen::Alerts) => frame::alerts(app, watch, theme, buf, body, true),
         Some(Screen::System(list)) => system::draw(app, list, watch, theme, buf, body),
-        Some(Screen::Actions(list)) => actions::draw(app, list, watch, theme, buf, body),
+        Some(Screen::Actions(screen)) => actions::draw(app, screen, watch, theme, buf, body),
         Some(Screen::Board(board)) => board::draw(app, board, watch, theme, buf, body),
         Some(Screen::Past(screen)) => past::draw(app, screen, watch, theme, buf, body),
         Some(Screen::Help(scroll, context)) => {

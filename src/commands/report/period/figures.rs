@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use crate::alerts::Expect;
 use crate::analytics::summary::{Promised, Summary, summary};
-use crate::history::audit::{Found, Kind, Step, Trail, Verdict};
+use crate::history::audit::{Found, Kind, Step, Trail, Verdict, copies};
 use crate::history::{Ask, Of, Store};
 use crate::model::{PastNode, PastRun, PipelineKey, SafeText};
 
+use super::super::super::audit::lines::{Lines, of_team};
 use super::oncall::OnCall;
 
 /// What is looked at: more has no room in memory.
@@ -41,11 +42,21 @@ pub(super) struct Compliance {
     pub chain_holds: bool,
     pub lines: u64,
     pub head: Option<String>,
+    /// The same of each machine, where several share a store; then it has no last hash as a whole.
+    pub machines: Vec<Machine>,
     /// By user, kind and action: how often, and how often it was refused or not confirmed.
     pub people: Vec<Deeds>,
     /// The newest, the last first.
     pub newest: Vec<Deed>,
     pub more: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Machine {
+    pub machine: SafeText,
+    pub chain_holds: bool,
+    pub lines: u64,
+    pub head: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -63,6 +74,8 @@ pub(super) struct Deed {
     pub at: DateTime<Utc>,
     pub user: SafeText,
     pub from: Option<SafeText>,
+    /// The machine it was done on.
+    pub host: Option<SafeText>,
     pub action: SafeText,
     pub target: SafeText,
     pub backend: SafeText,
@@ -70,8 +83,9 @@ pub(super) struct Deed {
 }
 
 impl Figures {
+    /// `shared`: the store is that of a team, and what it has of every machine's audit counts.
     pub(super) fn gather(
-        store: &mut dyn Store,
+        (store, shared): (&mut dyn Store, bool),
         state_dir: &Path,
         expects: &[Expect],
         (from, to): (DateTime<Utc>, DateTime<Utc>),
@@ -133,7 +147,7 @@ impl Figures {
         if on_call.messages == 0 {
             missing.push("No message to a channel is kept of this time.".to_owned());
         }
-        let compliance = Compliance::of(state_dir, (from, to))?;
+        let compliance = Compliance::of((store, shared), state_dir, (from, to))?;
         if compliance.lines == 0 {
             missing.push("The audit is empty.".to_owned());
         }
@@ -164,17 +178,22 @@ fn promised(
 }
 
 impl Compliance {
-    fn of(state_dir: &Path, (from, to): (DateTime<Utc>, DateTime<Utc>)) -> anyhow::Result<Self> {
-        let trail = || Trail::of(state_dir).context("can't read the audit");
-        let verdict = Verdict::of(trail()?, Vec::new()).context("can't read the audit")?;
+    fn of(
+        (store, shared): (&mut dyn Store, bool),
+        state_dir: &Path,
+        span: (DateTime<Utc>, DateTime<Utc>),
+    ) -> anyhow::Result<Self> {
+        let mut told = match shared {
+            true => Self::of_machines(store, state_dir)?,
+            false => Self::of_files(state_dir)?,
+        };
         let mut people: BTreeMap<(SafeText, Kind, SafeText), (u64, u64, u64)> = BTreeMap::new();
         let mut newest = std::collections::VecDeque::new();
         let mut all = 0_u64;
         let each = |found: Found, _: &[u8]| {
             let (at, who, what) = (found.entry.at, found.entry.who, found.entry.what);
-            let by_hand = !matches!(what.kind, Kind::Program);
-            if at < from || at >= to || !by_hand {
-                return Ok(true);
+            if matches!(what.kind, Kind::Program) {
+                return Ok(());
             }
             let key = (who.user.clone(), what.kind, what.action.clone());
             let counts = people.entry(key).or_default();
@@ -192,15 +211,19 @@ impl Compliance {
                 at,
                 user: who.user,
                 from: who.from,
+                host: who.host,
                 action: what.action,
                 target: what.target,
                 backend: what.backend,
                 step: what.step.word(),
             });
-            Ok(true)
+            Ok(())
         };
-        trail()?.entries(each).context("can't read the audit")?;
-        let told = u64::try_from(newest.len()).unwrap_or(0);
+        match shared {
+            true => drop(of_team(store, span, each)?),
+            false => Lines::files(state_dir)?.each(span, each)?,
+        }
+        let listed = u64::try_from(newest.len()).unwrap_or(0);
         let deeds =
             |((user, kind, action), (done, refused, unconfirmed)): ((_, Kind, _), _)| Deeds {
                 user,
@@ -210,13 +233,38 @@ impl Compliance {
                 refused,
                 unconfirmed,
             };
+        told.people = people.into_iter().map(deeds).collect();
+        told.newest = newest.into_iter().rev().collect();
+        told.more = all.saturating_sub(listed);
+        Ok(told)
+    }
+
+    fn of_files(state_dir: &Path) -> anyhow::Result<Self> {
+        let verdict = Trail::of(state_dir).and_then(|trail| Verdict::of(trail, Vec::new()));
+        let verdict = verdict.context("can't read the audit")?;
         Ok(Self {
             chain_holds: verdict.holds(),
             lines: verdict.lines,
             head: verdict.head.map(|head| head.hash.to_string()),
-            people: people.into_iter().map(deeds).collect(),
-            newest: newest.into_iter().rev().collect(),
-            more: all.saturating_sub(told),
+            ..Self::default()
+        })
+    }
+
+    fn of_machines(store: &mut dyn Store, state_dir: &Path) -> anyhow::Result<Self> {
+        let machines: Vec<Machine> = copies(store, Some(state_dir))?
+            .into_iter()
+            .map(|copies| Machine {
+                machine: copies.chain,
+                chain_holds: copies.verdict.holds(),
+                lines: copies.verdict.lines,
+                head: copies.verdict.head.map(|head| head.hash.to_string()),
+            })
+            .collect();
+        Ok(Self {
+            chain_holds: machines.iter().all(|m| m.chain_holds),
+            lines: machines.iter().map(|m| m.lines).sum(),
+            machines,
+            ..Self::default()
         })
     }
 }

@@ -20,7 +20,7 @@ use chrono::Utc;
 use crate::alerts;
 use crate::cli::{Global, PeriodFormat};
 use crate::config::Config;
-use crate::history::audit::{Kind, What};
+use crate::history::audit::{Copier, Kind, What};
 
 use super::super::audit::audited;
 use super::super::outlet::Outlet;
@@ -40,10 +40,15 @@ pub(in super::super) fn run(global: &Global, wanted: &Wanted) -> anyhow::Result<
     let now = Utc::now();
     let period = chrono::Duration::from_std(wanted.period).unwrap_or(chrono::Duration::days(30));
     let from = now - period;
-    let mut store = open::place(&config, &paths).open()?;
+    let place = open::place(&config, &paths);
+    let mut store = place.open()?;
+    if place.is_far() {
+        // what was done here is among what the team did
+        Copier::new(&paths.state_dir).all(store.as_mut())?;
+    }
     let expects = expects(&config);
     let figures = Figures::gather(
-        store.as_mut(),
+        (store.as_mut(), place.is_far()),
         &paths.state_dir,
         &expects,
         (from, now),

@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use crate::analytics::{Rate, Spread};
-use crate::model::{PipelineKey, RunKey, Target};
+use crate::model::{PipelineKey, RunKey, Target, many};
 
-use super::figures::Figures;
+use super::figures::{Compliance, Figures};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Cell {
@@ -285,16 +285,7 @@ fn on_call(figures: &Figures, all: &mut Vec<Section>) {
 
 fn compliance(figures: &Figures, all: &mut Vec<Section>) {
     let told = &figures.compliance;
-    let chain = match (told.chain_holds, &told.head) {
-        (true, Some(head)) => format!(
-            "The chain of the audit holds over {} lines; its head is {head}.",
-            told.lines
-        ),
-        (true, None) => "Nothing in the audit is chained yet.".to_owned(),
-        (false, _) => {
-            "The chain of the audit is BROKEN: `dagtop audit verify` says where.".to_owned()
-        }
-    };
+    let chain = chain(told);
     all.push(Section {
         title: "Who did what",
         note: chain,
@@ -321,7 +312,9 @@ fn compliance(figures: &Figures, all: &mut Vec<Section>) {
     all.push(Section {
         title: "Deeds",
         note: more,
-        headers: vec!["at", "user", "from", "action", "target", "backend", "step"],
+        headers: vec![
+            "at", "user", "from", "on", "action", "target", "backend", "step",
+        ],
         rows: told
             .newest
             .iter()
@@ -330,6 +323,7 @@ fn compliance(figures: &Figures, all: &mut Vec<Section>) {
                     Cell::Time(deed.at),
                     text(&deed.user),
                     text(deed.from.as_deref().unwrap_or_default()),
+                    text(deed.host.as_deref().unwrap_or_default()),
                     text(&deed.action),
                     text(&deed.target),
                     text(&deed.backend),
@@ -338,4 +332,28 @@ fn compliance(figures: &Figures, all: &mut Vec<Section>) {
             })
             .collect(),
     });
+}
+
+/// Whether the record holds, and of how many machines it is.
+fn chain(told: &Compliance) -> String {
+    let lines = many(told.lines, "line");
+    match (told.chain_holds, &told.head) {
+        (false, _) => {
+            let broken = told.machines.iter().filter(|m| !m.chain_holds);
+            let of: Vec<&str> = broken.map(|m| m.machine.as_str()).collect();
+            let of = match of[..] {
+                [] => String::new(),
+                _ => format!(" of {}", of.join(", ")),
+            };
+            format!("The chain of the audit{of} is BROKEN: `dagtop audit verify` says where.")
+        }
+        (true, Some(head)) => {
+            format!("The chain of the audit holds over {lines}; its head is {head}.")
+        }
+        (true, None) if !told.machines.is_empty() => format!(
+            "The chains of the audits of {} hold over {lines}.",
+            many(told.machines.len(), "machine")
+        ),
+        (true, None) => "Nothing in the audit is chained yet.".to_owned(),
+    }
 }

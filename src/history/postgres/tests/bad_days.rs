@@ -190,7 +190,7 @@ fn a_commit_whose_answer_is_lost_is_not_done_twice() {
     assert_eq!(store.after(Log::Events, 0, 100).unwrap().len(), 3);
 }
 
-fn lab(what: &str) {
+pub(super) fn lab(what: &str) {
     let lab = std::env::var("DAGTOP_TEST_POSTGRES_LAB").expect("its script: tests/lab/postgres");
     let done = std::process::Command::new(lab)
         .arg(what)

@@ -105,7 +105,7 @@ fn body(
         Answer::Sla(past) => sla::draw(app, screen, past, watch, theme, buf, area),
         Answer::Capacity(past) => capacity::draw(app, screen, past, watch, theme, buf, area),
         Answer::Node(past) => node::draw(app, screen, past, theme, buf, area),
-        Answer::Tail(_) | Answer::Series(_) | Answer::Value(_) => {}
+        Answer::Tail(_) | Answer::Series(_) | Answer::Value(_) | Answer::Audit(_) => {}
     }
 }
 
