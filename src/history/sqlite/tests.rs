@@ -241,3 +241,16 @@ fn a_row_that_makes_no_sense_hides_no_other_and_is_counted() {
     }
     assert!(store.left_out() > 0);
 }
+
+#[test]
+fn points_of_a_series_are_found_without_looking_at_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(dir.path()).unwrap();
+    let text = format!("explain query plan {}", records::POINTS);
+    let mut plan = store.db.prepare(&text).unwrap();
+    let rows = plan.query_map(params!["x", 60, 0, 1], |row| row.get(3));
+    let steps: Vec<String> = rows.unwrap().map(Result::unwrap).collect();
+    assert!(steps[0].starts_with("SEARCH s USING"), "{steps:?}");
+    assert!(steps[1].starts_with("SEARCH o USING"), "{steps:?}");
+    assert_eq!(steps.len(), 2, "they come in their order: {steps:?}");
+}
