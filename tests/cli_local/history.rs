@@ -182,7 +182,7 @@ fn postgres_shows_a_colleague_what_was_seen() {
     colleague
         .dagtop(&["report", "--incident", "--since", "1h"])
         .code(0)
-        .says(&["ValueError: bad row 7", "the run failed"]);
+        .says(&["ValueError: bad row 7", "failed (exit 3)"]);
     for record in [
         ["record", "a.dagtop", "--since", "1h"],
         ["replay", "--export", "b.dagtop", "--since=1h"],
