@@ -133,6 +133,7 @@ fn main() {
         cron: None,
         target: 0.99,
         live: Vec::new(),
+        ongoing: None,
     };
     let promised: Vec<Promise> = (0..PIPELINES).map(promise).collect();
     let newest = records / PIPELINES / NODES - 1;
