@@ -1,5 +1,5 @@
 //! The same on runs that happened: what `dagtop export` told of two pipelines of real work (sorting, packing, hashing,
-//! searching) that ran for over an hour on a machine with much else to do. Nothing was tuned on them.
+//! searching; tests/lab/history) that ran for an hour on a machine with much else to do. Nothing was tuned on them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -54,7 +54,7 @@ fn key(backend: &str, pipeline: &str, run: &str) -> RunKey {
     PipelineKey::new(&BackendId::new(backend), pipeline).run(run)
 }
 
-/// Who waits for whom, as `pipelines.toml` beside the exports says.
+/// Who waits for whom, as tests/lab/history says.
 fn edges(pipeline: &str) -> Vec<(NodeId, NodeId)> {
     let all: &[(&str, &str)] = match pipeline {
         "orders" => &[
