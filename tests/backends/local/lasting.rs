@@ -61,8 +61,15 @@ async fn being_killed_loses_no_finished_attempt_and_leaves_nothing_that_cannot_b
     let work = settings(temp.path()).state.join("p/r1/work");
     let mut child = drive(temp.path());
     let hanging = work.join("hanging");
+    let journal = work.with_file_name("journal.jsonl");
+    // a process is there before it is written down
+    let noted = || {
+        let journal = std::fs::read_to_string(&journal).unwrap_or_default();
+        let mut lines = journal.lines();
+        lines.any(|l| l.contains("\"hang\"") && l.contains("\"process\""))
+    };
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while !hanging.exists() {
+    while !(hanging.exists() && noted()) {
         assert!(std::time::Instant::now() < deadline, "the run never hung");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
