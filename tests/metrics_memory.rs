@@ -21,20 +21,24 @@ fn ten_thousand_hourly_series_take_what_is_said() {
     let count = 10_000;
     let before = resident();
     let mut store = Store::default();
+    let with = |tags: Tags, key, value: &str| tags.with(key, &SafeText::new(value));
+    let of_team = |n| {
+        let team = with(Tags::new(), "owner", &format!("team-{n}"));
+        [
+            ("backend", "prod-airflow"),
+            ("kind", "airflow"),
+            ("state", "succeeded"),
+            ("tag", "gold"),
+        ]
+        .iter()
+        .fold(team, |tags, (key, value)| with(tags, *key, value))
+    };
+    let teams: Vec<Tags> = (0..20).map(of_team).collect();
     for hour in (0..60).rev() {
         let at = now - TimeDelta::hours(hour);
         for n in 0..count {
-            let tags = [
-                ("backend", "prod-airflow".to_owned()),
-                ("kind", "airflow".to_owned()),
-                ("owner", format!("team-{}", n % 20)),
-                ("pipeline", format!("pipeline_number_{n}")),
-                ("state", "succeeded".to_owned()),
-                ("tag", "gold".to_owned()),
-            ];
-            let tags = tags.iter().fold(Tags::new(), |tags, (key, value)| {
-                tags.with(key, &SafeText::new(value))
-            });
+            let tags = teams[n % teams.len()].clone();
+            let tags = with(tags, "pipeline", &format!("pipeline_number_{n}"));
             store.record(at, Name::PipelineRuns, &tags, 1.0);
         }
         store.sweep(at);

@@ -39,7 +39,14 @@ impl<T> At<T> for io::Result<T> {
 /// The right to something; given back when dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Said aloud: closing is not enough while a process that is just being started still has the file open, too.
+    fn drop(&mut self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 /// An id as a file name: letters, digits and `_-+=,@:` stay, `.` except in front; everything else is percent-encoded.
@@ -81,5 +88,23 @@ pub fn lock(path: &Path) -> Result<Option<Lock>, StoreError> {
     file.set_len(0).at(path)?;
     file.write_all(format!("{}\n", std::process::id()).as_bytes())
         .at(path)?;
-    Ok(Some(Lock { _file: file }))
+    Ok(Some(Lock { file }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_right_that_was_given_back_is_free_whoever_still_has_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let held = lock(&path).unwrap().unwrap();
+        // what a process has that is just being started
+        let _copy = held.file.try_clone().unwrap();
+        assert!(lock(&path).unwrap().is_none());
+        drop(held);
+        assert!(lock(&path).unwrap().is_some());
+    }
 }

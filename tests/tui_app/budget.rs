@@ -51,10 +51,14 @@ impl Wire {
 fn healthy(count: usize) -> Session {
     let mut b = Builder::new(vec![world::info("prod-airflow", "airflow")]);
     b.up("prod-airflow", "Airflow 3.3.2", 41_000);
-    for i in 0..count {
-        let pipeline = key("prod-airflow", &format!("pipeline_{i:04}"));
-        b.pipeline(Pipeline::new(pipeline.clone()))
-            .past(&pipeline, 3, 5);
+    let keys: Vec<PipelineKey> = (0..count)
+        .map(|i| key("prod-airflow", &format!("pipeline_{i:04}")))
+        .collect();
+    let list = keys.iter().cloned().map(Pipeline::new).collect();
+    let complete = false;
+    b.event("prod-airflow", Event::Pipelines { list, complete });
+    for pipeline in &keys {
+        b.past(pipeline, 3, 5);
     }
     Session::new(b.done(), (120, 40))
 }

@@ -324,13 +324,14 @@ pub(super) fn pipeline(found: &mut Found<'_>, row: &FleetRow) {
     if !heard || row.paused {
         return;
     }
-    let runs: Vec<&RunView> = world.runs_of(&row.key).take(NEWEST).collect();
+    // looked up one by one: the first one mostly tells
+    let runs = || world.runs_of(&row.key).take(NEWEST);
     let target = Target::Pipeline(row.key.clone());
     if let Some(cron) = &expect.cron {
-        start(found, row, expect, cron, known.judged.last, &runs);
+        start(found, row, expect, cron, known.judged.last, runs());
     }
     if let Some(by) = expect.done_by {
-        sla(found, row, expect, by, known.come.last, &runs);
+        sla(found, row, expect, by, known.come.last, runs());
     }
     let good = |r: &&RunView| matches!(r.health, Health::Succeeded | Health::Warned);
     if let Some(limit) = expect.fresh {
@@ -352,7 +353,7 @@ pub(super) fn pipeline(found: &mut Found<'_>, row: &FleetRow) {
         }
     }
     if expect.finished
-        && let Some(last) = runs.first().filter(|r| good(r))
+        && let Some(last) = runs().next().filter(good)
         && let Some(ended) = last.run.ended_at
         && (Duration::zero()..NEWS).contains(&(found.now() - ended))
     {
@@ -370,21 +371,25 @@ fn begun(view: &RunView) -> DateTime<Utc> {
 }
 
 /// Times that came since its last run: one is late, several are missed.
-fn start(
+fn start<'w>(
     found: &mut Found<'_>,
     row: &FleetRow,
     expect: &Expect,
     cron: &Cron,
     last_due: Option<DateTime<Utc>>,
-    runs: &[&RunView],
+    runs: impl Iterator<Item = &'w RunView>,
 ) {
     let Some(last_due) = last_due else {
         return;
     };
-    // a run that is queued is there, whenever it begins
-    let newest = runs.iter().map(|r| begun(r)).max();
-    if newest.is_some_and(|at| at >= last_due - EARLY) {
-        return;
+    let mut newest = None;
+    for run in runs {
+        // a run that is queued is there, whenever it begins
+        let at = begun(run);
+        if at >= last_due - EARLY {
+            return;
+        }
+        newest = newest.max(Some(at));
     }
     let mut first_due = last_due;
     let mut missed = 1;
@@ -417,25 +422,26 @@ fn start(
 }
 
 /// Whether the run of the present time is, was or will be done in time.
-fn sla(
+fn sla<'w>(
     found: &mut Found<'_>,
     row: &FleetRow,
     expect: &Expect,
     by: NaiveTime,
     come: Option<DateTime<Utc>>,
-    runs: &[&RunView],
+    runs: impl Iterator<Item = &'w RunView>,
 ) {
     let now = found.now();
     let Some((due, deadline)) = expect.deadline(by, come, now) else {
         return;
     };
-    let of_now = runs.iter().find(|r| begun(r) >= due - EARLY);
-    let good = |r: &&&RunView| matches!(r.health, Health::Succeeded | Health::Warned);
-    let done = of_now.filter(good).and_then(|r| r.run.ended_at);
+    let mut runs = runs.peekable();
     // nothing is known of the time before its first run
-    if runs.is_empty() {
+    if runs.peek().is_none() {
         return;
     }
+    let of_now = runs.find(|r| begun(r) >= due - EARLY);
+    let good = |r: &&RunView| matches!(r.health, Health::Succeeded | Health::Warned);
+    let done = of_now.filter(good).and_then(|r| r.run.ended_at);
     let target = of_now.map_or_else(
         || Target::Pipeline(row.key.clone()),
         |r| Target::Run(r.run.key.clone()),

@@ -207,7 +207,7 @@ async fn nothing_goes_out_that_is_not_safe_text() {
     let all = requests(&server).await;
     assert!(all.len() >= 40, "{}", all.len());
     for request in all {
-        let body = String::from_utf8(request.body).unwrap();
+        assert!(std::str::from_utf8(&request.body).is_ok());
         for raw in [
             "\u{1b}",
             "\\u001b",
@@ -216,7 +216,8 @@ async fn nothing_goes_out_that_is_not_safe_text() {
             "%E2%80%AE",
             "\\u0007",
         ] {
-            assert!(!body.contains(raw), "{}: {raw:?}", request.url);
+            let found = memchr::memmem::find(&request.body, raw.as_bytes());
+            assert_eq!(found, None, "{}: {raw:?}", request.url);
         }
     }
 }
