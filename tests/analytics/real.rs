@@ -103,7 +103,10 @@ fn told() -> BTreeMap<String, Told> {
         run.queued_at = Some(row.queued_at);
         run.started_at = Some(row.started_at);
         run.ended_at = Some(row.ended_at);
-        let of = nodes.remove(&run.key).unwrap();
+        // one was over, and another had come, before anything was read of it
+        let Some(of) = nodes.remove(&run.key) else {
+            continue;
+        };
         let told = all.entry(row.pipeline.clone()).or_insert_with(|| Told {
             topology: Topology {
                 nodes: of.iter().map(|n| n.node.clone()).collect(),
