@@ -19,6 +19,19 @@ enum Lock {
     Server(Vote),
 }
 
+impl Drop for Leader {
+    /// Said aloud: closing is not enough while a process that is just being started still has the file open, too.
+    fn drop(&mut self) {
+        if let Lock::File {
+            held: Some(file), ..
+        } = &self.0
+        {
+            // who can't let go of it is at its end
+            let _ = flock(file, FlockOperation::Unlock);
+        }
+    }
+}
+
 impl Leader {
     pub fn new(state_dir: &Path) -> Self {
         Self(Lock::File {

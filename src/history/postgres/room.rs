@@ -16,6 +16,9 @@ const TABLES: &[&str] = &[
     "runs", "nodes", "tails", "days", "points", "events", "tellings", "worlds", "orders", "audit",
 ];
 
+/// What those refer to, and documents.
+const OTHERS: &[&str] = &["documents", "pipelines", "node_names", "series", "writers"];
+
 pub(super) async fn size(session: &mut Session) -> Answer<Size> {
     let mut records = Vec::new();
     for table in TABLES {
@@ -57,7 +60,7 @@ pub(super) async fn bytes(session: &mut Session) -> Answer<u64> {
         )
         .await?;
     let mut sum = 0;
-    for table in TABLES.iter().chain(&["documents"]) {
+    for table in TABLES.iter().chain(OTHERS) {
         let text = format!(
             "select pg_total_relation_size('{table}')::int8, pg_table_size('{table}')::int8,
                pg_stat_get_live_tuples('{table}'::regclass)::int8"
@@ -156,8 +159,7 @@ pub(super) async fn vacuum(session: &mut Session) -> Answer<()> {
 
 /// Reads every row of every table.
 pub(super) async fn check(session: &mut Session) -> Answer<()> {
-    let others = ["documents", "pipelines", "node_names", "series", "writers"];
-    for table in TABLES.iter().chain(&others) {
+    for table in TABLES.iter().chain(OTHERS) {
         let text = format!("select sum(hashtext(t::text)::int8)::text from {table} t");
         session.ask(&text, &[]).await?;
     }
