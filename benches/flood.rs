@@ -1,7 +1,8 @@
-//! Key to terminal while 1,000 events a second arrive: the real loop, engine, app and picture with 1,000 pipelines at
-//! 200x60; only the backend is scripted, and the terminal takes everything at once.
+//! Key to terminal while 1,000 events a second arrive, and 5,000 that are kept in the history as well: the real loop,
+//! engine, app and picture with 1,000 pipelines at 200x60; only the backend is scripted, and the terminal takes
+//! everything at once.
 //!
-//! `cargo bench --bench flood` takes ten seconds. Budget: under 5 ms.
+//! `cargo bench --bench flood` takes fifteen seconds. Budget: under 5 ms.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../tests/support/mod.rs"]
@@ -12,8 +13,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use dagtop::backends::{Backend, BackendError, Link, Running};
-use dagtop::engine::{Engine, Settings};
-use dagtop::history::Audit;
+use dagtop::engine::{DutySettings, Engine, Settings};
+use dagtop::history::{Audit, Place};
 use dagtop::model::{
     BackendId, BackendInfo, BackendStatus, Capabilities, Event, LogChunk, LogUpdate, NodeId,
     Pipeline, PipelineKey, Reach, SafeText,
@@ -32,7 +33,6 @@ use ratatui::layout::Size;
 use support::stage::Stage;
 
 const PIPELINES: usize = 1000;
-const EVENTS_A_SECOND: u64 = 1000;
 const KEYS: usize = 200;
 
 fn main() {
@@ -41,15 +41,19 @@ fn main() {
         .enable_all()
         .build()
         .unwrap();
-    for flooded in [false, true] {
-        runtime.block_on(measure(flooded));
+    for (name, rate, kept) in [
+        ("no events", 0, false),
+        ("1,000 events/s", 1_000, false),
+        ("5,000 events/s, kept", 5_000, true),
+    ] {
+        runtime.block_on(measure(name, rate, kept));
     }
 }
 
-/// Says 1,000 things a second: runs that start and end, and now and then a line of a log.
+/// Says so many things a second: runs that start and end, and now and then a line of a log.
 struct Flood {
     info: BackendInfo,
-    on: bool,
+    rate: u64,
     sent: Arc<Mutex<u64>>,
 }
 
@@ -73,12 +77,12 @@ impl Flood {
         let began = Instant::now();
         let mut count = 0;
         loop {
-            if !self.on {
+            if self.rate == 0 {
                 std::future::pending::<()>().await;
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
             // as many as are due: a timer that is late makes up for it
-            let due = u64::try_from(began.elapsed().as_millis()).unwrap() * EVENTS_A_SECOND / 1000;
+            let due = u64::try_from(began.elapsed().as_millis()).unwrap() * self.rate / 1000;
             while count < due {
                 count += 1;
                 let n = usize::try_from(count * 37).unwrap() % PIPELINES;
@@ -172,7 +176,7 @@ impl Lifecycle for NoShell {
     }
 }
 
-async fn measure(flooded: bool) {
+async fn measure(name: &str, rate: u64, kept: bool) {
     let sent = Arc::new(Mutex::new(0));
     let backend = Flood {
         info: BackendInfo {
@@ -184,15 +188,21 @@ async fn measure(flooded: bool) {
             drives_runs: false,
             accent: None,
         },
-        on: flooded,
+        rate,
         sent: Arc::clone(&sent),
     };
     let dir = tempfile::tempdir().unwrap();
-    let (engine, events) = Engine::start(
-        vec![Box::new(backend)],
-        &Settings::default(),
-        Audit::open(dir.path()),
-    );
+    let mut settings = Settings::default();
+    if kept {
+        settings.duty = DutySettings {
+            place: Some(Place::Folder(dir.path().to_owned())),
+            lead: true,
+            events: true,
+            ..DutySettings::default()
+        };
+    }
+    let (engine, events) =
+        Engine::start(vec![Box::new(backend)], &settings, Audit::open(dir.path()));
     let theme = Theme::terminal(ColorDepth::Ansi16, true);
     let (monitor, happenings) =
         Monitor::new(engine, events, app::Settings::default(), theme, (200, 60));
@@ -265,12 +275,7 @@ async fn measure(flooded: bool) {
     let took = &clock.took;
     let at = |share: usize| took[(took.len() - 1) * share / 100];
     println!(
-        "{}: {} of {KEYS} keys answered; median {:?}, 90 % {:?}, 99 % {:?}, worst {:?}; {:.0} events/s, {:.1} frames/s, {:.1} KB/s",
-        if flooded {
-            "1,000 events/s"
-        } else {
-            "no events     "
-        },
+        "{name:20}: {} of {KEYS} keys answered; median {:?}, 90 % {:?}, 99 % {:?}, worst {:?}; {:.0} events/s, {:.1} frames/s, {:.1} KB/s",
         took.len(),
         at(50),
         at(90),

@@ -138,9 +138,6 @@ fn questions(nodes: usize) {
     timed("outcomes by day of all pipelines, 30 days", || {
         store.days(&ask(Of::All, 30)).unwrap().len()
     });
-    timed("outcomes by day of all pipelines, a year", || {
-        store.days(&ask(Of::All, 366)).unwrap().len()
-    });
     timed("all runs of all pipelines, 30 days", || {
         let mut count = 0;
         store

@@ -58,19 +58,21 @@ impl World {
         all
     }
 
-    /// Then: the runs of so many pipelines after one, with the nodes that are known of them, and the pipeline to go on
-    /// after, if there are more. Piece by piece, because nobody has time for all at once.
+    /// Then: the runs of pipelines after one, at most so many of each, with the nodes that are known of them, until there
+    /// are `most` runs and nodes; and the pipeline to go on after, if there are more. Piece by piece, because nobody has
+    /// time for all at once.
     pub fn retell_runs(
         &self,
         after: Option<&PipelineKey>,
-        pipelines: usize,
+        most: usize,
         runs: usize,
     ) -> (Vec<Stamped>, Option<PipelineKey>) {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut rest = self.pipelines.range((from, Bound::Unbounded));
         let mut all = Vec::new();
         let mut last = None;
-        for (key, view) in rest.by_ref().take(pipelines) {
+        let mut told = 0;
+        for (key, view) in rest.by_ref() {
             last = Some(key.clone());
             let known = view.runs.iter().filter_map(|run| self.runs.get(run));
             let chosen = known.enumerate();
@@ -78,6 +80,7 @@ impl World {
                 chosen.filter(|(i, view)| *i < runs || view.health.active() || view.complete);
             let mut lists: Vec<(DateTime<Utc>, Vec<Run>)> = Vec::new();
             for (_, view) in chosen.clone() {
+                told += 1;
                 match lists.last_mut() {
                     Some((at, list)) if *at == view.moved => list.push(view.run.clone()),
                     _ => lists.push((view.moved, vec![view.run.clone()])),
@@ -91,7 +94,11 @@ impl World {
             let lists = lists.into_iter();
             all.extend(lists.map(|(at, list)| tell(at, Event::Runs { list })));
             for (_, view) in chosen.filter(|(_, view)| !view.complete) {
+                told += view.nodes.len();
                 all.extend(nodes(view));
+            }
+            if told >= most {
+                break;
             }
         }
         let more = rest.next().is_some();

@@ -20,8 +20,9 @@ const AT_LATEST: Duration = Duration::minutes(30);
 const AT_SOONEST: Duration = Duration::seconds(30);
 /// Runs of a pipeline that are in it, beside those that are going: what its row shows.
 pub(super) const RUNS: usize = 10;
-/// Pipelines handed over at once.
-const SLICE: usize = 50;
+/// Runs and nodes handed over at once, and alerts: a fraction of a millisecond.
+const SLICE: usize = 500;
+const LIVES: usize = 50;
 /// That a backend answers is told so often; its age is not shown before it is older than a minute.
 const BEAT: Duration = Duration::seconds(30);
 
@@ -38,7 +39,9 @@ pub struct Keeping {
 #[derive(Debug)]
 enum Stage {
     Runs(Option<PipelineKey>),
-    End,
+    Last,
+    /// What no backend tells, the next at the end.
+    Beside(Vec<Line>),
 }
 
 impl Keeping {
@@ -86,16 +89,23 @@ impl Keeping {
                 let (events, more) = watch.world.retell_runs(after.as_ref(), SLICE, RUNS);
                 self.stage = Some(match more {
                     Some(last) => Stage::Runs(Some(last)),
-                    None => Stage::End,
+                    None => Stage::Last,
                 });
                 keeper.world(Retold::Events(events))
             }
-            Stage::End => {
-                let beside = beside(watch, self.last.unwrap_or_default());
-                let mut pieces = vec![Retold::Events(watch.world.retell_end())];
-                pieces.extend(beside.iter().filter_map(Line::text).map(Retold::Line));
-                pieces.push(Retold::End);
-                pieces.into_iter().all(|piece| keeper.world(piece))
+            Stage::Last => {
+                let mut beside = beside(watch, self.last.unwrap_or_default());
+                beside.reverse();
+                self.stage = Some(Stage::Beside(beside));
+                keeper.world(Retold::Events(watch.world.retell_end()))
+            }
+            Stage::Beside(mut lines) => {
+                let Some(line) = lines.pop() else {
+                    return keeper.world(Retold::End);
+                };
+                self.stage = Some(Stage::Beside(lines));
+                let text = line.text();
+                text.is_none_or(|text| keeper.world(Retold::Line(text)))
             }
         }
     }
@@ -137,12 +147,12 @@ pub fn head(world: &World, at: DateTime<Utc>) -> Line {
 
 /// Its last lines: what no backend tells.
 pub fn beside(watch: &Watch, at: DateTime<Utc>) -> Vec<Line> {
-    let changed = watch.alerts.lives().cloned().collect();
-    let lives = Lives {
-        changed,
+    let lives: Vec<_> = watch.alerts.lives().collect();
+    let lives = lives.chunks(LIVES).map(|some| Lives {
+        changed: some.iter().map(|life| (*life).clone()).collect(),
         gone: Vec::new(),
-    };
-    let mut all = vec![Line::alerts(at, lives)];
+    });
+    let mut all: Vec<Line> = lives.map(|lives| Line::alerts(at, lives)).collect();
     let actions = watch.world.actions();
     all.extend(actions.filter_map(|view| acted(&SafeText::default(), view)));
     all
