@@ -3,6 +3,7 @@
 use rustix::process::Signal;
 
 use crate::support::home::{Home, until};
+use crate::support::team::Team;
 
 const FAILS: &str = "name = \"bad\"\n[[node]]\nid = \"load\"\n\
     run = \"echo 'ValueError: bad row 7' >&2; exit 3\"\n";
@@ -116,58 +117,15 @@ fn what_happens_is_recorded_until_it_is_interrupted() {
         .says(&["ValueError: bad row 7", "failed (exit 3)", "failed at load"]);
 }
 
-/// A database of the lab's server, which goes with it.
-struct Team {
-    server: String,
-    name: String,
-}
-
-impl Team {
-    fn new() -> Self {
-        let server = std::env::var("DAGTOP_TEST_POSTGRES").expect("a server: tests/lab/postgres");
-        let name = format!("dagtop_team_{}", std::process::id());
-        let team = Self { server, name };
-        team.say(&format!("create database {}", team.name));
-        team
-    }
-
-    fn say(&self, text: &str) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let mut config: tokio_postgres::Config = self.server.parse().unwrap();
-            config.ssl_mode(tokio_postgres::config::SslMode::Disable);
-            let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
-            tokio::spawn(connection);
-            client.batch_execute(text).await.unwrap();
-        });
-    }
-
-    /// In which dagtop of this home keeps its history.
-    fn joins(&self, home: &Home) {
-        let mut url: reqwest::Url = self.server.parse().unwrap();
-        url.set_path(&self.name);
-        url.set_query(Some("sslmode=disable"));
-        home.here(&format!("[history]\nurl = \"{url}\"\n"));
-    }
-}
-
-impl Drop for Team {
-    fn drop(&mut self) {
-        self.say(&format!("drop database {} with (force)", self.name));
-    }
-}
-
 /// What one machine saw is reported, exported and shown again on another.
 #[test]
 #[ignore = "needs PostgreSQL: tests/lab/postgres"]
 fn postgres_shows_a_colleague_what_was_seen() {
-    let (team, home, colleague) = (Team::new(), Home::new(), Home::new());
+    let (team, home, colleague) = (Team::new("cli"), Home::new(), Home::new());
     home.pipeline("bad", FAILS);
-    team.joins(&home);
-    team.joins(&colleague);
+    for machine in [&home, &colleague] {
+        machine.here(&format!("[history]\nurl = \"{}\"\n", team.url()));
+    }
     let mut serve = home.start(&["serve"]);
     serve.until_complains("event=backend");
     home.dagtop(&["act", "trigger", "here/bad", "--yes"]);

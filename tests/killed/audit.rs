@@ -260,30 +260,11 @@ fn a_file_gets_as_long_as_the_configuration_says_and_one_that_is_gone_is_found()
     );
 }
 
-/// Runs on the database that `DAGTOP_TEST_POSTGRES` leads to (tests/lab/postgres).
-fn on_server(text: &str) {
-    let url = std::env::var("DAGTOP_TEST_POSTGRES").expect("a server: tests/lab/postgres");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let mut config: tokio_postgres::Config = url.parse().unwrap();
-        config.ssl_mode(tokio_postgres::config::SslMode::Disable);
-        let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
-        tokio::spawn(connection);
-        client.batch_execute(text).await.unwrap();
-    });
-}
-
 /// Two machines on one server: each sees what was done on the other, and what was touched.
 #[test]
 #[ignore = "needs PostgreSQL: tests/lab/postgres"]
 fn postgres_shows_a_team_who_did_what() {
-    let name = format!("dagtop_audit_{}", std::process::id());
-    on_server(&format!("create database {name}"));
-    let url = std::env::var("DAGTOP_TEST_POSTGRES").unwrap();
-    let url = url.replace("/postgres", &format!("/{name}?sslmode=disable"));
+    let team = crate::team::Team::new("audit");
     let homes = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let configure = |home: &Path, url: &str| {
         let dir = home.join(".config/dagtop");
@@ -293,7 +274,7 @@ fn postgres_shows_a_team_who_did_what() {
         std::fs::write(dir.join("config.toml"), text).unwrap();
     };
     for home in &homes {
-        configure(home.path(), &url);
+        configure(home.path(), &team.url());
     }
     let [a, b] = homes.each_ref().map(|home| {
         let home = home.path();
@@ -367,5 +348,4 @@ fn postgres_shows_a_team_who_did_what() {
         "{said}"
     );
     assert!(text(&alone).contains("  unsilence ") && !text(&alone).contains("  silence "));
-    on_server(&format!("drop database {name} with (force)"));
 }

@@ -5,3 +5,5 @@ mod audit;
 #[cfg(unix)]
 mod courier;
 mod history;
+#[path = "../support/team.rs"]
+mod team;

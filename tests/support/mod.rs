@@ -6,3 +6,4 @@ pub mod home;
 pub mod pty;
 pub mod sequences;
 pub mod stage;
+pub mod team;
