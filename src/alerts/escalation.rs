@@ -3,9 +3,9 @@
 use chrono::{DateTime, Datelike as _, Duration, NaiveTime, Utc, Weekday};
 use chrono_tz::Tz;
 
-use crate::model::Alert;
+use crate::model::{Alert, Escalation, SafeText};
 
-use super::life::Climb;
+use super::life::{Climb, Life};
 use super::matchers::Matcher;
 
 #[derive(Clone, Debug)]
@@ -48,6 +48,20 @@ impl Hours {
             return on(today) && self.from <= time && time < self.to;
         }
         (on(today) && time >= self.from) || (on(today.pred()) && time < self.to)
+    }
+}
+
+/// Who was told of an alert, and who is next.
+pub fn of(policies: &[Policy], life: &Life) -> Escalation {
+    let safe = |names: &[String]| names.iter().map(SafeText::new).collect();
+    let next = life.climb.as_ref().map(|climb| {
+        let policy = policies.iter().find(|p| p.name == climb.policy);
+        let step = policy.and_then(|p| p.steps.get(climb.step).or(p.steps.last()));
+        (climb.due, step.map_or(Vec::new(), |s| safe(&s.channels)))
+    });
+    Escalation {
+        told: safe(&life.told),
+        next,
     }
 }
 

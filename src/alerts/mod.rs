@@ -129,6 +129,20 @@ impl Alerts {
         self.show();
     }
 
+    /// Takes up whom another program told of the same alerts, where that one tells people.
+    pub fn told_elsewhere(&mut self, lives: impl IntoIterator<Item = Life>) {
+        for theirs in lives {
+            if let Some(life) = self.lives.get_mut(&theirs.alert.id)
+                && theirs.alert.resolved.is_none()
+            {
+                life.announced = theirs.announced;
+                life.told = theirs.told;
+                life.climb = theirs.climb.filter(|_| life.alert.acked.is_none());
+            }
+        }
+        self.show();
+    }
+
     /// How it was: for a replay, in which no rule is evaluated and nobody is told.
     pub fn replay(&mut self, changed: impl IntoIterator<Item = Life>, gone: &[AlertId]) {
         for id in gone {
@@ -229,7 +243,12 @@ impl Alerts {
     fn show(&mut self) -> bool {
         let going = self.lives.values();
         let going = going.filter(|l| l.active() && l.root.is_none());
-        let mut list: Vec<Alert> = going.map(|l| l.alert.clone()).collect();
+        let policies = &self.settings.policies;
+        let with_escalation = |life: &Life| Alert {
+            escalation: escalation::of(policies, life),
+            ..life.alert.clone()
+        };
+        let mut list: Vec<Alert> = going.map(with_escalation).collect();
         // acknowledged and silenced ones sink; then urgency, then the newest
         list.sort_by(|a, b| {
             let rank = |x: &Alert| (!x.open(), x.priority, std::cmp::Reverse(x.since));

@@ -271,6 +271,14 @@ impl Engine {
                 deed::silence_all(&mut self.watch.alerts, bodies.into_iter());
                 self.watch.touch();
             }
+            News::Kept(Heard::Alerts(bodies)) => {
+                // who tells people knows best
+                if !self.duty.leads() {
+                    let lives = bodies.iter().filter_map(|b| serde_json::from_str(b).ok());
+                    self.watch.alerts.told_elsewhere(lives);
+                    self.watch.touch();
+                }
+            }
             News::Kept(Heard::Trouble(why)) => self.duty.trouble(why),
             News::Kept(Heard::Recovered { lost }) => {
                 let text =

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::model::{Event, SafeText, Stamped};
 
+use super::others::Others;
 use super::shapes::Shapes;
 use super::sift::Sift;
 use super::store::{Line, Log, Shelf, Store, StoreError, Write};
@@ -38,6 +39,8 @@ pub enum Heard {
     Orders(Vec<Line>),
     /// Another program changed the silences: all there are.
     Silences(Vec<String>),
+    /// Another program changed these alerts.
+    Alerts(Vec<String>),
     /// Something can't be written. Told once until it works again.
     Trouble(SafeText),
     /// It works again; so many events, and records of runs and metrics, were not kept meanwhile.
@@ -103,7 +106,7 @@ impl Keeper {
             trouble: false,
             lost: 0,
             read: 0,
-            silences: Vec::new(),
+            others: Others::default(),
             looked: Instant::now(),
             tend,
         };
@@ -217,8 +220,7 @@ struct Desk {
     lost: u64,
     /// The last order that was read or written here.
     read: i64,
-    /// As they were last told.
-    silences: Vec<String>,
+    others: Others,
     looked: Instant,
     tend: Option<Tend>,
 }
@@ -493,13 +495,11 @@ impl Desk {
             self.read = last.seq;
             self.tell(Heard::Orders(lines));
         }
-        if let Ok(silences) = self.store.shelf(Shelf::Silences) {
-            let bodies: Vec<String> = silences.into_iter().map(|(_, body)| body).collect();
-            // most of what the leader writes is not about them
-            if self.silences != bodies {
-                self.silences.clone_from(&bodies);
-                self.tell(Heard::Silences(bodies));
-            }
+        if let Some(silences) = self.others.silences(self.store.as_mut()) {
+            self.tell(Heard::Silences(silences));
+        }
+        if let Some(alerts) = self.others.alerts(self.store.as_mut()) {
+            self.tell(Heard::Alerts(alerts));
         }
     }
 

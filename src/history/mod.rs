@@ -10,6 +10,7 @@ mod contract;
 mod keeper;
 mod leader;
 mod looks;
+mod others;
 mod place;
 mod postgres;
 mod reader;

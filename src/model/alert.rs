@@ -116,6 +116,15 @@ pub struct Silenced {
     pub until: Option<DateTime<Utc>>,
 }
 
+/// Whom the program that tells people has told of an alert, and whom it tells next.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Escalation {
+    /// Channels, in the order in which they were told.
+    pub told: Vec<SafeText>,
+    /// When, and which, unless somebody acknowledges it. Channels of a policy that is not configured here are not known.
+    pub next: Option<(DateTime<Utc>, Vec<SafeText>)>,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
     pub id: AlertId,
@@ -136,6 +145,9 @@ pub struct Alert {
     /// It came and went too often: told once, until it is steady again.
     pub flapping: bool,
     pub notes: Vec<AlertNote>,
+    /// In lists of what is going; it is made of what is remembered beside the alert.
+    #[serde(skip)]
+    pub escalation: Escalation,
     /// What a key would act on; none for a number over the whole fleet.
     pub target: Option<Target>,
     /// Alerts that follow from this one and are not told apart: the title of each.
@@ -162,6 +174,7 @@ impl Alert {
             silenced: None,
             flapping: false,
             notes: Vec::new(),
+            escalation: Escalation::default(),
             target: None,
             behind: Vec::new(),
             labels: Vec::new(),

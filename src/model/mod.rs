@@ -26,8 +26,8 @@ pub use action::{
     Plan, Scope, Target, TargetKind,
 };
 pub use alert::{
-    Alert, AlertDeed, AlertId, AlertNote, AlertOrder, AlertState, By, Message, Occasion, Priority,
-    Silenced,
+    Alert, AlertDeed, AlertId, AlertNote, AlertOrder, AlertState, By, Escalation, Message,
+    Occasion, Priority, Silenced,
 };
 pub use backend::{BackendInfo, BackendStatus, Reach, WireStats};
 pub use capability::{Capabilities, Support};

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::history::{Place, TestDatabase};
-use crate::model::{Alert, By, Silence, When};
+use crate::model::{Alert, By, Escalation, Silence, When};
 
 /// Lets both work until it is so; says how long that took.
 async fn both(all: &mut [Going; 2], what: &str, so: impl Fn(&[Going; 2]) -> bool) -> Duration {
@@ -114,6 +114,88 @@ async fn postgres_shows_to_all_what_one_did() {
     assert!(known.acked.is_some() && known.notes.len() == 1);
     drop(stays.events);
     stays.engine.shutdown(Duration::from_secs(3)).await;
+    tokio::task::spawn_blocking(move || drop(database))
+        .await
+        .unwrap();
+}
+
+/// Whom the program that tells people has told, and whom it tells next, is seen by one that knows no channel.
+async fn escalation_is_seen(place: Place) {
+    use crate::alerts::{Policy, Step};
+    let dir = tempfile::tempdir().unwrap();
+    let begin = |policies: Vec<Policy>| {
+        let settings = Settings {
+            duty: super::super::DutySettings {
+                place: Some(place.clone()),
+                lead: true,
+                ..Default::default()
+            },
+            policies,
+            ..Settings::default()
+        };
+        let backends = vec![scripted("a", Script::Obliging)];
+        let (engine, events) = Engine::start(backends, &settings, Audit::open(dir.path()));
+        Going { engine, events }
+    };
+    let step = |after, channel: &str| Step {
+        after: chrono::Duration::minutes(after),
+        channels: vec![channel.to_owned()],
+    };
+    let mut leads = begin(vec![Policy {
+        name: "night".to_owned(),
+        matchers: Vec::new(),
+        hours: None,
+        steps: vec![step(0, "slack"), step(60, "phone")],
+        repeat: None,
+    }]);
+    let begun = Instant::now();
+    while !leads.leads() {
+        assert!(begun.elapsed().as_secs() < 30, "it leads");
+        leads.refresh();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut all = [leads, begin(Vec::new())];
+    let told = |one: &Going| alert(one).map(|a| a.escalation.clone());
+    let took = both(&mut all, "whom it told", |all| {
+        let [leader, other] = all.each_ref().map(told);
+        let seen = other.filter(|other| !other.told.is_empty());
+        seen.zip(leader).is_some_and(|(seen, leader)| {
+            let due = |of: &Escalation| of.next.as_ref().map(|(due, _)| *due);
+            seen.told == leader.told && due(&seen).is_some() && due(&seen) == due(&leader)
+        })
+    })
+    .await;
+    println!("whom an alert was told is seen on the other machine after {took:?}");
+    assert!(!all[1].leads());
+    let leader = told(&all[0]).unwrap();
+    assert_eq!(leader.told, [SafeText::new("slack")]);
+    assert_eq!(leader.next.unwrap().1, [SafeText::new("phone")]);
+    // acknowledged: nobody else is told
+    let id = alert(&all[1]).unwrap().id.clone();
+    all[1].command(Command::Alert(id, AlertDeed::Ack));
+    both(&mut all, "an end of it", |all| {
+        let next = |one: &Going| told(one).is_some_and(|told| told.next.is_none());
+        all.iter().all(next)
+    })
+    .await;
+    for one in all {
+        drop(one.events);
+        one.engine.shutdown(Duration::from_secs(3)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn escalation_is_seen_by_all_on_a_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    escalation_is_seen(Place::Folder(dir.path().to_owned())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/lab/postgres"]
+async fn postgres_shows_to_all_whom_the_leader_told() {
+    let database = tokio::task::spawn_blocking(TestDatabase::new);
+    let database = database.await.unwrap();
+    escalation_is_seen(Place::Postgres(database.address())).await;
     tokio::task::spawn_blocking(move || drop(database))
         .await
         .unwrap();

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::model::{Alert, AlertId, NodeState, Priority};
+use crate::model::{Alert, AlertId, NodeState, Priority, SafeText};
 use crate::tui::theme::{Theme, Token};
 
 use super::format;
@@ -221,6 +221,23 @@ fn words(alert: &Alert) -> String {
             silenced.name
         ));
     }
+    let names = |all: &[SafeText]| {
+        all.iter()
+            .map(SafeText::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    if !alert.escalation.told.is_empty() {
+        parts.push(format!("told {}", names(&alert.escalation.told)));
+    }
+    if let Some((at, channels)) = &alert.escalation.next {
+        let who = match channels.as_slice() {
+            [] => "escalates".to_owned(),
+            channels => names(channels),
+        };
+        let at = at.format("%H:%M UTC");
+        parts.push(format!("{who} at {at} unless acknowledged"));
+    }
     if let Some(note) = alert.notes.last() {
         parts.push(format!("{}: {}", note.by.who, note.text));
     }
@@ -236,7 +253,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::super::testing::{self, theme};
     use super::*;
-    use crate::model::{AlertState, By, SafeText};
+    use crate::model::{AlertState, By, Escalation};
     use chrono::{Duration, TimeZone};
 
     fn now() -> DateTime<Utc> {
@@ -276,7 +293,13 @@ mod tests {
                 190,
                 true,
             ),
-            alert(Priority::P3, "queue celery", "", 9, false),
+            Alert {
+                escalation: Escalation {
+                    told: vec![SafeText::new("slack")],
+                    next: Some((now() + Duration::minutes(6), vec![SafeText::new("phone")])),
+                },
+                ..alert(Priority::P3, "queue celery", "", 9, false)
+            },
             alert(
                 Priority::P3,
                 "inventory",
