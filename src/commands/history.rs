@@ -4,30 +4,30 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::cli::{Global, History as Args, HistoryWhat};
 use crate::config::{self, Config, LoadError, Paths};
+use crate::engine::past::{self, Room};
 use crate::history::audit::{Kind, What};
-use crate::history::{Place, Policy, Pruned, Size, Store, prune};
-use crate::tui::widgets::format;
+use crate::history::{Grain, Place, Policy, Pruned, Size, Store, prune};
+use crate::tui::widgets::{format, room};
 
 use super::audit::audited;
 use super::{Exit, open, print, print_json};
+
+/// How far back it is looked at to say how fast it grows.
+const GROWS: chrono::Duration = chrono::Duration::days(30);
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     let place = open::history(global)?;
     let mut store = place.open()?;
     match args.what {
-        None | Some(HistoryWhat::Size) => size(global, &place, &store.size()?),
+        None | Some(HistoryWhat::Size) => size(global, &place, store.as_mut()),
         Some(HistoryWhat::Vacuum) => vacuum(global, &place, store),
         Some(HistoryWhat::Prune) => {
-            let paths = Paths::discover(global.config.as_deref())?;
-            let config = match config::load(&paths.config_file) {
-                Ok(loaded) => loaded.config,
-                Err(LoadError::NotFound(_)) => Config::default(),
-                Err(error) => return Err(error.into()),
-            };
+            let config = config(global)?;
             let mut bar = Bar::new("pruning");
             let mut each = |pruned: &Pruned| {
                 bar.say(&format!("{} records", format::count(large(pruned.total()))));
@@ -63,19 +63,38 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     }
 }
 
+fn config(global: &Global) -> anyhow::Result<Config> {
+    let paths = Paths::discover(global.config.as_deref())?;
+    match config::load(&paths.config_file) {
+        Ok(loaded) => Ok(loaded.config),
+        Err(LoadError::NotFound(_)) => Ok(Config::default()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 #[derive(Serialize)]
 struct Told<'a> {
     place: String,
     bytes: u64,
     free: u64,
     records: serde_json::Map<String, serde_json::Value>,
-    first_run: Option<chrono::DateTime<chrono::Utc>>,
-    last_run: Option<chrono::DateTime<chrono::Utc>>,
+    first_run: Option<DateTime<Utc>>,
+    last_run: Option<DateTime<Utc>>,
+    /// Bytes that it may take.
+    limit: u64,
+    grows_a_day: Option<u64>,
+    full_at: Option<DateTime<Utc>>,
     #[serde(skip)]
     size: &'a Size,
+    #[serde(skip)]
+    room: Option<Room>,
 }
 
-fn size(global: &Global, place: &Place, size: &Size) -> anyhow::Result<Exit> {
+fn size(global: &Global, place: &Place, store: &mut dyn Store) -> anyhow::Result<Exit> {
+    let size = &store.size()?;
+    let limit = config(global)?.history.keep.size;
+    let now = Utc::now();
+    let room = past::room(store, Grain::Hour, (now - GROWS, now), Some(limit))?;
     let records = size.records.iter();
     let told = Told {
         place: match place.file() {
@@ -89,7 +108,14 @@ fn size(global: &Global, place: &Place, size: &Size) -> anyhow::Result<Exit> {
             .collect(),
         first_run: size.span.map(|(first, _)| first),
         last_run: size.span.map(|(_, last)| last),
+        limit,
+        grows_a_day: room.as_ref().and_then(|r| r.grows).map(|n| n as u64),
+        full_at: room
+            .as_ref()
+            .and_then(|r| r.full.as_ref())
+            .map(|full| full.when),
         size,
+        room,
     };
     if global.json {
         print_json(&told)?;
@@ -111,8 +137,11 @@ fn in_words(told: &Told<'_>) -> String {
         row(kind, format::count(*many));
     }
     if let Some((first, last)) = told.size.span {
-        let day = |at: chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
+        let day = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
         let _ = writeln!(text, "runs from {} to {}", day(first), day(last));
+    }
+    if let Some(room) = &told.room {
+        let _ = writeln!(text, "{}", room::words(room, format::Zone::Utc));
     }
     text
 }

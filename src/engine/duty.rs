@@ -329,6 +329,11 @@ impl Duty {
         }
     }
 
+    /// Bytes that the history may take.
+    pub(super) fn limit(&self) -> Option<u64> {
+        self.settings.keep.size
+    }
+
     /// Keeps whole worlds for a replay, a piece at a time.
     pub(super) fn keep_worlds(&mut self, watch: &Watch, now: DateTime<Utc>) {
         if let Some(keeper) = self.keeper.as_ref()

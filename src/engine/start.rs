@@ -329,7 +329,8 @@ impl Engine {
         local: bool,
     ) -> Option<oneshot::Receiver<Result<Answer, StoreError>>> {
         let reader = self.reader.as_ref()?;
-        let from = Vantage::new(Utc::now(), local).with(&self.watch, &question, &self.expects);
+        let mut from = Vantage::new(Utc::now(), local).with(&self.watch, &question, &self.expects);
+        from.limit = self.duty.limit();
         let news = self.duty.news();
         Some(reader.ask(move |store| {
             let answer = past::answer(store, &question, &from);

@@ -21,6 +21,7 @@ mod sift;
 mod sqlite;
 mod store;
 mod tend;
+mod weigh;
 pub mod worlds;
 
 pub use audit::{Audit, AuditError, user};
@@ -43,3 +44,4 @@ pub use store::{
     Ask, Day, Grain, Kind, Line, Log, Of, Point, Shelf, Size, Store, StoreError, Tail, Write,
 };
 pub use tend::{Tend, TendError};
+pub use weigh::SIZE;

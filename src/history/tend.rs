@@ -1,5 +1,5 @@
 //! What the writing thread does for the store when nothing waits to be written: metrics are rolled up, the audit is
-//! copied there, and what is old goes away, a little at a time.
+//! copied there, its size is noted, and what is old goes away, a little at a time.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use super::audit::{Copier, CopyError};
 use super::retention::{Policy, Retention};
 use super::rollup::Rollup;
 use super::store::{Store, StoreError, Write};
+use super::weigh::Weigh;
 
 /// So long the end of the audit is copied when the program ends; the rest is when it begins.
 const PARTING: Duration = Duration::from_secs(5);
@@ -20,6 +21,7 @@ const PARTING: Duration = Duration::from_secs(5);
 pub struct Tend {
     rollup: Rollup,
     retention: Retention,
+    weigh: Weigh,
     copier: Option<Copier>,
     /// Told once until it goes well.
     trouble: bool,
@@ -32,6 +34,7 @@ impl Tend {
             copier,
             rollup: Rollup::default(),
             retention: Retention::new(policy),
+            weigh: Weigh::default(),
             trouble: false,
         }
     }
@@ -66,6 +69,10 @@ impl Tend {
         let copied = self.copy(store).map_err(TendError::from);
         let now = Utc::now();
         let rolled = self.rollup.step(store, now).map_err(TendError::Store);
+        let weighed = self.weigh.step(store, now).map(|point| {
+            self.rollup.written(point.as_slice());
+        });
+        let rolled = rolled.and(weighed.map_err(TendError::Store));
         let done = rolled.and_then(|()| self.retention.step(store, now));
         match copied.and(done) {
             Ok(_) => {

@@ -73,6 +73,9 @@ fn what_was_seen_outlives_the_program_that_saw_it() {
         .code(0)
         .says(&["ValueError: bad row 7", "the run failed"]);
 
+    home.dagtop(&["history", "size"])
+        .code(0)
+        .says(&[" of 5.0 GB; how it grows is known after a day"]);
     home.dagtop(&["history", "prune"]).code(0);
     home.dagtop(&["history", "vacuum"])
         .code(0)

@@ -10,6 +10,7 @@ use crate::analytics::load::{Load, load};
 use crate::analytics::{Sample, Spread};
 use crate::history::{Ask, Of, Point, Store, StoreError};
 
+use super::room::{Room, room};
 use super::{Span, Vantage};
 
 /// Runs that are looked at for the hours of the week.
@@ -46,6 +47,8 @@ pub struct CapacityPast {
     pub crowd: Option<Advice>,
     /// There are older runs than were looked at.
     pub cut: bool,
+    /// The history itself; `None`: its size was not noted in this time.
+    pub room: Option<Room>,
 }
 
 pub(super) fn answer(
@@ -99,6 +102,7 @@ pub(super) fn answer(
         crowd: load.as_ref().and_then(of_load),
         load,
         cut,
+        room: room(store, grain, (begin, from.now), from.limit)?,
     })
 }
 

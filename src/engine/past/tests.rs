@@ -540,3 +540,38 @@ mod curves {
         assert_eq!(ask("nonsense"), []);
     }
 }
+
+#[test]
+fn the_history_says_when_it_is_full() {
+    use crate::history::{Grain, Point, SIZE};
+    let point = |day: i64, bytes: f64| {
+        Write::Point(Point {
+            series: SIZE.to_owned(),
+            grain: Grain::Day,
+            at: Grain::Day.begin(now() - Duration::days(day)),
+            count: 1,
+            sum: bytes,
+            min: bytes,
+            max: bytes,
+            last: bytes,
+        })
+    };
+    // 10 MB a day, 400 MB yesterday
+    let writes: Vec<Write> = (1..40)
+        .map(|day| point(day, (410 - 10 * day) as f64 * 1e6))
+        .collect();
+    let (_dir, mut store) = seeded(&writes);
+    let span = (now() - Duration::days(60), now());
+    let found = room(&mut store, Grain::Day, span, Some(1_000_000_000));
+    let found = found.unwrap().unwrap();
+    assert_eq!(found.taken, 4e8);
+    assert!((found.grows.unwrap() / 1e7 - 1.0).abs() < 0.01);
+    let days = (found.full.unwrap().when - now()).num_days();
+    assert!((57..=61).contains(&days), "{days}");
+    let unlimited = room(&mut store, Grain::Day, span, None).unwrap().unwrap();
+    assert_eq!(unlimited.full, None);
+    assert_eq!(room(&mut store, Grain::Hour, span, None).unwrap(), None);
+    let short = (now() - Duration::days(2), now());
+    let found = room(&mut store, Grain::Day, short, Some(1)).unwrap();
+    assert_eq!(found.unwrap().full, None, "a day says nothing");
+}

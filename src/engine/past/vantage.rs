@@ -55,6 +55,8 @@ pub struct Vantage {
     pub shape: Option<Arc<Shape>>,
     pub live: Vec<Live>,
     pub promised: Vec<Promise>,
+    /// Bytes that the history may take.
+    pub limit: Option<u64>,
     /// Who asks about the audit.
     pub me: Who,
 }
@@ -67,6 +69,7 @@ impl Vantage {
             shape: None,
             live: Vec::new(),
             promised: Vec::new(),
+            limit: None,
             me: Who::default(),
         }
     }

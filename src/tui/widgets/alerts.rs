@@ -293,13 +293,7 @@ mod tests {
                 190,
                 true,
             ),
-            Alert {
-                escalation: Escalation {
-                    told: vec![SafeText::new("slack")],
-                    next: Some((now() + Duration::minutes(6), vec![SafeText::new("phone")])),
-                },
-                ..alert(Priority::P3, "queue celery", "", 9, false)
-            },
+            alert(Priority::P3, "queue celery", "", 9, false),
             alert(
                 Priority::P3,
                 "inventory",
@@ -341,6 +335,33 @@ mod tests {
             .draw(buf, area, theme(false), &mut 5);
         });
         assert!(none.contains("✓ nothing needs you"), "{none}");
+    }
+
+    #[test]
+    fn who_was_told_and_who_is_next_is_said() {
+        let mut alert = alerts().remove(0);
+        alert.reason = SafeText::new("failed at load");
+        let due = now() + Duration::minutes(6);
+        for (told, next, wanted) in [
+            (&["slack"][..], None, "failed at load; told slack"),
+            (
+                &["slack", "mail"],
+                Some(&["phone", "boss"][..]),
+                "failed at load; told slack, mail; phone, boss at 03:20 UTC unless acknowledged",
+            ),
+            (
+                &[],
+                Some(&[]),
+                "failed at load; escalates at 03:20 UTC unless acknowledged",
+            ),
+        ] {
+            let safe = |all: &[&str]| all.iter().map(SafeText::new).collect();
+            alert.escalation = Escalation {
+                told: safe(told),
+                next: next.map(|channels| (due, safe(channels))),
+            };
+            assert_eq!(words(&alert), wanted);
+        }
     }
 
     #[test]

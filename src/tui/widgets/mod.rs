@@ -22,6 +22,7 @@ pub mod panel;
 pub mod pen;
 pub mod popup;
 pub mod quality;
+pub mod room;
 pub mod scroll;
 pub mod spark;
 pub mod system;

@@ -11,7 +11,7 @@ use crate::tui::theme::{Theme, Token};
 use crate::tui::widgets::chart::{Chart, Look, Unit};
 use crate::tui::widgets::heat::Hour;
 use crate::tui::widgets::table::{Column, Width};
-use crate::tui::widgets::{Pen, format, heat};
+use crate::tui::widgets::{Pen, format, heat, room};
 
 use super::{fill, heading, rows, say, table};
 
@@ -54,6 +54,13 @@ pub fn draw(
                 .put(line, theme[Token::Text]);
             words += 1;
         }
+    }
+    if let Some(room) = &past.room {
+        let row = u16::try_from(words).unwrap_or(u16::MAX);
+        Pen::new(buf, area, row, theme)
+            .skip(1)
+            .put(&room::words(room, app.settings.zone), theme[Token::Muted]);
+        words += 1;
     }
     let words = u16::try_from(words).unwrap_or(0);
     let rest = rows(area, words, area.height);
