@@ -201,7 +201,7 @@ pub enum Answer {
     Tail(Option<Vec<SafeText>>),
     Compare(Box<ComparePast>),
     Sla(SlaPast),
-    Capacity(CapacityPast),
+    Capacity(Box<CapacityPast>),
     Series(SeriesPast),
     Value(ValuePast),
     Audit(AuditPage),
@@ -250,7 +250,9 @@ pub fn answer(
             Answer::Compare(Box::new(compare::answer(store, a.as_ref(), b, frame)?))
         }
         Question::Sla { span } => Answer::Sla(sla::answer(store, *span, frame)?),
-        Question::Capacity { span } => Answer::Capacity(capacity::answer(store, *span, frame)?),
+        Question::Capacity { span } => {
+            Answer::Capacity(Box::new(capacity::answer(store, *span, frame)?))
+        }
         Question::Series { query, span, upto } => {
             Answer::Series(series::answer(store, query, *span, *upto)?)
         }

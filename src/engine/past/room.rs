@@ -31,7 +31,11 @@ pub fn room(
     (from, to): (DateTime<Utc>, DateTime<Utc>),
     limit: Option<u64>,
 ) -> Result<Option<Room>, StoreError> {
-    let points = store.points(SIZE, grain, from, to)?;
+    let mut points = store.points(SIZE, grain, from, to)?;
+    if points.is_empty() {
+        // a wide grain is made when it is over
+        points = store.points(SIZE, Grain::Minute, from, to)?;
+    }
     let samples: Vec<Sample> = points
         .iter()
         .map(|point| Sample {
