@@ -187,7 +187,8 @@ if [ "$DAGTOP_INDEX" -lt 2 ]; then
   tries=0
   until [ -d seen.0 ] && [ -d seen.1 ] || [ $tries = 200 ]; do sleep 0.05; tries=$((tries + 1)); done
 fi
-ls -d alive.* | wc -l >> counts
+set -- alive.*
+echo $# >> counts
 sleep 0.3
 rmdir "alive.$DAGTOP_INDEX"
 echo "$DAGTOP_INDEX=$DAGTOP_ITEM"
