@@ -697,8 +697,12 @@ fn shift(expr: &Expr) -> u32 {
     }
 }
 
-/// The nearest metric, or those of the same family.
+/// The metric of which this is the end, the nearest one, or those of the same family.
 fn near_metric(name: &str) -> String {
+    let end = format!(".{name}");
+    if let Some(whole) = catalog::names().find(|known| known.ends_with(&end)) {
+        return format!("did you mean `{whole}`?");
+    }
     if let Some(near) = crate::config::reader::nearest(name, catalog::names()) {
         return format!("did you mean `{near}`?");
     }

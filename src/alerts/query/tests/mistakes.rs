@@ -81,6 +81,10 @@ fn a_mistake_shows_its_column_and_the_reason() {
             "column 18: there is no metric `queue.lenght`; did you mean `queue.length`?",
         ),
         (
+            "avg(last_5m):avg:run.duration{*} > 1",
+            "column 18: there is no metric `run.duration`; did you mean `pipeline.run.duration`?",
+        ),
+        (
             "avg(last_5m):avg:queue.depth.now{*} > 1",
             "column 18: there is no metric `queue.depth.now`; there are: queue.length, queue.running, queue.slots, queue.open",
         ),
