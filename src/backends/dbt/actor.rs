@@ -24,7 +24,7 @@ use super::ledger::Ledger;
 use super::log::Stranger;
 use super::manifest::Manifest;
 use super::project::Project;
-use super::slot::Slot;
+use super::slot::{Hold, Slot};
 use super::store::Store;
 use super::stream::Heard;
 use super::watch::Stamp;
@@ -204,7 +204,8 @@ impl Actor {
 
     /// When files are looked at again.
     pub(super) fn plan_look(&mut self) {
-        let open = self.slots.values().any(Slot::open) || !self.strangers.is_empty();
+        let going = |slot: &Slot| slot.open() || matches!(slot.hold, Hold::Followed(_));
+        let open = self.slots.values().any(going) || !self.strangers.is_empty();
         let wait = if open {
             CLOSE.min(self.settings.refresh)
         } else if self.focus.hidden {

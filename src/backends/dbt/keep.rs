@@ -22,6 +22,8 @@ use super::store::{KEEP_RUNS, RunDir};
 const SILENCE: Duration = Duration::from_secs(10);
 /// The same where it can't be known whether its process is gone.
 const LONG_SILENCE: Duration = Duration::from_secs(1800);
+/// So long its log may add to what it said at the end, or be behind its results: that it was interrupted comes last.
+const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// A run with its own folder, not yet shown.
 pub(super) struct Made {
@@ -162,7 +164,20 @@ impl Actor {
                 continue;
             };
             if slot.record.state.ended() && slot.record.state != RunState::Lost {
+                if followed.heard_at.elapsed() <= LAST_WORD {
+                    continue;
+                }
                 slot.hold = Hold::Nobody;
+                self.dirty = true;
+                continue;
+            }
+            let late = followed
+                .results_at
+                .is_some_and(|at| at.elapsed() > LAST_WORD);
+            if late && !slot.record.state.ended() {
+                slot.record.ends_as_results_say();
+                slot.hold = Hold::Nobody;
+                slot.changed();
                 self.dirty = true;
                 continue;
             }

@@ -226,6 +226,7 @@ impl Actor {
             lock: made.lock,
             log,
             heard_at: Instant::now(),
+            results_at: None,
             opener: None,
         });
         self.insert(Slot::new(made.dir, made.record, hold))

@@ -357,6 +357,12 @@ impl Record {
         }
     }
 
+    /// Its log has not said how it ended: its results have to do.
+    pub fn ends_as_results_say(&mut self) {
+        let last = self.nodes.values().filter_map(|n| n.ended_at).max();
+        self.ended(last.unwrap_or(self.last_at), None);
+    }
+
     /// How many nodes are in each state; those that dbt counts and has not named yet are pending.
     pub fn counts(&self) -> NodeCounts {
         let mut counts = NodeCounts::default();

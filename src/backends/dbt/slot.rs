@@ -44,6 +44,8 @@ pub struct Followed {
     pub log: LogFile,
     /// When its log last said something.
     pub heard_at: Instant,
+    /// When its results were read, and its log had not said yet how it ended.
+    pub results_at: Option<Instant>,
     /// The process that writes it, where that was found.
     pub opener: Option<Opener>,
 }

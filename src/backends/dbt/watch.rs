@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
 use crate::backends::EngineGone;
 use crate::model::{Event, NodeState, RunKey, SafeText};
@@ -228,11 +229,20 @@ impl Actor {
         let Some(slot) = self.slots.get_mut(key) else {
             return;
         };
-        let running = slot.driven();
+        let driven = slot.driven();
         let before = (slot.record.state, slot.record.native.clone());
         slot.record.take_results(results);
-        if running && slot.record.state != before.0 {
-            // its process says when it is over
+        let ends = slot.record.state != before.0;
+        let followed = match &mut slot.hold {
+            // its log says in a moment how it ended: an interrupt is no failure
+            Hold::Followed(followed) if ends => {
+                followed.results_at = Some(Instant::now());
+                true
+            }
+            _ => false,
+        };
+        if (driven || followed) && ends {
+            // its process, or its log, says when it is over
             (slot.record.state, slot.record.native) = before;
             slot.record.ended_at = None;
         } else if slot.record.state.ended() {
