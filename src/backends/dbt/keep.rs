@@ -23,7 +23,7 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// The same where it can't be known whether its process is gone.
 const LONG_SILENCE: Duration = Duration::from_secs(1800);
 /// So long its log may add to what it said at the end, or be behind its results: that it was interrupted comes last.
-const LAST_WORD: Duration = Duration::from_secs(2);
+const LAST_WORD: Duration = Duration::from_secs(5);
 
 /// A run with its own folder, not yet shown.
 pub(super) struct Made {

@@ -212,6 +212,36 @@ async fn a_run_started_elsewhere_is_followed_through_its_json_log() {
     d.quit().await;
 }
 
+/// dbt writes its results before its log says how it ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupt_is_no_failure_though_the_results_come_first() {
+    for interrupted in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let project = Project::new(dir.path());
+        let mut d = project.drive();
+        d.listed().await;
+        project.append("logs/dbt.log", &(began(A, 4) + &starts(A, ORDERS, 4)));
+        let run = d.newest(1).await;
+        d.until_state(&run, ORDERS, NodeState::Running).await;
+        let rows = [(STAGED, "success", None), (ORDERS, "error", None)];
+        project.write_results(&results(A, "2026-03-01T10:00:00Z", &rows));
+        d.until_state(&run, ORDERS, NodeState::Failed).await;
+        assert_eq!(d.world.run(&run).unwrap().run.state, RunState::Running);
+        if interrupted {
+            let trace =
+                "Traceback (most recent call last):\n  waiter.acquire()\nKeyboardInterrupt\n";
+            let error = line(A, "MainEncounteredError", "", json!({"exc": ""}));
+            let trace = line(A, "MainStackTrace", trace, json!({"stack_trace": trace}));
+            project.append("logs/dbt.log", &(error + &trace + &completed(A, false)));
+            assert_eq!(d.over(&run).await, RunState::Cancelled);
+        } else {
+            // the log says nothing more: the results do
+            assert_eq!(d.over(&run).await, RunState::Failed);
+        }
+        d.quit().await;
+    }
+}
+
 /// As `logs/dbt.log` is when nobody asked for JSON.
 const TEXT: &str = "
 
