@@ -197,6 +197,8 @@ impl Pty {
     /// The terminal window is closed.
     pub fn hang_up(&mut self) {
         self.stall();
+        // the change of size is seen before: crossterm's poll is edge-triggered and tells of one thing at a look
+        std::thread::sleep(Duration::from_millis(300));
         self.writer = None;
         self.master = None;
     }
