@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::backends::disk::{At, Lock, StoreError, file_name, lock, make_dir, replace_file};
 use crate::config::paths::append_private_file;
@@ -85,6 +86,10 @@ impl Store {
             why: e.to_string(),
         })?;
         replace_file(&dir.0.join("run.json"), &json)?;
+        // who looked between saw no run in it, and looks again when the time of the pipeline's folder is another
+        let all = self.pipeline(&header.definition.name);
+        let touched = File::open(&all).and_then(|dir| dir.set_modified(SystemTime::now()));
+        touched.at(&all)?;
         Ok((dir, journal))
     }
 

@@ -28,6 +28,20 @@ needs = ["hang"]
 run = "true"
 "#;
 
+/// A run's folder is there before the run is whole: whoever looked between is to look again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_run_changes_the_time_of_its_pipelines_folder_when_it_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "p", "[[node]]\nid = \"a\"\nrun = \"true\"\n");
+    let mut driver = Driver::new(dir.path());
+    let run = driver.trigger("p", "r1").await;
+    driver.over(&run).await;
+    let run = driver.run_dir(&run);
+    let time = |path: &std::path::Path| path.metadata().unwrap().modified().unwrap();
+    assert!(time(run.parent().unwrap()) > time(&run.join("run.json")));
+    driver.quit().await;
+}
+
 /// The process that other tests kill: drives one run until then.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "other tests run it as a process of its own"]
