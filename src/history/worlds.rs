@@ -1,6 +1,6 @@
 //! Whole worlds as lines of [`Log::Worlds`]: the lines that make one anew, packed. What the lines say is text here.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -81,12 +81,21 @@ pub fn moved(body: &str, upto: i64) -> Result<String, WorldError> {
     serde_json::to_string(&body).map_err(|_| WorldError::Damaged)
 }
 
+/// The first line of a world: nothing else of it is unpacked.
+pub fn head(body: &str) -> Result<String, WorldError> {
+    let packed = packed(&open(body)?)?;
+    let mut text = String::new();
+    let mut lines = BufReader::new(GzDecoder::new(packed.as_slice()).take(MOST));
+    lines
+        .read_line(&mut text)
+        .map_err(|_| WorldError::Damaged)?;
+    Ok(text)
+}
+
 /// The lines of a world.
 pub fn unpack(body: &str) -> Result<String, WorldError> {
     let body = open(body)?;
-    let packed = STANDARD
-        .decode(body.gzip.as_bytes())
-        .map_err(|_| WorldError::Damaged)?;
+    let packed = packed(&body)?;
     let mut text = String::new();
     let mut lines = GzDecoder::new(packed.as_slice()).take(MOST);
     lines
@@ -96,6 +105,11 @@ pub fn unpack(body: &str) -> Result<String, WorldError> {
         true => Ok(text),
         false => Err(WorldError::Damaged),
     }
+}
+
+fn packed(body: &Body<&str>) -> Result<Vec<u8>, WorldError> {
+    let packed = STANDARD.decode(body.gzip.as_bytes());
+    packed.map_err(|_| WorldError::Damaged)
 }
 
 fn open(body: &str) -> Result<Body<&str>, WorldError> {
@@ -119,6 +133,7 @@ mod tests {
         let body = packing.finish().unwrap();
         assert_eq!(upto(&body).unwrap(), 7);
         assert_eq!(unpack(&body).unwrap(), "{\"a\":1}\n{\"b\":2}\n");
+        assert_eq!(head(&body).unwrap(), "{\"a\":1}\n");
         let other = moved(&body, 3).unwrap();
         assert_eq!(upto(&other).unwrap(), 3);
         assert_eq!(unpack(&other).unwrap(), unpack(&body).unwrap());

@@ -27,7 +27,10 @@ fn what_was_seen_outlives_the_program_that_saw_it() {
     });
     home.pipeline("bad", WORKS);
     home.dagtop(&["act", "trigger", "here/bad", "--yes"]);
-    until("the success is kept", || records(&home, "nodes") == 2);
+    until("the success is kept", || {
+        let runs = home.dagtop(&["export", "runs", "--format", "csv"]);
+        records(&home, "nodes") == 2 && runs.out.contains(",succeeded,")
+    });
     serve.signal(Signal::TERM);
     serve.wait().code(0);
 
@@ -71,7 +74,13 @@ fn what_was_seen_outlives_the_program_that_saw_it() {
     elsewhere
         .dagtop(&["report", "--incident", "incident.dagtop"])
         .code(0)
-        .says(&["ValueError: bad row 7", "the run failed"]);
+        // all of it although nobody watches that backend there: also why it failed, and what mended it
+        .says(&[
+            "failed (exit 3)",
+            "began: ",
+            "ValueError: bad row 7. Try: read the log.",
+            "succeeded: the run before it had not",
+        ]);
 
     home.dagtop(&["history", "size"])
         .code(0)

@@ -6,7 +6,7 @@ use chrono::{DateTime, Duration, Utc};
 use crate::history::{Log, Store, StoreError, worlds};
 use crate::model::{BackendInfo, LogKey, SafeText};
 
-use super::line::{Line, is_heart, may_fail};
+use super::line::{Line, Watched, is_heart, may_fail};
 use super::scene::{Scene, Shapes};
 
 /// Lines read at once.
@@ -118,10 +118,19 @@ impl Reel {
     /// What a store keeps of a span, as far as it keeps anything of it.
     pub fn open(
         mut store: Box<dyn Store>,
-        backends: Vec<BackendInfo>,
+        mut backends: Vec<BackendInfo>,
         wanted: Span,
     ) -> Result<Self, ReelError> {
         let worlds = marks(store.as_mut(), wanted)?;
+        // what came before the first world is of the backends that it names, also where nobody watches them
+        for named in worlds
+            .first()
+            .map_or(Ok(Vec::new()), |mark| named(store.as_mut(), *mark))?
+        {
+            if !backends.iter().any(|known| known.id == named.id) {
+                backends.push(BackendInfo::from(&named));
+            }
+        }
         // the store finds a number at once, a time only by looking through all lines before it
         let seq = worlds.first().map_or(0, |world| world.upto);
         let first = store.after(Log::Events, seq, 1)?;
@@ -243,10 +252,7 @@ impl Reel {
             return Ok(None);
         };
         let mut lines = text.lines();
-        let head = lines
-            .next()
-            .and_then(|line| serde_json::from_str(line).ok());
-        let Some(watched) = head.and_then(|head: Line| head.world) else {
+        let Some(watched) = lines.next().and_then(watched) else {
             return Ok(None);
         };
         let mut scene = Scene::new(watched.iter().map(BackendInfo::from));
@@ -431,6 +437,19 @@ fn is_sought(sought: Sought, body: &str) -> bool {
 /// Nothing is older.
 fn floor() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH
+}
+
+/// The backends that the first line of a whole world names.
+fn watched(head: &str) -> Option<Vec<Watched>> {
+    let head: Option<Line> = serde_json::from_str(head).ok();
+    head?.world
+}
+
+/// Those of a world that lies there; none when it can't be read.
+fn named(store: &mut dyn Store, mark: Mark) -> Result<Vec<Watched>, StoreError> {
+    let found = store.after(Log::Worlds, mark.seq - 1, 1)?;
+    let head = found.first().and_then(|line| worlds::head(&line.body).ok());
+    Ok(head.as_deref().and_then(watched).unwrap_or_default())
 }
 
 /// The worlds of a span, and the last one before it.
